@@ -1,0 +1,356 @@
+//! The document that a tweet becomes, field by field as the index has them, and how two deliveries of
+//! the same tweet become one.
+
+use std::borrow::Cow;
+
+use ingest::{Kind, Timestamp, Tweet};
+use serde::{Deserialize, Serialize};
+
+use crate::entities::{domain, find};
+use crate::geo::{GeoSource, Location, locate};
+use crate::marketplace::marketplaces;
+use crate::sentiment::{Sentiment, judge};
+
+/// A tweet as it is indexed. What is not known is absent, so that it never erases what an earlier
+/// delivery knew.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub struct Document {
+    /// When it was created.
+    #[serde(rename = "@timestamp")]
+    pub timestamp: Timestamp,
+    /// Its id, and the document's `_id`.
+    pub id: String,
+    /// Its full text, HTML entities decoded.
+    pub text: String,
+    /// BCP 47, as given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lang: Option<String>,
+    /// Its author.
+    #[serde(default, skip_serializing_if = "Author::is_empty")]
+    pub user: Author,
+    /// Without `#`, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub hashtags: Vec<String>,
+    /// Handles without `@`, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub mentions: Vec<String>,
+    /// Without `$`, as written.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub cashtags: Vec<String>,
+    /// Links, expanded where the source expands them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub urls: Vec<String>,
+    /// Their hosts, without `www.`; none for a `t.co` link, which hides where it leads.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub domains: Vec<String>,
+    /// Emoticons and emoji in the text, without skin tones and variation selectors.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub emoticons: Vec<String>,
+    /// Cloud marketplaces that it is about, sorted.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub marketplace: Vec<String>,
+    /// Where it is on the map.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub location: Option<Location>,
+    /// What that rests on.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub geo_source: Option<GeoSource>,
+    /// The place it is tagged with.
+    #[serde(default, skip_serializing_if = "Place::is_empty")]
+    pub place: Place,
+    /// How it feels.
+    pub sentiment: Sentiment,
+    /// Times retweeted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retweets: Option<u64>,
+    /// Likes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub likes: Option<u64>,
+    /// Answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub replies: Option<u64>,
+    /// Times quoted.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quotes: Option<u64>,
+    /// The sum of those four, to sort by; absent if none is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub engagement: Option<u64>,
+    /// `tweet`, `retweet`, `quote` or `reply`.
+    #[serde(with = "kind")]
+    pub kind: Kind,
+    /// The tweet it answers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub in_reply_to: Option<String>,
+    /// The tweet it repeats.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub retweet_of: Option<String>,
+    /// The tweet it quotes.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub quote_of: Option<String>,
+    /// The file or object it came from.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub source: String,
+    /// When that was written: not the clock, so that a rerun changes nothing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub received_at: Option<Timestamp>,
+}
+
+/// The author of a tweet.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Author {
+    /// Numeric id, as text.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Handle, without `@`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub screen_name: Option<String>,
+    /// Display name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Number of followers.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub followers: Option<u64>,
+}
+
+impl Author {
+    fn is_empty(&self) -> bool {
+        *self == Author::default()
+    }
+}
+
+/// The place that a tweet is tagged with.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+pub struct Place {
+    /// Full name where given.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub name: Option<String>,
+    /// Country, in the language of the delivery.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country: Option<String>,
+    /// ISO 3166-1 alpha-2.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub country_code: Option<String>,
+}
+
+impl Place {
+    fn is_empty(&self) -> bool {
+        *self == Place::default()
+    }
+}
+
+/// Where a tweet was read, for its document to tell.
+#[derive(Debug, Clone, Copy, Default)]
+pub struct Origin<'s> {
+    /// The file or object.
+    pub source: &'s str,
+    /// When that was written.
+    pub received_at: Option<Timestamp>,
+}
+
+/// Makes the document of a tweet. The same tweet from the same origin always gives the same document.
+pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
+    let marketplace = marketplaces(&tweet);
+    let located = locate(&tweet);
+    let mut emoticons: Vec<String> = Vec::new();
+    let sentiment = judge(&tweet.text, |emoticon| {
+        if !emoticons.iter().any(|known| known == emoticon) {
+            emoticons.push(emoticon.to_owned());
+        }
+    });
+    let entities = tweet.entities;
+    let is_complete = entities.hashtags.is_some()
+        && entities.mentions.is_some()
+        && entities.cashtags.is_some()
+        && entities.urls.is_some();
+    let found = if is_complete { Default::default() } else { find(&tweet.text) };
+    let urls = listed(entities.urls, &found.urls);
+    let mut domains: Vec<String> = urls.iter().filter_map(|url| domain(url)).collect();
+    domains.sort_unstable();
+    domains.dedup();
+    let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
+    let place = tweet.place.unwrap_or_default();
+    let counts = [tweet.counts.retweets, tweet.counts.likes, tweet.counts.replies, tweet.counts.quotes];
+    Document {
+        timestamp: tweet.created_at,
+        id: tweet.id.into_owned(),
+        lang: owned(tweet.lang),
+        user: Author {
+            id: owned(tweet.user.id),
+            screen_name: owned(tweet.user.screen_name),
+            name: owned(tweet.user.name),
+            followers: tweet.user.followers,
+        },
+        hashtags: listed(entities.hashtags, &found.hashtags),
+        mentions: listed(entities.mentions, &found.mentions),
+        cashtags: listed(entities.cashtags, &found.cashtags),
+        urls,
+        domains,
+        emoticons,
+        marketplace,
+        location: located.map(|(at, _)| at),
+        geo_source: located.map(|(_, source)| source),
+        place: Place {
+            name: owned(place.name),
+            country: owned(place.country),
+            country_code: owned(place.country_code),
+        },
+        sentiment,
+        retweets: tweet.counts.retweets,
+        likes: tweet.counts.likes,
+        replies: tweet.counts.replies,
+        quotes: tweet.counts.quotes,
+        engagement: counts.into_iter().flatten().reduce(u64::saturating_add),
+        kind: tweet.kind,
+        in_reply_to: owned(tweet.in_reply_to),
+        retweet_of: owned(tweet.retweet_of),
+        quote_of: owned(tweet.quote_of),
+        source: origin.source.to_owned(),
+        received_at: origin.received_at,
+        text: tweet.text.into_owned(),
+    }
+}
+
+/// What the source lists, else what was found in the text; each once, case aside.
+fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str]) -> Vec<String> {
+    let mut list: Vec<String> = Vec::new();
+    let mut add = |item: Cow<'_, str>| {
+        if !list.iter().any(|known| known.eq_ignore_ascii_case(&item)) {
+            list.push(item.into_owned());
+        }
+    };
+    match given {
+        Some(given) => given.into_iter().for_each(&mut add),
+        None => found.iter().for_each(|item| add(Cow::Borrowed(item))),
+    }
+    list
+}
+
+impl Document {
+    /// Takes in a later delivery of the same tweet: what that knows replaces what was known, what it
+    /// does not know stays, and the marketplaces are those of both.
+    ///
+    /// This is what Elasticsearch does with a partial update, so that both stores agree.
+    pub fn merge(&mut self, later: Document) {
+        let mut marketplace = std::mem::take(&mut self.marketplace);
+        marketplace.extend(later.marketplace.iter().cloned());
+        marketplace.sort_unstable();
+        marketplace.dedup();
+        let earlier = std::mem::replace(self, later);
+
+        self.marketplace = marketplace;
+        self.lang = self.lang.take().or(earlier.lang);
+        let Author { id, screen_name, name, followers } = earlier.user;
+        self.user.id = self.user.id.take().or(id);
+        self.user.screen_name = self.user.screen_name.take().or(screen_name);
+        self.user.name = self.user.name.take().or(name);
+        self.user.followers = self.user.followers.or(followers);
+        let Place { name, country, country_code } = earlier.place;
+        self.place.name = self.place.name.take().or(name);
+        self.place.country = self.place.country.take().or(country);
+        self.place.country_code = self.place.country_code.take().or(country_code);
+        for (mine, theirs) in [
+            (&mut self.hashtags, earlier.hashtags),
+            (&mut self.mentions, earlier.mentions),
+            (&mut self.cashtags, earlier.cashtags),
+            (&mut self.urls, earlier.urls),
+            (&mut self.domains, earlier.domains),
+            (&mut self.emoticons, earlier.emoticons),
+        ] {
+            if mine.is_empty() {
+                *mine = theirs;
+            }
+        }
+        if self.location.is_none() {
+            (self.location, self.geo_source) = (earlier.location, earlier.geo_source);
+        }
+        self.retweets = self.retweets.or(earlier.retweets);
+        self.likes = self.likes.or(earlier.likes);
+        self.replies = self.replies.or(earlier.replies);
+        self.quotes = self.quotes.or(earlier.quotes);
+        self.engagement = self.engagement.or(earlier.engagement);
+        self.in_reply_to = self.in_reply_to.take().or(earlier.in_reply_to);
+        self.retweet_of = self.retweet_of.take().or(earlier.retweet_of);
+        self.quote_of = self.quote_of.take().or(earlier.quote_of);
+        if self.source.is_empty() {
+            self.source = earlier.source;
+        }
+        self.received_at = self.received_at.or(earlier.received_at);
+    }
+}
+
+/// `Kind` belongs to `ingest`, which knows no documents.
+mod kind {
+    use ingest::Kind;
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    const NAMES: [(Kind, &str); 4] =
+        [(Kind::Tweet, "tweet"), (Kind::Retweet, "retweet"), (Kind::Quote, "quote"), (Kind::Reply, "reply")];
+
+    pub(super) fn serialize<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.serialize_str(super::kind_name(*kind))
+    }
+
+    pub(super) fn name(kind: Kind) -> &'static str {
+        NAMES.iter().find(|(k, _)| *k == kind).map_or("tweet", |(_, name)| name)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+        let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Ok(NAMES.iter().find(|(_, n)| *n == name).map_or(Kind::Tweet, |(kind, _)| *kind))
+    }
+}
+
+/// As documents have it.
+pub fn kind_name(kind: Kind) -> &'static str {
+    kind::name(kind)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn document(marketplace: &[&'static str], lang: Option<&'static str>, likes: Option<u64>) -> Document {
+        let mut tweet = Tweet::new("1601645088790257667", Timestamp::from_millis(0), "I love #AWS 👍🏽");
+        tweet.marketplaces = marketplace.iter().map(|&name| name.into()).collect();
+        tweet.lang = lang.map(Cow::from);
+        tweet.counts.likes = likes;
+        enrich(tweet, Origin::default())
+    }
+
+    #[test]
+    fn a_later_delivery_adds_and_refreshes_but_never_erases() {
+        let mut merged = document(&["AWS"], Some("en"), Some(1));
+        merged.merge(document(&["Azure"], None, Some(2)));
+        assert_eq!(merged, document(&["AWS", "Azure"], Some("en"), Some(2)));
+    }
+
+    #[test]
+    fn the_same_delivery_again_changes_nothing() {
+        let once = document(&["GCP"], Some("en"), Some(1));
+        let mut twice = once.clone();
+        twice.merge(once.clone());
+        assert_eq!(twice, once);
+    }
+
+    #[test]
+    fn a_document_is_what_the_index_holds() {
+        let json = serde_json::to_value(document(&["AWS"], None, Some(3))).unwrap();
+        let expected = serde_json::json!({
+            "@timestamp": "1970-01-01T00:00:00.000Z",
+            "id": "1601645088790257667",
+            "text": "I love #AWS 👍🏽",
+            "hashtags": ["AWS"],
+            "emoticons": ["👍"],
+            "marketplace": ["AWS"],
+            "sentiment": {
+                "label": "positive", "method": "emoticon",
+                "compound": 0.6369, "positive": 0.512, "neutral": 0.488, "negative": 0.0,
+            },
+            "likes": 3,
+            "engagement": 3,
+            "kind": "tweet",
+        });
+        assert_eq!(json, expected);
+        assert_eq!(serde_json::from_value::<Document>(json).unwrap(), document(&["AWS"], None, Some(3)));
+    }
+}

@@ -1,0 +1,262 @@
+//! Emoticons and emoji in a text, and which of them tell a mood.
+
+use std::ops::ControlFlow;
+use std::sync::LazyLock;
+
+use hashbrown::HashMap;
+
+/// What an emoticon says of its writer's mood.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Mood {
+    Positive,
+    Negative,
+    Mixed,
+    Neutral,
+    /// Nothing, or now this and now that.
+    None,
+}
+
+/// The emoticons by their first character, the longest first.
+static TABLE: LazyLock<HashMap<char, Vec<(&'static str, Mood)>>> = LazyLock::new(|| {
+    let mut table: HashMap<char, Vec<(&'static str, Mood)>> = HashMap::new();
+    let lines = include_str!("../data/emoticons.txt").lines().filter(|line| !line.starts_with('#'));
+    for line in lines {
+        let mut words = line.split_whitespace();
+        let mood = match words.next() {
+            Some("positive") => Mood::Positive,
+            Some("negative") => Mood::Negative,
+            Some("mixed") => Mood::Mixed,
+            Some("neutral") => Mood::Neutral,
+            _ => Mood::None,
+        };
+        for emoticon in words {
+            if let Some(first) = emoticon.chars().next() {
+                table.entry(first).or_default().push((emoticon, mood));
+            }
+        }
+    }
+    for same_first in table.values_mut() {
+        same_first.sort_by_key(|(emoticon, _)| std::cmp::Reverse(emoticon.len()));
+    }
+    table
+});
+
+/// Whether an emoticon may begin with an ASCII byte.
+static ASCII_STARTS: LazyLock<[bool; 128]> = LazyLock::new(|| {
+    let mut starts = [false; 128];
+    TABLE.keys().filter(|first| first.is_ascii()).for_each(|first| starts[*first as usize] = true);
+    starts
+});
+
+/// Calls `visit` with each emoticon and emoji of a text from which skin tones and variation
+/// selectors were removed. Those inside of links, handles and words do not count.
+pub(crate) fn each_emoticon<'t>(text: &'t str, mut visit: impl FnMut(&'t str, Mood)) {
+    let starts = &*ASCII_STARTS;
+    let bytes = text.as_bytes();
+    let mut at = 0;
+    while at < bytes.len() {
+        let byte = bytes[at];
+        if byte.is_ascii() {
+            if byte == b'h' && is_link(&text[at..]) {
+                at += text[at..].find(char::is_whitespace).unwrap_or(text.len() - at);
+            } else if starts[usize::from(byte)]
+                && let Some((length, mood)) = emoticon_at(text, at)
+            {
+                visit(&text[at..at + length], mood);
+                at += repeated(&bytes[at + length - 1..]) + length;
+            } else {
+                at += 1;
+            }
+            continue;
+        }
+        let length = match emoticon_at(text, at) {
+            Some((length, mood)) => {
+                visit(&text[at..at + length], mood);
+                length
+            }
+            None => match emoji_length(&text[at..]) {
+                Some(length) => {
+                    visit(&text[at..at + length], Mood::None);
+                    length
+                }
+                None => text[at..].chars().next().map_or(1, char::len_utf8),
+            },
+        };
+        at += length;
+    }
+}
+
+fn is_link(text: &str) -> bool {
+    text.starts_with("http://") || text.starts_with("https://")
+}
+
+/// How often the first byte comes again at once.
+fn repeated(bytes: &[u8]) -> usize {
+    if bytes[0].is_ascii_alphanumeric() { 0 } else { bytes[1..].iter().take_while(|&&b| b == bytes[0]).count() }
+}
+
+/// The emoticon that begins at `at`, if it stands free: not within a word, a time (`10:30`) or a
+/// path, and not a colon after a bracket (`AWS (Amazon): …`).
+fn emoticon_at(text: &str, at: usize) -> Option<(usize, Mood)> {
+    let rest = &text[at..];
+    let first = rest.chars().next()?;
+    let candidates = TABLE.get(&first)?;
+    let before = text[..at].chars().next_back();
+    let found = candidates.iter().find(|(emoticon, _)| rest.starts_with(emoticon) && {
+        // Whole emoji need no space around them, and hearts are emoji though old ones.
+        if is_emoji(first) {
+            let next = rest[emoticon.len()..].chars().next();
+            ends_before(next)
+        } else {
+            let free_before = match before {
+                None => true,
+                Some(before) if before.is_whitespace() => true,
+                Some(_) if matches!(first, ')' | ']' | '(' | '[' | '\\') && first.is_ascii() => false,
+                Some(before) if before.is_alphabetic() => match emoticon.chars().next_back() {
+                    // `great:D`, but not `a:b`, `ID:D` or `re:P`.
+                    Some('D' | 'P') => before.is_lowercase() && emoticon.len() == 2 && first == ':',
+                    Some(last) if last.is_ascii_alphanumeric() => emoticon.starts_with("<3"),
+                    _ => matches!(first, ':' | ';' | '<') || !first.is_ascii(),
+                },
+                Some(before) => !before.is_numeric() && before != '/',
+            };
+            let last = emoticon.as_bytes()[emoticon.len() - 1];
+            let after = emoticon.len() + repeated(&rest.as_bytes()[emoticon.len() - 1..]);
+            let free_after = match rest[after..].chars().next() {
+                None => true,
+                Some(next) if next.is_alphanumeric() => false,
+                Some('/' | '\\' | '_') => !last.is_ascii_alphanumeric() && !matches!(last, b'/' | b'\\'),
+                Some('-' | '\'') => !last.is_ascii_alphanumeric(),
+                Some(_) => true,
+            };
+            free_before && free_after
+        }
+    })?;
+    Some((found.0.len(), found.1))
+}
+
+/// Whether an emoji ends here: one that is joined to the next is a part of another.
+fn ends_before(next: Option<char>) -> bool {
+    next != Some('\u{200D}')
+}
+
+/// The length of the emoji that `text` begins with, with all that is joined to it; none if it
+/// begins with anything else. Ranges as of Unicode 16 (`emoji-data.txt`), symbols that are text by
+/// default (©, ™, arrows) left out.
+fn emoji_length(text: &str) -> Option<usize> {
+    let mut characters = text.char_indices().peekable();
+    let (_, first) = characters.next().filter(|(_, first)| is_emoji(*first))?;
+    let mut end = first.len_utf8();
+    if is_regional(first) {
+        return characters.next().filter(|(_, second)| is_regional(*second)).map(|(at, second)| at + second.len_utf8());
+    }
+    // England's, Scotland's and Wales's flags are a black flag and letters out of the tags block.
+    while let Some((at, tag)) = characters.next_if(|(_, tag)| matches!(tag, '\u{E0020}'..='\u{E007F}')) {
+        end = at + tag.len_utf8();
+    }
+    while characters.next_if(|(_, joiner)| *joiner == '\u{200D}').is_some() {
+        match characters.next_if(|(_, joined)| is_emoji(*joined) || matches!(joined, '♀' | '♂' | '⚕' | '⚖' | '✈')) {
+            Some((at, joined)) => end = at + joined.len_utf8(),
+            None => break,
+        }
+    }
+    Some(end)
+}
+
+fn is_regional(character: char) -> bool {
+    matches!(character, '\u{1F1E6}'..='\u{1F1FF}')
+}
+
+fn is_emoji(character: char) -> bool {
+    matches!(character,
+        '\u{1F300}'..='\u{1F64F}' | '\u{1F680}'..='\u{1F6FC}' | '\u{1F7E0}'..='\u{1F7EB}' | '\u{1F7F0}'
+        | '\u{1F90C}'..='\u{1F9FF}' | '\u{1FA70}'..='\u{1FAFF}' | '\u{1F1E6}'..='\u{1F1FF}'
+        | '\u{1F004}' | '\u{1F0CF}' | '\u{1F170}'..='\u{1F19A}' | '\u{1F201}'..='\u{1F251}'
+        | '\u{231A}'..='\u{231B}' | '\u{23E9}'..='\u{23FA}' | '\u{25FD}'..='\u{25FE}'
+        | '\u{2600}'..='\u{2604}' | '\u{260E}' | '\u{2614}' | '\u{2615}' | '\u{2618}' | '\u{261D}' | '\u{2620}'
+        | '\u{2622}' | '\u{2623}' | '\u{2626}' | '\u{262A}' | '\u{262E}' | '\u{262F}' | '\u{2638}'..='\u{263A}'
+        | '\u{2648}'..='\u{2653}' | '\u{2665}' | '\u{2661}' | '\u{267B}' | '\u{267F}' | '\u{2692}'..='\u{2697}'
+        | '\u{26A0}' | '\u{26A1}' | '\u{26AA}' | '\u{26AB}' | '\u{26B0}' | '\u{26B1}' | '\u{26BD}' | '\u{26BE}'
+        | '\u{26C4}'..='\u{26CF}' | '\u{26D1}'..='\u{26E9}' | '\u{26F0}'..='\u{26FD}' | '\u{2702}' | '\u{2705}'
+        | '\u{2708}'..='\u{270D}' | '\u{270F}' | '\u{2714}' | '\u{2716}' | '\u{2728}' | '\u{2733}' | '\u{2734}'
+        | '\u{2744}' | '\u{274C}' | '\u{274E}' | '\u{2753}'..='\u{2757}' | '\u{2763}' | '\u{2764}'
+        | '\u{2795}'..='\u{2797}' | '\u{27B0}' | '\u{2B50}' | '\u{2B55}')
+}
+
+/// What the emoticons of a text decide together.
+#[derive(Debug, Default)]
+pub(crate) struct Tally {
+    positive: bool,
+    negative: bool,
+    mixed: bool,
+    neutral: bool,
+}
+
+impl Tally {
+    pub(crate) fn add(&mut self, mood: Mood) {
+        match mood {
+            Mood::Positive => self.positive = true,
+            Mood::Negative => self.negative = true,
+            Mood::Mixed => self.mixed = true,
+            Mood::Neutral => self.neutral = true,
+            Mood::None => {}
+        }
+    }
+
+    /// The mood that they tell, or that they tell none.
+    pub(crate) fn verdict(&self) -> ControlFlow<Mood> {
+        match (self.positive, self.negative, self.mixed, self.neutral) {
+            (_, _, true, _) | (true, true, ..) => ControlFlow::Break(Mood::Mixed),
+            (true, ..) => ControlFlow::Break(Mood::Positive),
+            (_, true, ..) => ControlFlow::Break(Mood::Negative),
+            (.., true) => ControlFlow::Break(Mood::Neutral),
+            _ => ControlFlow::Continue(()),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: &[&str]) {
+        let mut found = Vec::new();
+        each_emoticon(text, |emoticon, _| found.push(emoticon));
+        assert_eq!(found, expected, "{text}");
+    }
+
+    #[test]
+    fn emoticons_are_found_where_people_put_them() {
+        check("great :) thanks!", &[":)"]);
+        check("great:)", &[":)"]);
+        check(":-( so sad :'(", &[":-(", ":'("]);
+        check("yes :)))) <3 lol:D", &[":)", "<3", ":D"]);
+        check("(^_^) T_T ಠ_ಠ", &["(^_^)", "T_T", "ಠ_ಠ"]);
+        check("¯\\_(ツ)_/¯", &["¯\\_(ツ)_/¯"]);
+    }
+
+    #[test]
+    fn punctuation_is_no_emoticon() {
+        for text in ["AWS (Amazon): new", "at 10:30", "2:0", "https://t.co/x:)", "C:\\path", "a:b", "ID:Dx", "foxDen", "(see :)x", "1:3"] {
+            check(text, &[]);
+        }
+    }
+
+    #[test]
+    fn emoji_are_found_whole() {
+        check("🚀AWS ❤‍🔥 👍👍", &["🚀", "❤‍🔥", "👍", "👍"]);
+        check("🇩🇪🇫🇷 👩‍💻 🏴󠁧󠁢󠁳󠁣󠁴󠁿 😮‍💨", &["🇩🇪", "🇫🇷", "👩‍💻", "🏴󠁧󠁢󠁳󠁣󠁴󠁿", "😮‍💨"]);
+        check("日本語 © ™ →", &[]);
+    }
+
+    #[test]
+    fn the_table_names_each_emoticon_once() {
+        for same_first in TABLE.values() {
+            for (i, (emoticon, mood)) in same_first.iter().enumerate() {
+                let again = same_first[i + 1..].iter().find(|(other, m)| other == emoticon && m != mood);
+                assert_eq!(again, None, "{emoticon}");
+            }
+        }
+    }
+}

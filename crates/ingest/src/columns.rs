@@ -1,0 +1,264 @@
+//! Which column of a CSV file holds what: known names, `--column`, and what the cells look like.
+
+use csv_core::{ReadRecordResult, ReaderBuilder};
+use memchr::memchr;
+
+use crate::text::decode;
+use crate::{Error, Options, Timestamp};
+
+/// A field of a tweet that a column can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[expect(missing_docs, reason = "the names are the fields of `Tweet`")]
+pub enum Field {
+    Id,
+    Text,
+    CreatedAt,
+    Lang,
+    Marketplace,
+    Lat,
+    Lon,
+    UserId,
+    ScreenName,
+    UserName,
+    Followers,
+    PlaceName,
+    Country,
+    CountryCode,
+    Retweets,
+    Likes,
+    Replies,
+    Quotes,
+    InReplyTo,
+    RetweetOf,
+    QuoteOf,
+}
+
+/// The fields with the names that exports give them, the first being what `--column` calls it.
+/// Names are compared without case, and with blanks, dots and dashes read as `_`.
+const NAMES: &[(Field, &[&str])] = &[
+    (Field::Id, &["id", "tweet_id", "id_str", "tweetid", "status_id", "statusid", "post_id", "tweet_id_str"]),
+    (Field::Text, &["text", "tweet", "full_text", "content", "tweet_text", "tweettext", "body", "message", "raw_content", "rawcontent", "tweet_content", "status_text", "original_text"]),
+    (Field::CreatedAt, &["created_at", "date", "datetime", "timestamp", "time", "createdat", "created", "tweet_created", "tweet_date", "posted_at", "published_at", "tweet_created_at", "date_time"]),
+    (Field::Lang, &["lang", "language", "tweet_lang", "tweet_language"]),
+    (Field::Marketplace, &["marketplace", "cloud"]),
+    (Field::Lat, &["lat", "latitude", "geo_lat", "y"]),
+    (Field::Lon, &["lon", "lng", "long", "longitude", "geo_lon", "geo_lng", "x"]),
+    (Field::UserId, &["user_id", "author_id", "userid", "user_id_str", "from_user_id", "authorid"]),
+    (Field::ScreenName, &["screen_name", "user", "username", "user_screen_name", "handle", "author", "from_user", "user_username", "author_username", "screenname", "user_handle"]),
+    (Field::UserName, &["user_name", "name", "display_name", "author_name", "displayname", "user_display_name"]),
+    (Field::Followers, &["followers", "followers_count", "user_followers", "user_followers_count", "author_followers"]),
+    (Field::PlaceName, &["place", "place_name", "place_full_name", "full_name"]),
+    (Field::Country, &["country", "place_country"]),
+    (Field::CountryCode, &["country_code", "place_country_code"]),
+    (Field::Retweets, &["retweets", "retweet_count", "retweets_count", "retweetcount", "nretweets", "public_metrics_retweet_count"]),
+    (Field::Likes, &["likes", "favorite_count", "like_count", "favorites", "favourites", "likes_count", "likecount", "nlikes", "favourite_count", "favorites_count", "public_metrics_like_count"]),
+    (Field::Replies, &["replies", "reply_count", "replies_count", "replycount", "nreplies", "public_metrics_reply_count"]),
+    (Field::Quotes, &["quotes", "quote_count", "quotes_count", "quotecount", "public_metrics_quote_count"]),
+    (Field::InReplyTo, &["in_reply_to", "in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id"]),
+    (Field::RetweetOf, &["retweet_of", "retweeted_status_id", "retweet_id"]),
+    (Field::QuoteOf, &["quote_of", "quoted_status_id", "quoted_tweet_id"]),
+];
+
+impl Field {
+    /// The name that `--column` takes.
+    pub fn name(self) -> &'static str {
+        NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
+    }
+
+    /// The field of that name or of a known alias.
+    pub fn from_name(name: &str) -> Option<Field> {
+        let folded = fold(name);
+        NAMES.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(field, _)| *field)
+    }
+
+    /// All names that `--column` takes.
+    pub fn all_names() -> impl Iterator<Item = &'static str> {
+        NAMES.iter().map(|(_, names)| names[0])
+    }
+}
+
+fn fold(name: &str) -> String {
+    let name = name.trim().trim_start_matches('\u{FEFF}').to_lowercase();
+    name.replace([' ', '.', '-', '/'], "_")
+}
+
+/// How a CSV file is laid out.
+#[derive(Debug, Clone, PartialEq)]
+pub(crate) struct Columns {
+    pub(crate) delimiter: u8,
+    /// `\r` in files of the old Mac kind, else `\n`.
+    pub(crate) newline: u8,
+    /// The header row as it stands there; `None` if the first row is a tweet already.
+    pub(crate) header: Option<String>,
+    fields: Vec<(Field, usize)>,
+}
+
+impl Columns {
+    /// The column of `field`, from 0.
+    pub(crate) fn index(&self, field: Field) -> Option<usize> {
+        self.fields.iter().find(|(f, _)| *f == field).map(|(_, index)| *index)
+    }
+
+    /// Works out the layout of a file that begins with `start`.
+    pub(crate) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
+        let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() { b'\r' } else { b'\n' };
+        let (delimiter, rows, fields) = b",;\t|"
+            .iter()
+            .map(|&delimiter| {
+                let rows = sample_rows(start, delimiter);
+                let fields = match_header(rows.first().map_or(&[], Vec::as_slice));
+                (delimiter, rows, fields)
+            })
+            // `max_by_key` takes the last of equals: the comma stands first, so look from the end.
+            .rev()
+            .max_by_key(|(_, rows, fields)| (fields.len(), rows.first().map_or(0, Vec::len)))
+            .unwrap_or_default();
+        let first = rows.first().cloned().unwrap_or_default();
+        let shown = || excerpt(&first, delimiter);
+
+        let mut columns = Columns { delimiter, newline, header: None, fields };
+        let mut named = false;
+        for (field, name) in &options.columns {
+            let by_name = first.iter().position(|cell| fold(cell) == fold(name));
+            named |= by_name.is_some();
+            let by_number = || name.parse().ok().filter(|n| (1..=first.len()).contains(n)).map(|n: usize| n - 1);
+            let index = by_name.or_else(by_number).ok_or_else(|| Error::NoSuchColumn {
+                name: name.clone(),
+                field: field.name(),
+                header: shown(),
+            })?;
+            columns.fields.retain(|(f, i)| f != field && *i != index);
+            columns.fields.push((*field, index));
+        }
+        let is_header = named || !match_header(&first).is_empty();
+        if is_header {
+            let end = start.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(start.len());
+            columns.header = Some(decode(&start[..end]).into_owned());
+        }
+        columns.promote_ids_named_user(&rows[usize::from(is_header).min(rows.len())..]);
+        if columns.index(Field::Text).is_none() {
+            return Err(Error::NoTextColumn { header: shown() });
+        }
+        Ok(columns)
+    }
+
+    /// A column that is named user but holds only tweet ids, in a file with no id column, is the
+    /// id: that is what an export of a query for `AWS Marketplace` looked like.
+    fn promote_ids_named_user(&mut self, rows: &[Vec<String>]) {
+        if self.index(Field::Id).is_some() {
+            return;
+        }
+        for user in [Field::ScreenName, Field::UserId, Field::UserName] {
+            let Some(index) = self.index(user) else { continue };
+            let mut cells = rows.iter().filter_map(|row| row.get(index)).filter(|cell| !cell.is_empty()).peekable();
+            // Account ids of 2016 and later are as long, so a column of user ids proper stays.
+            let proper = user == Field::UserId;
+            if !proper && cells.peek().is_some() && cells.all(|cell| Timestamp::from_id(cell).is_some()) {
+                self.fields.retain(|(f, _)| *f != user);
+                self.fields.push((Field::Id, index));
+                return;
+            }
+        }
+    }
+}
+
+/// The columns whose names we know; where two would hold the same field, by the better name.
+fn match_header(cells: &[String]) -> Vec<(Field, usize)> {
+    let folded: Vec<String> = cells.iter().map(|cell| fold(cell)).collect();
+    let mut fields = Vec::new();
+    for (field, names) in NAMES {
+        let column = names.iter().find_map(|name| folded.iter().position(|cell| cell == name));
+        if let Some(index) = column {
+            fields.push((*field, index));
+        }
+    }
+    fields
+}
+
+/// The whole rows of the sample (at most a hundred), unquoted.
+fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
+    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
+    let (mut out, mut ends) = (vec![0; start.len() + 1], vec![0; 4096]);
+    let (mut rows, mut rest) = (Vec::new(), start);
+    while rows.len() < 100 {
+        let (mut result, read, mut n_out, mut n_ends) = reader.read_record(rest, &mut out, &mut ends);
+        rest = &rest[read..];
+        if result == ReadRecordResult::InputEmpty && rows.is_empty() {
+            // The sample ends in its first row: that is all there is of it.
+            let (end, _, more_out, more_ends) = reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
+            result = end;
+            n_out += more_out;
+            n_ends += more_ends;
+        }
+        if result != ReadRecordResult::Record {
+            break;
+        }
+        let mut from = 0;
+        let row = ends[..n_ends].iter().map(|&end| decode(&out[std::mem::replace(&mut from, end)..end]).trim().to_owned());
+        rows.push(row.collect());
+        debug_assert!(n_out <= out.len());
+    }
+    rows
+}
+
+fn excerpt(cells: &[String], delimiter: u8) -> String {
+    let row = cells.join(&char::from(delimiter).to_string()).replace(['\n', '\r'], " ");
+    match row.char_indices().nth(100) {
+        Some((cut, _)) => format!("{}…", &row[..cut]),
+        None => row,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(start: &str, columns: &[(Field, &str)], expected: &[(Field, usize)]) {
+        let options = Options {
+            columns: columns.iter().map(|(field, name)| (*field, (*name).to_owned())).collect(),
+            ..Options::default()
+        };
+        let columns = Columns::detect(start.as_bytes(), &options).unwrap();
+        for (field, index) in expected {
+            assert_eq!(columns.index(*field), Some(*index), "{field:?} in {start:?}");
+        }
+        assert_eq!(columns.fields.len(), expected.len(), "{:?}", columns.fields);
+    }
+
+    #[test]
+    fn columns_are_known_by_the_names_that_exports_use() {
+        use Field::*;
+        check("ID,Created_At,Text\n", &[], &[(Id, 0), (CreatedAt, 1), (Text, 2)]);
+        check("tweet id;Full Text;Language\n", &[], &[(Id, 0), (Text, 1), (Lang, 2)]);
+        check("lat\tlng\tcontent\n", &[], &[(Lat, 0), (Lon, 1), (Text, 2)]);
+        check("text|user.screen_name\n", &[], &[(Text, 0), (ScreenName, 1)]);
+    }
+
+    #[test]
+    fn the_better_name_wins_where_two_columns_fit() {
+        check("tweet,id,text\n", &[], &[(Field::Id, 1), (Field::Text, 2)]);
+    }
+
+    #[test]
+    fn a_user_column_of_tweet_ids_is_the_id() {
+        use Field::*;
+        let csv = ",User,Tweet,Cloud\n0,1601645088790257667,a,AWS\n1,1601594891175354371,b,AWS\n";
+        check(csv, &[], &[(Id, 1), (Text, 2), (Marketplace, 3)]);
+        check("User,Tweet\n1601645088790257667,a\njack,b\n", &[], &[(ScreenName, 0), (Text, 1)]);
+        check("id,user,text\n1,1601645088790257667,b\n", &[], &[(Id, 0), (ScreenName, 1), (Text, 2)]);
+    }
+
+    #[test]
+    fn column_overrides_by_name_and_by_number() {
+        use Field::*;
+        check("what,text\nhello,b\n", &[(Text, "what")], &[(Text, 0)]);
+        check("0,1467810369,some day,NO_QUERY,me,hello\n", &[(Id, "2"), (Text, "6")], &[(Id, 1), (Text, 5)]);
+    }
+
+    #[test]
+    fn a_first_row_without_a_known_name_is_a_tweet_already() {
+        let options = Options { columns: vec![(Field::Text, "2".into())], ..Options::default() };
+        assert_eq!(Columns::detect(b"1,hello\n2,bye\n", &options).unwrap().header, None);
+    }
+}

@@ -1,0 +1,64 @@
+//! Why a whole source could not be read, or not to its end.
+
+use std::io;
+
+/// Why a source could not be read, or not to its end. What was read before stays read.
+///
+/// A record that cannot be read is no error: it is a [`Rejected`](crate::Rejected).
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// There is not one byte, or nothing but white space.
+    #[error("it is empty")]
+    Empty,
+    /// It is of a kind that we know and do not read.
+    #[error("it is {what}, not CSV or JSON")]
+    Unsupported {
+        /// The kind, with its article.
+        what: &'static str,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// It is no text.
+    #[error("it is a binary file, not CSV or JSON")]
+    Binary,
+    /// Its first row names no column that could hold the text.
+    #[error("no column holds the tweet's text; the first row is `{header}`")]
+    NoTextColumn {
+        /// The first row, cut to a readable length.
+        header: String,
+    },
+    /// `--column` names a column that is not there.
+    #[error("there is no column `{name}` for the field `{field}`; the first row is `{header}`")]
+    NoSuchColumn {
+        /// The name or number that was asked for.
+        name: String,
+        /// The field it was meant for.
+        field: &'static str,
+        /// The first row, cut to a readable length.
+        header: String,
+    },
+    /// The compressed stream ends too early or is damaged.
+    #[error("its gzip data is cut off or damaged")]
+    Gzip(#[source] io::Error),
+    /// Reading failed.
+    #[error("reading failed")]
+    Io(#[from] io::Error),
+}
+
+impl Error {
+    /// What the user can do about it, as one line.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            Error::Empty => "check what wrote it; an empty file holds no tweets",
+            Error::Unsupported { hint, .. } => hint,
+            Error::Binary => "give CSV, TSV or JSON files, plain or gzip",
+            Error::NoTextColumn { .. } => {
+                "name it: --column text=NAME (or its number, from 1, if there is no header)"
+            }
+            Error::NoSuchColumn { .. } => "use a name out of the first row, or a column's number, from 1",
+            Error::Gzip(_) => "fetch the file again; what came before the damage was read",
+            Error::Io(_) => "check the disk or the connection, then run again: a rerun repeats nothing",
+        }
+    }
+}

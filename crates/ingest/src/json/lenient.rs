@@ -1,0 +1,233 @@
+//! Values that are read if they have the expected kind and passed over if not.
+//!
+//! Dumps of tweets hold numbers as strings, strings as numbers, `{}` for empty lists (R) and `[]`
+//! for empty objects (PHP). None of that may cost a tweet, so no value here ever fails to parse.
+
+use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
+
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+
+/// Defines the visitor methods that pass a value over, by the kinds named.
+macro_rules! pass_over {
+    (@one null) => { fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one bool) => { fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one unsigned) => { fn visit_u64<E>(self, _: u64) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one signed) => { fn visit_i64<E>(self, _: i64) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one float) => { fn visit_f64<E>(self, _: f64) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one string) => { fn visit_str<E>(self, _: &str) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
+    (@one list) => {
+        fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Self::Value, A::Error> {
+            while seq.next_element::<IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+    (@one object) => {
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Self::Value, A::Error> {
+            while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {}
+            Ok(Self::Value::default())
+        }
+    };
+    ($($kind:ident)*) => {
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result { f.write_str("any JSON value") }
+        $( pass_over!(@one $kind); )*
+    };
+}
+
+/// Text; a number gives its digits, unless it was rounded.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextVisitor<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for TextVisitor<'a> {
+            type Value = Text<'a>;
+            fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Text<'a>, E> {
+                Ok(Text(Some(Cow::Borrowed(text))))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Text<'a>, E> {
+                Ok(Text(Some(Cow::Owned(text.to_owned()))))
+            }
+            fn visit_u64<E>(self, number: u64) -> Result<Text<'a>, E> {
+                Ok(Text(Some(Cow::Owned(number.to_string()))))
+            }
+            pass_over!(null bool signed float list object);
+        }
+        deserializer.deserialize_any(TextVisitor(PhantomData))
+    }
+}
+
+/// A count, as a number or as digits.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Number(pub(super) Option<u64>);
+
+impl<'de> Deserialize<'de> for Number {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct NumberVisitor;
+        impl<'de> Visitor<'de> for NumberVisitor {
+            type Value = Number;
+            fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
+                Ok(Number(Some(number)))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+                let whole = number >= 0.0 && number.fract() == 0.0 && number < 9e15;
+                Ok(Number(whole.then_some(number as u64)))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Number, E> {
+                Ok(Number(text.trim().parse().ok()))
+            }
+            pass_over!(null bool signed list object);
+        }
+        deserializer.deserialize_any(NumberVisitor)
+    }
+}
+
+/// An object, if it is one.
+#[derive(Debug, Clone)]
+pub(super) struct Object<T>(pub(super) Option<Box<T>>);
+
+impl<T> Default for Object<T> {
+    fn default() -> Self {
+        Object(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ObjectVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
+            type Value = Object<T>;
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|value| Object(Some(Box::new(value))))
+            }
+            pass_over!(null bool unsigned signed float string list);
+        }
+        deserializer.deserialize_any(ObjectVisitor(PhantomData))
+    }
+}
+
+/// A list, if it is one; a single object counts as a list of one.
+#[derive(Debug, Clone)]
+pub(super) struct List<T>(pub(super) Option<Vec<T>>);
+
+impl<T> Default for List<T> {
+    fn default() -> Self {
+        List(None)
+    }
+}
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct ListVisitor<T>(PhantomData<T>);
+        impl<'de, T: Deserialize<'de>> Visitor<'de> for ListVisitor<T> {
+            type Value = List<T>;
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
+                let mut items = Vec::new();
+                while let Some(item) = seq.next_element::<Object<T>>()? {
+                    items.extend(item.0.map(|item| *item));
+                }
+                Ok(List(Some(items)))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<List<T>, A::Error> {
+                T::deserialize(MapAccessDeserializer::new(map)).map(|value| List(Some(vec![value])))
+            }
+            pass_over!(null bool unsigned signed float string);
+        }
+        deserializer.deserialize_any(ListVisitor(PhantomData))
+    }
+}
+
+/// The numbers of a GeoJSON geometry in order, however deep its lists are nested: two of a point,
+/// four of a box, eight of a polygon of four corners.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Coordinates {
+    pub(super) numbers: Vec<f64>,
+    /// Whether it was an object that held them (v2's `geo.coordinates` is a whole Point).
+    pub(super) is_object: bool,
+}
+
+impl Coordinates {
+    fn of(number: f64) -> Coordinates {
+        Coordinates { numbers: vec![number], is_object: false }
+    }
+}
+
+impl<'de> Deserialize<'de> for Coordinates {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct CoordinatesVisitor;
+        impl<'de> Visitor<'de> for CoordinatesVisitor {
+            type Value = Coordinates;
+            fn visit_u64<E>(self, number: u64) -> Result<Coordinates, E> {
+                Ok(Coordinates::of(number as f64))
+            }
+            fn visit_i64<E>(self, number: i64) -> Result<Coordinates, E> {
+                Ok(Coordinates::of(number as f64))
+            }
+            fn visit_f64<E>(self, number: f64) -> Result<Coordinates, E> {
+                Ok(Coordinates::of(number))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Coordinates, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(inner) = seq.next_element::<Coordinates>()? {
+                    numbers.extend(inner.numbers);
+                }
+                Ok(Coordinates { numbers, is_object: false })
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Coordinates, A::Error> {
+                let mut numbers = Vec::new();
+                while let Some(key) = map.next_key::<Cow<'_, str>>()? {
+                    match &*key {
+                        "coordinates" => numbers = map.next_value::<Coordinates>()?.numbers,
+                        _ => {
+                            map.next_value::<IgnoredAny>()?;
+                        }
+                    }
+                }
+                Ok(Coordinates { numbers, is_object: true })
+            }
+            pass_over!(null bool string);
+        }
+        deserializer.deserialize_any(CoordinatesVisitor)
+    }
+}
+
+/// Whether a key is there with anything but `null`, `false`, `{}` or `[]`.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Present(pub(super) bool);
+
+impl<'de> Deserialize<'de> for Present {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct PresentVisitor;
+        impl<'de> Visitor<'de> for PresentVisitor {
+            type Value = Present;
+            fn visit_bool<E>(self, value: bool) -> Result<Present, E> {
+                Ok(Present(value))
+            }
+            fn visit_u64<E>(self, _: u64) -> Result<Present, E> {
+                Ok(Present(true))
+            }
+            fn visit_str<E>(self, _: &str) -> Result<Present, E> {
+                Ok(Present(true))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Present, A::Error> {
+                let mut any = false;
+                while seq.next_element::<IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Present(any))
+            }
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Present, A::Error> {
+                let mut any = false;
+                while map.next_entry::<IgnoredAny, IgnoredAny>()?.is_some() {
+                    any = true;
+                }
+                Ok(Present(any))
+            }
+            pass_over!(null signed float);
+        }
+        deserializer.deserialize_any(PresentVisitor)
+    }
+}

@@ -1,0 +1,327 @@
+//! The keys that we read, of v1.1 and v2 and of what wraps them, in one set of types.
+//!
+//! The two versions share so many keys that telling them apart first would cost a second look; where
+//! a key means different things (`geo`), its value tells which.
+
+use std::borrow::Cow;
+
+use serde::Deserialize;
+
+use super::lenient::{Coordinates, List, Number, Object, Present, Text};
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Record<'a> {
+    // A tweet of either version.
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id_str: Text<'a>,
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) full_text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) created_at: Text<'a>,
+    #[serde(borrow)]
+    pub(super) lang: Text<'a>,
+    #[serde(borrow)]
+    pub(super) entities: Object<Entities<'a>>,
+    #[serde(borrow)]
+    pub(super) geo: Object<Place<'a>>,
+    // v1.1
+    #[serde(borrow)]
+    pub(super) timestamp_ms: Text<'a>,
+    #[serde(borrow)]
+    pub(super) extended_tweet: Object<LongText<'a>>,
+    #[serde(borrow)]
+    pub(super) user: Object<User<'a>>,
+    pub(super) coordinates: Coordinates,
+    #[serde(borrow)]
+    pub(super) place: Object<Place<'a>>,
+    #[serde(borrow)]
+    pub(super) retweeted_status: Object<Record<'a>>,
+    #[serde(borrow)]
+    pub(super) quoted_status: Object<Record<'a>>,
+    #[serde(borrow)]
+    pub(super) quoted_status_id_str: Text<'a>,
+    #[serde(borrow)]
+    pub(super) quoted_status_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) in_reply_to_status_id_str: Text<'a>,
+    #[serde(borrow)]
+    pub(super) in_reply_to_status_id: Text<'a>,
+    pub(super) in_reply_to_user_id: Present,
+    pub(super) is_quote_status: Present,
+    pub(super) truncated: Option<Present>,
+    pub(super) retweet_count: Number,
+    pub(super) favorite_count: Number,
+    pub(super) reply_count: Number,
+    pub(super) quote_count: Number,
+    // v2
+    #[serde(borrow)]
+    pub(super) author_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) note_tweet: Object<LongText<'a>>,
+    pub(super) edit_history_tweet_ids: Present,
+    pub(super) conversation_id: Present,
+    pub(super) public_metrics: Object<PublicMetrics>,
+    #[serde(borrow)]
+    pub(super) referenced_tweets: List<Record<'a>>,
+    // v2, flattened by twarc: what the ids refer to stands in their place.
+    #[serde(borrow)]
+    pub(super) author: Object<User<'a>>,
+    #[serde(borrow, rename = "type")]
+    pub(super) type_: Text<'a>,
+    // v2 pages and stream lines, and dumps that keep the lists of a page.
+    #[serde(borrow)]
+    pub(super) data: List<Record<'a>>,
+    #[serde(borrow)]
+    pub(super) includes: Object<Lists<'a>>,
+    #[serde(borrow)]
+    pub(super) tweets: List<Record<'a>>,
+    #[serde(borrow)]
+    pub(super) users: List<User<'a>>,
+    #[serde(borrow)]
+    pub(super) places: List<Place<'a>>,
+    #[serde(borrow)]
+    pub(super) matching_rules: List<Rule<'a>>,
+    pub(super) meta: Present,
+    pub(super) errors: Present,
+    // A Twitter archive.
+    #[serde(borrow)]
+    pub(super) tweet: Object<Record<'a>>,
+    #[serde(borrow, rename = "noteTweet")]
+    pub(super) archived_note: Object<ArchivedNote<'a>>,
+    // What streams say of themselves.
+    pub(super) delete: Present,
+    pub(super) limit: Present,
+    pub(super) scrub_geo: Present,
+    pub(super) status_withheld: Present,
+    pub(super) user_withheld: Present,
+    pub(super) disconnect: Present,
+    pub(super) warning: Present,
+    pub(super) friends: Option<Present>,
+    pub(super) event: Present,
+    pub(super) action: Present,
+    pub(super) connection_issue: Present,
+    // A line of a rejects file.
+    pub(super) stage: Present,
+    pub(super) reason: Present,
+    pub(super) raw: Present,
+}
+
+impl<'a> Record<'a> {
+    /// `id_str` before `id`: files that passed through JavaScript have a rounded `id`.
+    pub(super) fn id(&self) -> Option<Cow<'a, str>> {
+        let given = |id: &Text<'a>| id.0.clone().filter(|id| !id.is_empty() && id != "0");
+        given(&self.id_str).or_else(|| given(&self.id))
+    }
+
+    /// Whether it has what only tweets have, so that it is read by the API's schemas.
+    pub(super) fn is_tweet(&self) -> bool {
+        let has_text = self.text.0.is_some()
+            || self.full_text.0.is_some()
+            || self.extended_tweet.0.is_some()
+            || self.note_tweet.0.is_some()
+            || self.retweeted_status.0.is_some();
+        let has_marks = self.id_str.0.is_some()
+            || self.user.0.is_some()
+            || self.author.0.is_some()
+            || self.author_id.0.is_some()
+            || self.entities.0.is_some()
+            || self.extended_tweet.0.is_some()
+            || self.note_tweet.0.is_some()
+            || self.retweeted_status.0.is_some()
+            || self.public_metrics.0.is_some()
+            || self.referenced_tweets.0.is_some()
+            || self.edit_history_tweet_ids.0
+            || self.conversation_id.0
+            || self.truncated.is_some()
+            || self.timestamp_ms.0.is_some()
+            || self.geo.0.is_some();
+        has_text && has_marks
+    }
+
+    /// Whether it wraps tweets as the v2 API does.
+    pub(super) fn is_envelope(&self) -> bool {
+        self.data.0.is_some() || self.tweets.0.is_some()
+    }
+
+    pub(super) fn is_reject(&self) -> bool {
+        self.stage.0 && self.reason.0 && self.raw.0
+    }
+
+    /// The name of the notice that it is, if it is one.
+    ///
+    /// v1.1: developer.x.com, "Streaming message types". v2: `errors`, connection problems and
+    /// compliance lines come instead of `data`; a page may be empty.
+    pub(super) fn notice(&self) -> Option<&'static str> {
+        if self.is_envelope() || self.is_tweet() || self.is_reject() {
+            return None;
+        }
+        let has_text = self.text.0.is_some() || self.full_text.0.is_some();
+        [
+            (self.delete.0, "delete"),
+            (self.limit.0, "limit"),
+            (self.scrub_geo.0, "scrub_geo"),
+            (self.status_withheld.0, "status_withheld"),
+            (self.user_withheld.0, "user_withheld"),
+            (self.disconnect.0, "disconnect"),
+            (self.warning.0, "warning"),
+            (self.friends.is_some(), "friends"),
+            (self.connection_issue.0, "connection_issue"),
+            (self.errors.0 && !has_text, "errors"),
+            (self.action.0 && !has_text, "compliance"),
+            (self.event.0 && !has_text, "event"),
+            ((self.meta.0 || self.includes.0.is_some()) && !has_text, "empty page"),
+        ]
+        .into_iter()
+        .find_map(|(is, name)| is.then_some(name))
+    }
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct User<'a> {
+    #[serde(borrow)]
+    pub(super) id_str: Text<'a>,
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow, alias = "username")]
+    pub(super) screen_name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    pub(super) followers_count: Number,
+    pub(super) public_metrics: Object<PublicMetrics>,
+}
+
+/// A v1.1 place, a v2 place, or what v1.1 or v2 calls `geo`.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Place<'a> {
+    #[serde(borrow)]
+    pub(super) id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) place_id: Text<'a>,
+    #[serde(borrow)]
+    pub(super) full_name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) country: Text<'a>,
+    #[serde(borrow)]
+    pub(super) country_code: Text<'a>,
+    /// v1.1: a polygon of `[lon, lat]`.
+    pub(super) bounding_box: Coordinates,
+    /// v1.1 `geo`: `[lat, lon]`; v2 `geo`: a Point of `[lon, lat]`.
+    pub(super) coordinates: Coordinates,
+    /// v2: a feature with `bbox` `[west, south, east, north]`.
+    pub(super) geo: Object<Feature>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Feature {
+    pub(super) bbox: Coordinates,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Entities<'a> {
+    #[serde(borrow)]
+    pub(super) hashtags: List<Tag<'a>>,
+    #[serde(borrow, alias = "mentions")]
+    pub(super) user_mentions: List<Mention<'a>>,
+    #[serde(borrow, alias = "cashtags")]
+    pub(super) symbols: List<Tag<'a>>,
+    #[serde(borrow)]
+    pub(super) urls: List<Url<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Tag<'a> {
+    #[serde(borrow, alias = "tag")]
+    pub(super) text: Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Mention<'a> {
+    #[serde(borrow, alias = "username", alias = "screenName")]
+    pub(super) screen_name: Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Url<'a> {
+    #[serde(borrow)]
+    pub(super) url: Text<'a>,
+    #[serde(borrow, alias = "expandedUrl")]
+    pub(super) expanded_url: Text<'a>,
+}
+
+/// `extended_tweet`, `note_tweet` and the core of an archived note.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct LongText<'a> {
+    #[serde(borrow, alias = "text")]
+    pub(super) full_text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) entities: Object<Entities<'a>>,
+}
+
+#[derive(Deserialize, Default, Clone, Copy)]
+#[serde(default)]
+pub(super) struct PublicMetrics {
+    pub(super) retweet_count: Number,
+    pub(super) like_count: Number,
+    pub(super) reply_count: Number,
+    pub(super) quote_count: Number,
+    pub(super) followers_count: Number,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Lists<'a> {
+    #[serde(borrow)]
+    pub(super) tweets: List<Record<'a>>,
+    #[serde(borrow)]
+    pub(super) users: List<User<'a>>,
+    #[serde(borrow)]
+    pub(super) places: List<Place<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct Rule<'a> {
+    #[serde(borrow)]
+    pub(super) tag: Text<'a>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct ArchivedNote<'a> {
+    #[serde(borrow, rename = "noteTweetId")]
+    pub(super) id: Text<'a>,
+    #[serde(borrow, rename = "createdAt")]
+    pub(super) created_at: Text<'a>,
+    #[serde(borrow)]
+    pub(super) core: Object<NoteCore<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+pub(super) struct NoteCore<'a> {
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
+    #[serde(borrow, alias = "urls")]
+    pub(super) urls: List<Url<'a>>,
+    #[serde(borrow)]
+    pub(super) mentions: List<Mention<'a>>,
+    #[serde(borrow)]
+    pub(super) hashtags: List<Tag<'a>>,
+    #[serde(borrow)]
+    pub(super) cashtags: List<Tag<'a>>,
+}

@@ -1,0 +1,225 @@
+//! A record of the API's schemas, v1.1 or v2, to a tweet.
+
+use std::borrow::Cow;
+use std::collections::HashMap;
+
+use super::lenient::{Coordinates, List};
+use super::schema::{self, ArchivedNote, Lists, Record};
+use crate::read::{Claims, identify};
+use crate::text::unescape_entities;
+use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Tweet, User};
+
+/// What a page's tweets refer to, by id.
+#[derive(Default)]
+pub(super) struct Includes<'i, 'a> {
+    users: HashMap<&'i str, &'i schema::User<'a>>,
+    places: HashMap<&'i str, &'i schema::Place<'a>>,
+    tweets: HashMap<&'i str, &'i Record<'a>>,
+}
+
+impl<'i, 'a> Includes<'i, 'a> {
+    pub(super) fn new(lists: &'i Lists<'a>) -> Includes<'i, 'a> {
+        Includes {
+            users: by_id(&lists.users, |user| user.id.0.as_deref()),
+            places: by_id(&lists.places, |place| place.id.0.as_deref()),
+            tweets: by_id(&lists.tweets, |tweet| tweet.id.0.as_deref()),
+        }
+    }
+}
+
+fn by_id<'i, T>(list: &'i List<T>, id: impl Fn(&'i T) -> Option<&'i str>) -> HashMap<&'i str, &'i T> {
+    list.0.iter().flatten().filter_map(|item| Some((id(item)?, item))).collect()
+}
+
+/// Reads one tweet, or says why it is none.
+pub(super) fn read<'a>(
+    record: &Record<'a>,
+    includes: &Includes<'_, 'a>,
+    options: &Options,
+) -> Result<Tweet<'a>, String> {
+    let reference = |kind: &str| {
+        record.referenced_tweets.0.iter().flatten().find(|tweet| tweet.type_.0.as_deref() == Some(kind))
+    };
+    let retweeted = reference("retweeted");
+    // The original of a retweet holds the whole text: in v1.1 and when flattened it stands in the
+    // record, on a v2 page among the includes.
+    let original = record.retweeted_status.0.as_deref().or_else(|| {
+        let reference = retweeted?;
+        let included = reference.id.0.as_deref().and_then(|id| includes.tweets.get(id).copied());
+        included.or(Some(reference).filter(|tweet| tweet.text.0.is_some()))
+    });
+    let telling = original.unwrap_or(record);
+    let (text, entities) = full_text(telling).ok_or("it has no text")?;
+    let user = record
+        .user
+        .0
+        .as_deref()
+        .or(record.author.0.as_deref())
+        .or_else(|| includes.users.get(record.author_id.0.as_deref()?).copied());
+    let claims = Claims {
+        id: record.id(),
+        created_at: record.timestamp_ms.0.clone().or_else(|| record.created_at.0.clone()),
+        text: unescape_entities(text),
+        author: user.and_then(|user| user.screen_name.0.as_deref()),
+    };
+    let mut tweet = identify(claims, options)?;
+
+    tweet.lang = given(&record.lang.0);
+    tweet.user = User {
+        id: user.and_then(|user| given(&user.id_str.0).or_else(|| given(&user.id.0))).or_else(|| given(&record.author_id.0)),
+        screen_name: user.and_then(|user| given(&user.screen_name.0)),
+        name: user.and_then(|user| given(&user.name.0)),
+        followers: user.and_then(|user| {
+            user.followers_count.0.or_else(|| user.public_metrics.0.as_ref()?.followers_count.0)
+        }),
+    };
+    if let Some(entities) = entities {
+        tweet.entities = read_entities(entities);
+    }
+    tweet.coordinates = coordinates(record);
+    tweet.place = place(record, includes);
+    tweet.marketplaces.extend(options.marketplace.clone().map(Cow::Owned));
+    tweet.counts = counts(record);
+    tweet.retweet_of = original.and_then(Record::id).or_else(|| retweeted?.id());
+    tweet.quote_of = given(&record.quoted_status_id_str.0)
+        .or_else(|| record.quoted_status.0.as_ref()?.id())
+        .or_else(|| given(&record.quoted_status_id.0))
+        .or_else(|| reference("quoted")?.id());
+    tweet.in_reply_to = given(&record.in_reply_to_status_id_str.0)
+        .or_else(|| given(&record.in_reply_to_status_id.0))
+        .or_else(|| reference("replied_to")?.id());
+    tweet.kind = if tweet.retweet_of.is_some() || original.is_some() {
+        Kind::Retweet
+    } else if tweet.quote_of.is_some() || record.is_quote_status.0 {
+        Kind::Quote
+    } else if tweet.in_reply_to.is_some() || record.in_reply_to_user_id.0 {
+        Kind::Reply
+    } else {
+        Kind::Tweet
+    };
+    Ok(tweet)
+}
+
+/// Reads an entry of a Twitter archive's `note-tweet.js`.
+pub(super) fn read_archived_note<'a>(note: &ArchivedNote<'a>, options: &Options) -> Result<Tweet<'a>, String> {
+    let core = note.core.0.as_deref().ok_or("it has no text")?;
+    let text = core.text.0.clone().ok_or("it has no text")?;
+    let claims = Claims {
+        id: note.id.0.clone(),
+        created_at: note.created_at.0.clone(),
+        text: unescape_entities(text),
+        author: None,
+    };
+    let mut tweet = identify(claims, options)?;
+    tweet.entities = Entities {
+        hashtags: texts(&core.hashtags, |tag| &tag.text.0),
+        mentions: texts(&core.mentions, |mention| &mention.screen_name.0),
+        cashtags: texts(&core.cashtags, |tag| &tag.text.0),
+        urls: links(&core.urls),
+    };
+    tweet.marketplaces.extend(options.marketplace.clone().map(Cow::Owned));
+    Ok(tweet)
+}
+
+fn given<'a>(text: &Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
+    text.clone().filter(|text| !text.is_empty())
+}
+
+/// The text that is not cut, and the entities that belong to it.
+fn full_text<'r, 'a>(record: &'r Record<'a>) -> Option<(Cow<'a, str>, Option<&'r schema::Entities<'a>>)> {
+    let own = record.entities.0.as_deref();
+    let long = record.note_tweet.0.as_deref().or(record.extended_tweet.0.as_deref());
+    if let Some(long) = long
+        && let Some(text) = &long.full_text.0
+    {
+        return Some((text.clone(), long.entities.0.as_deref().or(own)));
+    }
+    let text = record.full_text.0.clone().or_else(|| record.text.0.clone())?;
+    Some((text, own))
+}
+
+fn read_entities<'a>(entities: &schema::Entities<'a>) -> Entities<'a> {
+    Entities {
+        hashtags: texts(&entities.hashtags, |tag| &tag.text.0),
+        mentions: texts(&entities.user_mentions, |mention| &mention.screen_name.0),
+        cashtags: texts(&entities.symbols, |tag| &tag.text.0),
+        urls: links(&entities.urls),
+    }
+}
+
+fn texts<'a, T>(list: &List<T>, text: impl Fn(&T) -> &Option<Cow<'a, str>>) -> Option<Vec<Cow<'a, str>>> {
+    Some(list.0.as_ref()?.iter().filter_map(|item| given(text(item))).collect())
+}
+
+fn links<'a>(list: &List<schema::Url<'a>>) -> Option<Vec<Cow<'a, str>>> {
+    let links = list.0.as_ref()?.iter().filter_map(|link| {
+        given(&link.expanded_url.0).or_else(|| given(&link.url.0)).filter(|link| !is_own_media(link))
+    });
+    Some(links.collect())
+}
+
+/// v2 lists a tweet's own pictures among its links, v1.1 does not.
+fn is_own_media(link: &str) -> bool {
+    let is_status = link.starts_with("https://twitter.com/") || link.starts_with("https://x.com/");
+    is_status && (link.contains("/photo/") || link.contains("/video/"))
+}
+
+/// Where v1.1 and v2 put the exact position; the deprecated v1.1 `geo` is `[lat, lon]`.
+fn coordinates(record: &Record<'_>) -> Option<Point> {
+    let point = |coordinates: &Coordinates| match coordinates.numbers[..] {
+        [lon, lat] => Some(Point { lat, lon }),
+        _ => None,
+    };
+    point(&record.coordinates).or_else(|| {
+        let geo = &record.geo.0.as_ref()?.coordinates;
+        let as_lon_lat = point(geo)?;
+        Some(match geo.is_object {
+            true => as_lon_lat,
+            false => Point { lat: as_lon_lat.lon, lon: as_lon_lat.lat },
+        })
+    })
+}
+
+fn place<'a>(record: &Record<'a>, includes: &Includes<'_, 'a>) -> Option<Place<'a>> {
+    let v2 = || {
+        let geo = record.geo.0.as_deref()?;
+        let included = geo.place_id.0.as_deref().and_then(|id| includes.places.get(id).copied());
+        included.or(Some(geo).filter(|geo| geo.full_name.0.is_some() || geo.country.0.is_some()))
+    };
+    let place = record.place.0.as_deref().or_else(v2)?;
+    let place = Place {
+        name: given(&place.full_name.0).or_else(|| given(&place.name.0)),
+        country: given(&place.country.0),
+        country_code: given(&place.country_code.0),
+        bounding_box: bounding_box(place),
+    };
+    (place != Place::default()).then_some(place)
+}
+
+/// v2 gives `[west, south, east, north]`; v1.1 the corners of a ring, in no order to rely on.
+fn bounding_box(place: &schema::Place<'_>) -> Option<BoundingBox> {
+    if let Some(feature) = &place.geo.0
+        && let [west, south, east, north] = feature.bbox.numbers[..]
+    {
+        return Some(BoundingBox { west, south, east, north });
+    }
+    let corners = place.bounding_box.numbers.chunks_exact(2);
+    corners.map(|corner| BoundingBox { west: corner[0], south: corner[1], east: corner[0], north: corner[1] }).reduce(
+        |all, corner| BoundingBox {
+            west: all.west.min(corner.west),
+            south: all.south.min(corner.south),
+            east: all.east.max(corner.east),
+            north: all.north.max(corner.north),
+        },
+    )
+}
+
+fn counts(record: &Record<'_>) -> Counts {
+    let metrics = record.public_metrics.0.as_deref().copied().unwrap_or_default();
+    Counts {
+        retweets: record.retweet_count.0.or(metrics.retweet_count.0),
+        likes: record.favorite_count.0.or(metrics.like_count.0),
+        replies: record.reply_count.0.or(metrics.reply_count.0),
+        quotes: record.quote_count.0.or(metrics.quote_count.0),
+    }
+}

@@ -1,0 +1,67 @@
+//! Records that did not become a tweet, kept so that none is lost.
+
+use std::borrow::Cow;
+
+use serde::{Deserialize, Serialize};
+
+/// How much of a record is kept in its reject, in bytes.
+pub const MAX_RAW_BYTES: usize = 64 * 1024;
+
+/// Where on its way a record was given up.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Stage {
+    /// Its bytes could not be told apart from their neighbors'.
+    Read,
+    /// It is no tweet that we can read.
+    Parse,
+    /// The store refused it.
+    Index,
+}
+
+/// A record that was not indexed, as one line of the rejects file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Rejected {
+    /// The file or object it comes from.
+    pub source: String,
+    /// The line it starts on, from 1, in the decompressed source.
+    pub line: u64,
+    /// The tweet's id, if it is known.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub id: Option<String>,
+    /// Where it was given up.
+    pub stage: Stage,
+    /// Why.
+    pub reason: String,
+    /// The header of its CSV file, without which the row could not be read again.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub header: Option<String>,
+    /// The record itself, at most [`MAX_RAW_BYTES`].
+    pub raw: String,
+    /// How long the record was, if `raw` was cut.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub raw_cut_from: Option<usize>,
+}
+
+impl Rejected {
+    /// A reject of `raw`, which is cut if it is too long. The source's name is filled in by
+    /// whoever knows it.
+    pub fn new(line: u64, stage: Stage, reason: impl Into<String>, raw: &[u8]) -> Rejected {
+        let kept = &raw[..raw.len().min(MAX_RAW_BYTES)];
+        let mut text = String::from_utf8_lossy(kept);
+        if kept.len() < raw.len() {
+            // A character cut in two is no replacement character's business.
+            text = Cow::Owned(text.trim_end_matches('\u{FFFD}').to_owned());
+        }
+        Rejected {
+            source: String::new(),
+            line,
+            id: None,
+            stage,
+            reason: reason.into(),
+            header: None,
+            raw: text.into_owned(),
+            raw_cut_from: (kept.len() < raw.len()).then_some(raw.len()),
+        }
+    }
+}

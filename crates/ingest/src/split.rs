@@ -1,0 +1,207 @@
+//! A stream of bytes to batches of records: where each record begins and ends, and nothing more.
+//!
+//! Memory is bounded by a batch and the longest record allowed, whatever the length of the stream.
+
+use std::io::{self, Read};
+use std::sync::Arc;
+
+use memchr::memchr_iter;
+
+use crate::sniff::{Format, SNIFF_BYTES, Sniffed, sniff};
+use crate::{Error, Options, decode};
+
+mod csv;
+mod json;
+
+/// How many bytes of records make a batch.
+const BATCH_BYTES: usize = 256 * 1024;
+
+/// Records that stood side by side in a source; [`Batch::read`] reads them.
+#[derive(Debug)]
+pub struct Batch {
+    pub(crate) bytes: Vec<u8>,
+    pub(crate) records: Vec<Record>,
+    pub(crate) format: Arc<Format>,
+    pub(crate) options: Arc<Options>,
+    /// How many bytes of the decompressed source end with this batch.
+    pub(crate) position: u64,
+}
+
+/// Where a record lies in its batch.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Record {
+    pub(crate) start: usize,
+    pub(crate) end: usize,
+    /// The line that it starts on, from 1.
+    pub(crate) line: u64,
+    /// Why it is no whole record, if it is none.
+    pub(crate) fault: Option<&'static str>,
+}
+
+/// What a splitter found at the front of the bytes that are not dealt with yet. Indices count from
+/// that front.
+enum Found {
+    /// A record, or a stretch of bytes that is none, from the front up to `end`.
+    Record { end: usize, fault: Option<&'static str> },
+    /// Nothing but separators up to `end`.
+    Separators { end: usize },
+    /// Whatever begins here goes on past the end of the bytes.
+    More,
+}
+
+/// Whether more bytes may follow.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Rest {
+    ToCome,
+    /// The stream has ended as streams do.
+    Ended,
+    /// The stream broke off: what stands last is likely cut, even if it looks whole.
+    BrokeOff,
+}
+
+/// Why the last record of a stream that broke off is not trusted.
+const BROKEN_OFF: &str = "the source breaks off in this record";
+
+enum Splitter {
+    Csv(csv::Splitter),
+    Json(json::Splitter),
+}
+
+/// The batches of one source, in order. After an error there is nothing more.
+pub struct Batches<'r> {
+    reader: Box<dyn Read + Send + 'r>,
+    format: Arc<Format>,
+    options: Arc<Options>,
+    splitter: Splitter,
+    newline: u8,
+    /// What was read and has not left in a batch.
+    buffer: Vec<u8>,
+    /// The records found in the buffer, and up to where it is dealt with.
+    records: Vec<Record>,
+    done: usize,
+    /// The line that `done` lies on.
+    line: u64,
+    /// How many bytes of the source left in batches.
+    position: u64,
+    /// How the stream ended, once it has.
+    ended: Option<Result<(), Error>>,
+}
+
+/// Looks at how `reader` begins and makes ready to split it.
+///
+/// # Errors
+///
+/// If it is empty, or neither CSV with a column for the text nor JSON.
+pub fn open<'r>(reader: impl Read + Send + 'r, options: &Arc<Options>) -> Result<Batches<'r>, Error> {
+    let mut reader = decode::decode(reader)?;
+    let mut buffer = Vec::new();
+    let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
+    let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
+        // A stream that broke before its first byte is broken, not empty.
+        (Err(Error::Empty), Some(Err(error))) => return Err(error),
+        (sniffed, end) => {
+            ended = end;
+            sniffed?
+        }
+    };
+    let (splitter, newline) = match &format {
+        Format::Csv(columns) => (Splitter::Csv(csv::Splitter::new(columns)), columns.newline),
+        Format::Json => (Splitter::Json(json::Splitter::default()), b'\n'),
+    };
+    let line = 1 + count_lines(&buffer[..skip], newline);
+    Ok(Batches {
+        reader,
+        format: Arc::new(format),
+        options: Arc::clone(options),
+        splitter,
+        newline,
+        buffer,
+        records: Vec::new(),
+        done: skip,
+        line,
+        position: 0,
+        ended,
+    })
+}
+
+/// Reads up to `length` more bytes into `buffer`; tells how the stream ended, if it did.
+fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, length: usize) -> Option<Result<(), Error>> {
+    let before = buffer.len();
+    match reader.by_ref().take(length as u64).read_to_end(buffer) {
+        Ok(_) if buffer.len() - before < length => Some(Ok(())),
+        Ok(_) => None,
+        Err(error) if is_damage(&error) => Some(Err(Error::Gzip(error))),
+        Err(error) => Some(Err(Error::Io(error))),
+    }
+}
+
+/// Whether a decompressor complains of its data; a file system never answers so.
+fn is_damage(error: &io::Error) -> bool {
+    matches!(
+        error.kind(),
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
+    )
+}
+
+impl Batches<'_> {
+    /// Finds the records in what is in the buffer.
+    fn split(&mut self) {
+        let rest = match &self.ended {
+            None => Rest::ToCome,
+            Some(Ok(())) => Rest::Ended,
+            Some(Err(_)) => Rest::BrokeOff,
+        };
+        loop {
+            let bytes = &self.buffer[self.done..];
+            let found = match &mut self.splitter {
+                Splitter::Csv(splitter) => splitter.next(bytes, rest),
+                Splitter::Json(splitter) => splitter.next(bytes, rest),
+            };
+            let end = match found {
+                Found::Record { end, fault } => {
+                    let (start, end) = (self.done, self.done + end);
+                    self.records.push(Record { start, end, line: self.line, fault });
+                    end
+                }
+                Found::Separators { end } => self.done + end,
+                Found::More => return,
+            };
+            self.line += count_lines(&self.buffer[self.done..end], self.newline);
+            self.done = end;
+        }
+    }
+
+    fn take_batch(&mut self) -> Batch {
+        let rest = self.buffer.split_off(self.done);
+        self.position += self.done as u64;
+        self.done = 0;
+        Batch {
+            bytes: std::mem::replace(&mut self.buffer, rest),
+            records: std::mem::take(&mut self.records),
+            format: Arc::clone(&self.format),
+            options: Arc::clone(&self.options),
+            position: self.position,
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<Batch, Error>;
+
+    fn next(&mut self) -> Option<Result<Batch, Error>> {
+        loop {
+            self.split();
+            if self.done >= BATCH_BYTES || self.ended.is_some() && !self.records.is_empty() {
+                return Some(Ok(self.take_batch()));
+            }
+            if let Some(ended) = &mut self.ended {
+                return std::mem::replace(ended, Ok(())).err().map(Err);
+            }
+            self.ended = fill(&mut self.reader, &mut self.buffer, BATCH_BYTES);
+        }
+    }
+}
+
+fn count_lines(bytes: &[u8], newline: u8) -> u64 {
+    memchr_iter(newline, bytes).count() as u64
+}

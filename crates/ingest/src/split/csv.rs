@@ -1,0 +1,122 @@
+//! Where the rows of a CSV file end.
+//!
+//! Quotes open a field only at its start, as RFC 4180 has it. A quote that is never closed, or that
+//! is closed lines later in the middle of another row's text, costs the line it stands on and no
+//! other.
+
+use memchr::{memchr, memchr2, memchr3};
+
+use super::{BROKEN_OFF, Found, Rest};
+use crate::columns::Columns;
+
+/// A row longer than this is taken for a quote that was never closed; the longest post is 25,000
+/// characters.
+const MAX_ROW_BYTES: usize = 1024 * 1024;
+const UNCLOSED: &str = "a quote is opened on this line and not closed where a field can end";
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum State {
+    FieldStart,
+    Unquoted,
+    Quoted,
+    /// After a quote in a quoted field: its end, or the first half of an escaped quote.
+    QuoteInQuoted,
+}
+
+pub(super) struct Splitter {
+    delimiter: u8,
+    header_pending: bool,
+    state: State,
+    /// Up to where the row that is being read was looked at, and where its open quote stands.
+    at: usize,
+    quote_at: usize,
+}
+
+impl Splitter {
+    pub(super) fn new(columns: &Columns) -> Splitter {
+        Splitter {
+            delimiter: columns.delimiter,
+            header_pending: columns.header.is_some(),
+            state: State::FieldStart,
+            at: 0,
+            quote_at: 0,
+        }
+    }
+
+    pub(super) fn next(&mut self, bytes: &[u8], rest: Rest) -> Found {
+        if self.at == 0 {
+            let blank = bytes.iter().take_while(|&&b| is_newline(b)).count();
+            if blank > 0 {
+                return Found::Separators { end: blank };
+            }
+        }
+        while let Some(&byte) = bytes.get(self.at) {
+            match self.state {
+                State::FieldStart if byte == b'"' => {
+                    self.quote_at = self.at;
+                    self.at += 1;
+                    self.state = State::Quoted;
+                }
+                State::FieldStart => self.state = State::Unquoted,
+                State::Unquoted => match memchr3(self.delimiter, b'\n', b'\r', &bytes[self.at..]) {
+                    Some(length) => {
+                        self.at += length;
+                        if is_newline(bytes[self.at]) {
+                            return self.row(self.at, None);
+                        }
+                        self.at += 1;
+                        self.state = State::FieldStart;
+                    }
+                    None => self.at = bytes.len(),
+                },
+                State::Quoted => match memchr(b'"', &bytes[self.at..]) {
+                    Some(length) => {
+                        self.at += length + 1;
+                        self.state = State::QuoteInQuoted;
+                    }
+                    None => self.at = bytes.len(),
+                },
+                State::QuoteInQuoted if byte == b'"' => {
+                    self.at += 1;
+                    self.state = State::Quoted;
+                }
+                State::QuoteInQuoted if is_newline(byte) => return self.row(self.at, None),
+                State::QuoteInQuoted => {
+                    let ends_field = byte == self.delimiter || byte == b' ';
+                    if !ends_field && memchr2(b'\n', b'\r', &bytes[self.quote_at..self.at]).is_some() {
+                        return self.first_line(bytes);
+                    }
+                    self.state = State::Unquoted;
+                }
+            }
+            if self.at > MAX_ROW_BYTES {
+                return self.first_line(bytes);
+            }
+        }
+        match rest {
+            _ if self.at == 0 => Found::More,
+            Rest::ToCome => Found::More,
+            Rest::Ended if self.state == State::Quoted => self.first_line(bytes),
+            Rest::Ended => self.row(bytes.len(), None),
+            Rest::BrokeOff => self.row(bytes.len(), Some(BROKEN_OFF)),
+        }
+    }
+
+    fn row(&mut self, end: usize, fault: Option<&'static str>) -> Found {
+        self.at = 0;
+        self.state = State::FieldStart;
+        match std::mem::take(&mut self.header_pending) {
+            true if fault.is_none() => Found::Separators { end },
+            _ => Found::Record { end, fault },
+        }
+    }
+
+    fn first_line(&mut self, bytes: &[u8]) -> Found {
+        let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
+        self.row(end, Some(UNCLOSED))
+    }
+}
+
+fn is_newline(byte: u8) -> bool {
+    matches!(byte, b'\n' | b'\r')
+}

@@ -1,0 +1,259 @@
+//! Where each JSON object of a stream begins and ends, however they are strung together.
+//!
+//! Brackets, commas and white space between objects are separators; so NDJSON, `{}{}`, Firehose's
+//! `},\n{`, one array, arrays of arrays and stray brackets after them are all the same to us.
+//!
+//! A broken object must not cost its neighbors. The scanner knows enough of the grammar to notice
+//! soon that an object is broken; reading then goes on at the next line that begins as deep as the
+//! broken object began, or at `}{`.
+
+use memchr::{memchr, memchr3, memmem};
+
+use super::{BROKEN_OFF, Found, Rest};
+
+/// The longest object that is read, in bytes: a page of 500 tweets is 3 MB.
+const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
+/// How much of a broken stretch is kept together before it is given up piece by piece.
+const MAX_FAULT_BYTES: usize = 1024 * 1024;
+/// As deep as `serde_json` goes; a tweet is about a dozen deep.
+const MAX_DEPTH: usize = 127;
+
+const NOT_JSON: &str = "this is not JSON";
+const BROKEN: &str = "the JSON is broken";
+const UNFINISHED: &str = "the JSON ends in the middle of an object";
+const TOO_LONG: &str = "the JSON object is longer than 32 MiB";
+
+#[derive(Default)]
+pub(super) struct Splitter {
+    mode: Mode,
+    /// The white space before the first byte of the line that we are on.
+    indent: usize,
+}
+
+#[derive(Default)]
+enum Mode {
+    #[default]
+    Between,
+    Object(Scanner),
+    /// In something broken, of which `looked_at` bytes hold no place to go on.
+    Broken { fault: &'static str, looked_at: usize, reported: bool },
+}
+
+impl Splitter {
+    pub(super) fn next(&mut self, bytes: &[u8], rest: Rest) -> Found {
+        if let Mode::Between = self.mode {
+            let separators = self.separators(bytes);
+            if separators > 0 {
+                return Found::Separators { end: separators };
+            }
+            match bytes.first() {
+                None => return Found::More,
+                Some(b'{') => self.mode = Mode::Object(Scanner::default()),
+                Some(_) => self.broken(NOT_JSON, 0),
+            }
+        }
+        if let Mode::Object(scanner) = &mut self.mode {
+            match scanner.scan(bytes) {
+                Scanned::Whole { end } => {
+                    self.mode = Mode::Between;
+                    return Found::Record { end, fault: None };
+                }
+                Scanned::Broken => self.broken(BROKEN, 1),
+                Scanned::More if bytes.len() > MAX_RECORD_BYTES => self.broken(TOO_LONG, 1),
+                Scanned::More => match rest {
+                    Rest::ToCome => return Found::More,
+                    Rest::Ended => self.broken(UNFINISHED, 1),
+                    Rest::BrokeOff => self.broken(BROKEN_OFF, 1),
+                },
+            }
+        }
+        self.resume(bytes, rest)
+    }
+
+    fn broken(&mut self, fault: &'static str, looked_at: usize) {
+        self.mode = Mode::Broken { fault, looked_at, reported: false };
+    }
+
+    fn separators(&mut self, bytes: &[u8]) -> usize {
+        let mut at = 0;
+        while let Some(&byte) = bytes.get(at) {
+            match byte {
+                b'\n' => self.indent = 0,
+                b' ' | b'\t' => self.indent += 1,
+                b'\r' | b',' | b';' | b'[' | b']' | 0x0C | 0x1E => {}
+                0xEF if bytes[at..].starts_with(b"\xEF\xBB\xBF") => at += 2,
+                _ => break,
+            }
+            at += 1;
+        }
+        at
+    }
+
+    /// Finds where to go on after something broken.
+    fn resume(&mut self, bytes: &[u8], rest: Rest) -> Found {
+        let Mode::Broken { fault, looked_at, reported } = &mut self.mode else { return Found::More };
+        let (fault, was_reported) = (*fault, *reported);
+        let place = if fault == NOT_JSON {
+            next_line_or_object(bytes, looked_at)
+        } else {
+            next_object_as_deep(bytes, looked_at, self.indent)
+        };
+        let end = match place {
+            Some(place) => {
+                self.mode = Mode::Between;
+                place
+            }
+            None if rest != Rest::ToCome => {
+                self.mode = Mode::Between;
+                bytes.len()
+            }
+            None if bytes.len() > MAX_FAULT_BYTES => {
+                *reported = true;
+                // What may be the beginning of a place to go on stays.
+                let end = (*looked_at).max(1);
+                *looked_at = 0;
+                end
+            }
+            None => return Found::More,
+        };
+        let trimmed = bytes[..end].trim_ascii_end().len();
+        match was_reported || trimmed == 0 {
+            true => Found::Separators { end },
+            // The white space is passed as separators, so that the indent is known.
+            false if place.is_some() => Found::Record { end: trimmed, fault: Some(fault) },
+            false => Found::Record { end, fault: Some(fault) },
+        }
+    }
+}
+
+/// A line end, or what looks like an object.
+fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
+    let from = *looked_at;
+    let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
+    let object = memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"{\"").map(|at| from + at);
+    *looked_at = bytes.len().saturating_sub(1).max(from);
+    object.or(line)
+}
+
+/// A line that begins with an object no deeper than `indent`, or an object right after another.
+fn next_object_as_deep(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usize> {
+    let mut from = *looked_at;
+    loop {
+        let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
+        let adjacent = memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"}{");
+        if let Some(at) = adjacent {
+            return Some(from + at + 1);
+        }
+        let Some(line) = line else {
+            *looked_at = bytes.len().saturating_sub(1).max(from);
+            return None;
+        };
+        let blank = bytes[line + 1..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'[')).count();
+        match bytes.get(line + 1 + blank) {
+            Some(b'{') if blank <= indent => return Some(line + 1 + blank),
+            Some(_) => from = line + 1,
+            None => {
+                *looked_at = line;
+                return None;
+            }
+        }
+    }
+}
+
+enum Scanned {
+    Whole { end: usize },
+    Broken,
+    More,
+}
+
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Expect {
+    #[default]
+    Value,
+    ValueOrEnd,
+    Key,
+    KeyOrEnd,
+    Colon,
+    CommaOrEnd,
+}
+
+/// Finds the end of an object, going on where it stopped when more bytes have come.
+#[derive(Default)]
+struct Scanner {
+    at: usize,
+    open: Vec<u8>,
+    expect: Expect,
+    in_string: bool,
+    in_literal: bool,
+}
+
+impl Scanner {
+    fn scan(&mut self, bytes: &[u8]) -> Scanned {
+        while let Some(&byte) = bytes.get(self.at) {
+            if self.in_string {
+                // A raw line end in a string is not JSON, and the surest sign of a cut line.
+                match memchr3(b'"', b'\\', b'\n', &bytes[self.at..]) {
+                    None => {
+                        self.at = bytes.len();
+                        break;
+                    }
+                    Some(length) => match bytes[self.at + length] {
+                        b'"' => {
+                            self.at += length + 1;
+                            self.in_string = false;
+                        }
+                        b'\\' if self.at + length + 1 < bytes.len() => self.at += length + 2,
+                        b'\\' => {
+                            self.at += length;
+                            break;
+                        }
+                        _ => return Scanned::Broken,
+                    },
+                }
+                continue;
+            }
+            let is_literal = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+            if self.in_literal && is_literal {
+                self.at += 1;
+                continue;
+            }
+            self.in_literal = false;
+            self.at += 1;
+            self.expect = match (byte, self.expect) {
+                (b' ' | b'\t' | b'\n' | b'\r', expect) => expect,
+                (b'"', Expect::Key | Expect::KeyOrEnd) => {
+                    self.in_string = true;
+                    Expect::Colon
+                }
+                (b'"', Expect::Value | Expect::ValueOrEnd) => {
+                    self.in_string = true;
+                    Expect::CommaOrEnd
+                }
+                (b':', Expect::Colon) => Expect::Value,
+                (b',', Expect::CommaOrEnd) if self.open.last() == Some(&b'{') => Expect::Key,
+                (b',', Expect::CommaOrEnd) => Expect::Value,
+                (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) if self.open.len() < MAX_DEPTH => {
+                    self.open.push(byte);
+                    if byte == b'{' { Expect::KeyOrEnd } else { Expect::ValueOrEnd }
+                }
+                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) if self.open.last() == Some(&b'{') => {
+                    self.open.pop();
+                    Expect::CommaOrEnd
+                }
+                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) if self.open.last() == Some(&b'[') => {
+                    self.open.pop();
+                    Expect::CommaOrEnd
+                }
+                (_, Expect::Value | Expect::ValueOrEnd) if is_literal => {
+                    self.in_literal = true;
+                    Expect::CommaOrEnd
+                }
+                _ => return Scanned::Broken,
+            };
+            if self.open.is_empty() {
+                return Scanned::Whole { end: self.at };
+            }
+        }
+        Scanned::More
+    }
+}

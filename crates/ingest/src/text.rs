@@ -1,0 +1,109 @@
+//! Text as a person reads it.
+
+use std::borrow::Cow;
+
+use memchr::{memchr, memmem};
+
+/// Decodes the three HTML entities that Twitter writes, once: `&amp;lt;` becomes `&lt;`.
+pub fn unescape_entities(text: Cow<'_, str>) -> Cow<'_, str> {
+    let Some(first) = memchr(b'&', text.as_bytes()) else { return text };
+    let mut rest = &text[first..];
+    let mut decoded = String::new();
+    while let Some(at) = memchr(b'&', rest.as_bytes()) {
+        let (before, entity) = rest.split_at(at);
+        let (length, character) = match entity.as_bytes() {
+            [b'&', b'a', b'm', b'p', b';', ..] => (5, '&'),
+            [b'&', b'l', b't', b';', ..] => (4, '<'),
+            [b'&', b'g', b't', b';', ..] => (4, '>'),
+            _ => (1, '&'),
+        };
+        if decoded.is_empty() {
+            decoded.reserve(text.len());
+            decoded.push_str(&text[..first]);
+        }
+        decoded.push_str(before);
+        decoded.push(character);
+        rest = &entity[length..];
+    }
+    decoded.push_str(rest);
+    Cow::Owned(decoded)
+}
+
+/// Decodes the bytes of one record.
+///
+/// Old exports are Windows-1252, and a stray bad byte occurs in UTF-8 files. A record that holds
+/// any character of several bytes is UTF-8 with a bad byte (which becomes U+FFFD); one that holds
+/// none but still is no UTF-8 is Windows-1252.
+pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
+    match std::str::from_utf8(bytes) {
+        Ok(text) => Cow::Borrowed(text),
+        Err(_) if is_windows_1252(bytes) => encoding_rs::WINDOWS_1252.decode(bytes).0,
+        Err(_) => String::from_utf8_lossy(bytes),
+    }
+}
+
+/// Whether bytes that are no UTF-8 are to be read as Windows-1252.
+pub(crate) fn is_windows_1252(bytes: &[u8]) -> bool {
+    bytes.utf8_chunks().all(|chunk| chunk.valid().is_ascii())
+}
+
+/// Replaces `\uD83D`-like halves of a pair that stand alone (a text cut in the middle of an emoji)
+/// by `\uFFFD`, which JSON readers accept. `None` if there are none.
+pub(crate) fn mend_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
+    let mut mended: Option<Vec<u8>> = None;
+    let mut at = 0;
+    while let Some(found) = memmem::find(&json[at..], b"\\u") {
+        let start = at + found;
+        let backslashes = json[..start].iter().rev().take_while(|&&b| b == b'\\').count();
+        let unit = utf16_unit(&json[start..]).filter(|_| backslashes % 2 == 0);
+        at = start + 2;
+        match unit {
+            Some(0xD800..=0xDBFF) if matches!(utf16_unit(&json[start + 6..]), Some(0xDC00..=0xDFFF)) => {
+                at = start + 12;
+            }
+            Some(0xD800..=0xDFFF) => {
+                mended.get_or_insert_with(|| json.to_vec())[start + 2..start + 6].copy_from_slice(b"FFFD");
+                at = start + 6;
+            }
+            _ => {}
+        }
+    }
+    mended
+}
+
+fn utf16_unit(json: &[u8]) -> Option<u16> {
+    let hex = json.strip_prefix(b"\\u")?.get(..4)?;
+    u16::from_str_radix(std::str::from_utf8(hex).ok()?, 16).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn entities_are_decoded_once() {
+        for (text, expected) in [
+            ("Q&amp;A &lt;3 &gt;", "Q&A <3 >"),
+            ("&amp;amp; &amp;lt;3", "&amp; &lt;3"),
+            ("R&D & more &quot;", "R&D & more &quot;"),
+            ("&", "&"),
+            ("", ""),
+        ] {
+            assert_eq!(unescape_entities(text.into()), expected);
+        }
+    }
+
+    #[test]
+    fn bytes_that_are_no_utf8_are_windows_1252_unless_their_neighbors_are_utf8() {
+        assert_eq!(decode(b"caf\xE9 \x80 5"), "café € 5");
+        assert_eq!(decode(b"caf\xC3\xA9 \xFF!"), "café \u{FFFD}!");
+    }
+
+    #[test]
+    fn half_an_emoji_does_not_cost_the_tweet() {
+        let mend = |json: &str| mend_lone_surrogates(json.as_bytes()).map(|b| String::from_utf8(b).unwrap());
+        assert_eq!(mend(r#""a\ud83d""#).as_deref(), Some(r#""a\uFFFD""#));
+        assert_eq!(mend(r#""\ude02\ud83d\ude02""#).as_deref(), Some(r#""\uFFFD\ud83d\ude02""#));
+        assert_eq!(mend(r#""\ud83d\ude02 \\ud83d \u00e9""#), None);
+    }
+}

@@ -1,0 +1,166 @@
+//! When a tweet was created: off its id, or out of the spellings of time that exports use.
+
+use std::fmt;
+
+use jiff::civil::DateTime;
+use jiff::fmt::strtime;
+use jiff::tz::TimeZone;
+
+/// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Timestamp(i64);
+
+/// 2010-11-04T01:42:54.657Z, the epoch of Twitter's snowflake ids
+/// (twitter-archive/snowflake, `IdWorker.scala`).
+const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
+/// Ids up to here were handed out one by one, before November 2010, and hold no time.
+const LAST_SEQUENTIAL_ID: u64 = 29_700_000_000;
+/// Years outside of this are a misread number, not a time that a tweet was written at.
+const PLAUSIBLE_MS: std::ops::Range<i64> = 1_104_537_600_000..4_102_444_800_000; // 2005..2100
+
+impl Timestamp {
+    /// From milliseconds since the Unix epoch; out-of-range values are clamped to years that exist.
+    pub fn from_millis(millis: i64) -> Timestamp {
+        let bounds = [jiff::Timestamp::MIN, jiff::Timestamp::MAX].map(|t| t.as_millisecond());
+        Timestamp(millis.clamp(bounds[0], bounds[1]))
+    }
+
+    /// Milliseconds since the Unix epoch.
+    pub fn as_millis(self) -> i64 {
+        self.0
+    }
+
+    /// The time in a tweet id, to the millisecond; `None` if the id is not a snowflake.
+    ///
+    /// ```
+    /// let time = ingest::Timestamp::from_id("1601645088790257667").unwrap();
+    /// assert_eq!(time.to_string(), "2022-12-10T18:32:18.129Z");
+    /// ```
+    pub fn from_id(id: &str) -> Option<Timestamp> {
+        if !id.bytes().all(|b| b.is_ascii_digit()) {
+            return None;
+        }
+        let id: u64 = id.parse().ok()?;
+        if id <= LAST_SEQUENTIAL_ID || id > i64::MAX as u64 {
+            return None;
+        }
+        Some(Timestamp((id >> 22) as i64 + SNOWFLAKE_EPOCH_MS))
+    }
+
+    /// Reads a time as tweets and their exports spell it.
+    ///
+    /// API v1.1 (`Wed Aug 27 13:08:45 +0000 2008`), RFC 3339 and ISO 8601 with `T` or a space and
+    /// without a zone (then UTC), a date alone, Unix seconds or milliseconds, and Sentiment140's
+    /// `Mon Apr 06 22:19:45 PDT 2009`. Dates whose day and month can be mistaken for each other
+    /// (`4/5/2009`) are not guessed at.
+    pub fn parse(text: &str) -> Option<Timestamp> {
+        let text = text.trim();
+        if text.is_empty() {
+            return None;
+        }
+        if text.bytes().all(|b| b.is_ascii_digit()) {
+            return from_unix(text);
+        }
+        let time = match text.as_bytes()[0] {
+            b'0'..=b'9' | b'+' | b'-' => parse_iso(text),
+            _ => parse_v1(text),
+        }?;
+        Some(Timestamp(time.as_millisecond()))
+    }
+}
+
+fn from_unix(digits: &str) -> Option<Timestamp> {
+    let number: i64 = digits.parse().ok()?;
+    [number.checked_mul(1000)?, number, number / 1000]
+        .into_iter()
+        .find(|millis| PLAUSIBLE_MS.contains(millis))
+        .map(Timestamp)
+}
+
+fn parse_iso(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(time) = text.parse::<jiff::Timestamp>() {
+        return Some(time);
+    }
+    let utc = |text: &str| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
+    // `2016-08-10 15:12:16 UTC`, as spreadsheets and BigQuery write it.
+    let bare = text.trim_end_matches(" UTC").trim_end_matches(" GMT");
+    utc(bare)
+        .map(|zoned| zoned.timestamp())
+        .or_else(|| strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok())
+}
+
+fn parse_v1(text: &str) -> Option<jiff::Timestamp> {
+    if let Ok(broken_down) = strtime::parse("%a %b %d %H:%M:%S %z %Y", text) {
+        return broken_down.to_timestamp().ok();
+    }
+    let (text, hours) = [(" PDT ", 7), (" PST ", 8), (" UTC ", 0), (" GMT ", 0)]
+        .into_iter()
+        .find_map(|(zone, hours)| Some((text.replacen(zone, " ", 1), hours)).filter(|_| text.contains(zone)))?;
+    let civil = strtime::parse("%a %b %d %H:%M:%S %Y", &text).ok()?.to_datetime().ok()?;
+    let utc = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
+    utc.checked_add(jiff::SignedDuration::from_hours(hours)).ok()
+}
+
+impl fmt::Display for Timestamp {
+    /// RFC 3339 in UTC, always with three decimals.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match jiff::Timestamp::from_millisecond(self.0) {
+            Ok(time) => write!(f, "{time:.3}"),
+            Err(_) => write!(f, "{}", self.0),
+        }
+    }
+}
+
+impl serde::Serialize for Timestamp {
+    fn serialize<S: serde::Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self)
+    }
+}
+
+impl<'de> serde::Deserialize<'de> for Timestamp {
+    fn deserialize<D: serde::Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        let text = std::borrow::Cow::<str>::deserialize(deserializer)?;
+        Timestamp::parse(&text)
+            .ok_or_else(|| serde::de::Error::custom(format!("`{text}` is not a time")))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, expected: Option<&str>) {
+        assert_eq!(Timestamp::parse(text).map(|t| t.to_string()).as_deref(), expected, "{text}");
+    }
+
+    #[test]
+    fn times_are_read_as_tweets_and_exports_spell_them() {
+        check("Wed Aug 27 13:08:45 +0000 2008", Some("2008-08-27T13:08:45.000Z"));
+        check("2021-04-01T15:52:31.000Z", Some("2021-04-01T15:52:31.000Z"));
+        check("2016-08-10 15:12:16", Some("2016-08-10T15:12:16.000Z"));
+        check("2016-08-10 15:12:16+02:00", Some("2016-08-10T13:12:16.000Z"));
+        check("2016-08-10 15:12:16 +0000", Some("2016-08-10T15:12:16.000Z"));
+        check("2016-08-10 15:12:16 UTC", Some("2016-08-10T15:12:16.000Z"));
+        check("2016-08-10", Some("2016-08-10T00:00:00.000Z"));
+        check("Mon Apr 06 22:19:45 PDT 2009", Some("2009-04-07T05:19:45.000Z"));
+        check("1520690595", Some("2018-03-10T14:03:15.000Z"));
+        check("1520690595660", Some("2018-03-10T14:03:15.660Z"));
+    }
+
+    #[test]
+    fn what_is_no_time_is_not_guessed_at() {
+        for text in ["", "0000-00-00", "4/5/2009", "yesterday", "17", "2016-13-01", "Wed"] {
+            check(text, None);
+        }
+    }
+
+    #[test]
+    fn only_a_snowflake_holds_a_time() {
+        let time = |id| Timestamp::from_id(id).map(|t| t.to_string());
+        assert_eq!(time("660699987194609664").as_deref(), Some("2015-11-01T06:08:46.219Z"));
+        for id in ["5765011", "29700000000", "", "0", "-1", "1.6e18", "99999999999999999999", "abc"] {
+            assert_eq!(time(id), None, "{id}");
+        }
+    }
+}

@@ -1,0 +1,156 @@
+//! What every format is read into.
+
+use std::borrow::Cow;
+
+use crate::Timestamp;
+
+/// One tweet, as its source tells it; text borrows from the bytes it was read from where it can.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Tweet<'a> {
+    /// The id as given, digit for digit; for a record that has none, a stable hash of its content.
+    pub id: Cow<'a, str>,
+    /// When it was created: read off the id where that is a snowflake, else as the record says.
+    pub created_at: Timestamp,
+    /// The full text, HTML entities decoded once; of a retweet, the original's text.
+    pub text: Cow<'a, str>,
+    /// BCP 47 language tag as given; `None` if unknown.
+    pub lang: Option<Cow<'a, str>>,
+    /// Who wrote it.
+    pub user: User<'a>,
+    /// Hashtags, mentions, cashtags and links where the source lists them.
+    pub entities: Entities<'a>,
+    /// Where it was written, to the point: as given, not yet checked.
+    pub coordinates: Option<Point>,
+    /// The place it is tagged with.
+    pub place: Option<Place<'a>>,
+    /// Marketplaces that the record itself names (a CSV column), as given.
+    pub marketplaces: Vec<Cow<'a, str>>,
+    /// Tags of the filtered-stream rules that it matched.
+    pub rule_tags: Vec<Cow<'a, str>>,
+    /// How often it was retweeted, liked, answered and quoted, where the record says.
+    pub counts: Counts,
+    /// What sort of tweet it is.
+    pub kind: Kind,
+    /// The tweet it answers.
+    pub in_reply_to: Option<Cow<'a, str>>,
+    /// The tweet it repeats.
+    pub retweet_of: Option<Cow<'a, str>>,
+    /// The tweet it quotes.
+    pub quote_of: Option<Cow<'a, str>>,
+}
+
+impl<'a> Tweet<'a> {
+    /// A tweet of which nothing but its id, time and text is known.
+    pub fn new(
+        id: impl Into<Cow<'a, str>>,
+        created_at: Timestamp,
+        text: impl Into<Cow<'a, str>>,
+    ) -> Tweet<'a> {
+        Tweet {
+            id: id.into(),
+            created_at,
+            text: text.into(),
+            lang: None,
+            user: User::default(),
+            entities: Entities::default(),
+            coordinates: None,
+            place: None,
+            marketplaces: Vec::new(),
+            rule_tags: Vec::new(),
+            counts: Counts::default(),
+            kind: Kind::Tweet,
+            in_reply_to: None,
+            retweet_of: None,
+            quote_of: None,
+        }
+    }
+}
+
+/// The author of a tweet.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct User<'a> {
+    /// Numeric id, as text.
+    pub id: Option<Cow<'a, str>>,
+    /// Handle, without `@`.
+    pub screen_name: Option<Cow<'a, str>>,
+    /// Display name.
+    pub name: Option<Cow<'a, str>>,
+    /// Number of followers.
+    pub followers: Option<u64>,
+}
+
+/// What the source lists of the text's parts. `None` means that it does not say, so the text
+/// itself must be asked; an empty list means that there are none.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Entities<'a> {
+    /// Without `#`.
+    pub hashtags: Option<Vec<Cow<'a, str>>>,
+    /// Handles without `@`.
+    pub mentions: Option<Vec<Cow<'a, str>>>,
+    /// Without `$`.
+    pub cashtags: Option<Vec<Cow<'a, str>>>,
+    /// Links, expanded where the source expands them; links to the tweet's own media left out.
+    pub urls: Option<Vec<Cow<'a, str>>>,
+}
+
+/// A position in degrees, WGS 84.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Point {
+    /// -90 (south) to 90.
+    pub lat: f64,
+    /// -180 (west) to 180.
+    pub lon: f64,
+}
+
+/// A place that a tweet is tagged with.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub struct Place<'a> {
+    /// Full name ("Lisbon, Portugal"), else the short one.
+    pub name: Option<Cow<'a, str>>,
+    /// Country, in the language of the delivery.
+    pub country: Option<Cow<'a, str>>,
+    /// ISO 3166-1 alpha-2.
+    pub country_code: Option<Cow<'a, str>>,
+    /// Its bounding box.
+    pub bounding_box: Option<BoundingBox>,
+}
+
+/// A box in degrees; `west > east` means that it crosses the antimeridian.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoundingBox {
+    /// Longitude of the western edge.
+    pub west: f64,
+    /// Latitude of the southern edge.
+    pub south: f64,
+    /// Longitude of the eastern edge.
+    pub east: f64,
+    /// Latitude of the northern edge.
+    pub north: f64,
+}
+
+/// Public metrics; `None` where the record does not say.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// Times retweeted.
+    pub retweets: Option<u64>,
+    /// Likes.
+    pub likes: Option<u64>,
+    /// Answers.
+    pub replies: Option<u64>,
+    /// Times quoted.
+    pub quotes: Option<u64>,
+}
+
+/// What sort of tweet it is. One that quotes and answers at once is a quote.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum Kind {
+    /// Written on its own.
+    #[default]
+    Tweet,
+    /// Somebody else's tweet, repeated.
+    Retweet,
+    /// A tweet about another one.
+    Quote,
+    /// An answer.
+    Reply,
+}
