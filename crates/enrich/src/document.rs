@@ -169,7 +169,8 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     domains.dedup();
     let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
     let place = tweet.place.unwrap_or_default();
-    let counts = [tweet.counts.retweets, tweet.counts.likes, tweet.counts.replies, tweet.counts.quotes];
+    let counts =
+        [tweet.counts.retweets, tweet.counts.likes, tweet.counts.replies, tweet.counts.quotes];
     Document {
         timestamp: tweet.created_at,
         id: tweet.id.into_owned(),
@@ -283,8 +284,12 @@ mod kind {
     use ingest::Kind;
     use serde::{Deserialize, Deserializer, Serializer};
 
-    const NAMES: [(Kind, &str); 4] =
-        [(Kind::Tweet, "tweet"), (Kind::Retweet, "retweet"), (Kind::Quote, "quote"), (Kind::Reply, "reply")];
+    const NAMES: [(Kind, &str); 4] = [
+        (Kind::Tweet, "tweet"),
+        (Kind::Retweet, "retweet"),
+        (Kind::Quote, "quote"),
+        (Kind::Reply, "reply"),
+    ];
 
     pub(super) fn serialize<S: Serializer>(kind: &Kind, serializer: S) -> Result<S::Ok, S::Error> {
         serializer.serialize_str(super::kind_name(*kind))
@@ -294,7 +299,9 @@ mod kind {
         NAMES.iter().find(|(k, _)| *k == kind).map_or("tweet", |(_, name)| name)
     }
 
-    pub(super) fn deserialize<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Kind, D::Error> {
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(
+        deserializer: D,
+    ) -> Result<Kind, D::Error> {
         let name = std::borrow::Cow::<str>::deserialize(deserializer)?;
         Ok(NAMES.iter().find(|(_, n)| *n == name).map_or(Kind::Tweet, |(kind, _)| *kind))
     }
@@ -309,8 +316,13 @@ pub fn kind_name(kind: Kind) -> &'static str {
 mod tests {
     use super::*;
 
-    fn document(marketplace: &[&'static str], lang: Option<&'static str>, likes: Option<u64>) -> Document {
-        let mut tweet = Tweet::new("1601645088790257667", Timestamp::from_millis(0), "I love #AWS 👍🏽");
+    fn document(
+        marketplace: &[&'static str],
+        lang: Option<&'static str>,
+        likes: Option<u64>,
+    ) -> Document {
+        let mut tweet =
+            Tweet::new("1601645088790257667", Timestamp::from_millis(0), "I love #AWS 👍🏽");
         tweet.marketplaces = marketplace.iter().map(|&name| name.into()).collect();
         tweet.lang = lang.map(Cow::from);
         tweet.counts.likes = likes;
@@ -351,6 +363,9 @@ mod tests {
             "kind": "tweet",
         });
         assert_eq!(json, expected);
-        assert_eq!(serde_json::from_value::<Document>(json).unwrap(), document(&["AWS"], None, Some(3)));
+        assert_eq!(
+            serde_json::from_value::<Document>(json).unwrap(),
+            document(&["AWS"], None, Some(3))
+        );
     }
 }

@@ -92,7 +92,11 @@ fn is_link(text: &str) -> bool {
 
 /// How often the first byte comes again at once.
 fn repeated(bytes: &[u8]) -> usize {
-    if bytes[0].is_ascii_alphanumeric() { 0 } else { bytes[1..].iter().take_while(|&&b| b == bytes[0]).count() }
+    if bytes[0].is_ascii_alphanumeric() {
+        0
+    } else {
+        bytes[1..].iter().take_while(|&&b| b == bytes[0]).count()
+    }
 }
 
 /// The emoticon that begins at `at`, if it stands free: not within a word, a time (`10:30`) or a
@@ -102,34 +106,44 @@ fn emoticon_at(text: &str, at: usize) -> Option<(usize, Mood)> {
     let first = rest.chars().next()?;
     let candidates = TABLE.get(&first)?;
     let before = text[..at].chars().next_back();
-    let found = candidates.iter().find(|(emoticon, _)| rest.starts_with(emoticon) && {
-        // Whole emoji need no space around them, and hearts are emoji though old ones.
-        if is_emoji(first) {
-            let next = rest[emoticon.len()..].chars().next();
-            ends_before(next)
-        } else {
-            let free_before = match before {
-                None => true,
-                Some(before) if before.is_whitespace() => true,
-                Some(_) if matches!(first, ')' | ']' | '(' | '[' | '\\') && first.is_ascii() => false,
-                Some(before) if before.is_alphabetic() => match emoticon.chars().next_back() {
-                    // `great:D`, but not `a:b`, `ID:D` or `re:P`.
-                    Some('D' | 'P') => before.is_lowercase() && emoticon.len() == 2 && first == ':',
-                    Some(last) if last.is_ascii_alphanumeric() => emoticon.starts_with("<3"),
-                    _ => matches!(first, ':' | ';' | '<') || !first.is_ascii(),
-                },
-                Some(before) => !before.is_numeric() && before != '/',
-            };
-            let last = emoticon.as_bytes()[emoticon.len() - 1];
-            let after = emoticon.len() + repeated(&rest.as_bytes()[emoticon.len() - 1..]);
-            let free_after = match rest[after..].chars().next() {
-                None => true,
-                Some(next) if next.is_alphanumeric() => false,
-                Some('/' | '\\' | '_') => !last.is_ascii_alphanumeric() && !matches!(last, b'/' | b'\\'),
-                Some('-' | '\'') => !last.is_ascii_alphanumeric(),
-                Some(_) => true,
-            };
-            free_before && free_after
+    let found = candidates.iter().find(|(emoticon, _)| {
+        rest.starts_with(emoticon) && {
+            // Whole emoji need no space around them, and hearts are emoji though old ones.
+            if is_emoji(first) {
+                let next = rest[emoticon.len()..].chars().next();
+                ends_before(next)
+            } else {
+                let free_before = match before {
+                    None => true,
+                    Some(before) if before.is_whitespace() => true,
+                    Some(_)
+                        if matches!(first, ')' | ']' | '(' | '[' | '\\') && first.is_ascii() =>
+                    {
+                        false
+                    }
+                    Some(before) if before.is_alphabetic() => match emoticon.chars().next_back() {
+                        // `great:D`, but not `a:b`, `ID:D` or `re:P`.
+                        Some('D' | 'P') => {
+                            before.is_lowercase() && emoticon.len() == 2 && first == ':'
+                        }
+                        Some(last) if last.is_ascii_alphanumeric() => emoticon.starts_with("<3"),
+                        _ => matches!(first, ':' | ';' | '<') || !first.is_ascii(),
+                    },
+                    Some(before) => !before.is_numeric() && before != '/',
+                };
+                let last = emoticon.as_bytes()[emoticon.len() - 1];
+                let after = emoticon.len() + repeated(&rest.as_bytes()[emoticon.len() - 1..]);
+                let free_after = match rest[after..].chars().next() {
+                    None => true,
+                    Some(next) if next.is_alphanumeric() => false,
+                    Some('/' | '\\' | '_') => {
+                        !last.is_ascii_alphanumeric() && !matches!(last, b'/' | b'\\')
+                    }
+                    Some('-' | '\'') => !last.is_ascii_alphanumeric(),
+                    Some(_) => true,
+                };
+                free_before && free_after
+            }
         }
     })?;
     Some((found.0.len(), found.1))
@@ -148,14 +162,21 @@ fn emoji_length(text: &str) -> Option<usize> {
     let (_, first) = characters.next().filter(|(_, first)| is_emoji(*first))?;
     let mut end = first.len_utf8();
     if is_regional(first) {
-        return characters.next().filter(|(_, second)| is_regional(*second)).map(|(at, second)| at + second.len_utf8());
+        return characters
+            .next()
+            .filter(|(_, second)| is_regional(*second))
+            .map(|(at, second)| at + second.len_utf8());
     }
     // England's, Scotland's and Wales's flags are a black flag and letters out of the tags block.
-    while let Some((at, tag)) = characters.next_if(|(_, tag)| matches!(tag, '\u{E0020}'..='\u{E007F}')) {
+    while let Some((at, tag)) =
+        characters.next_if(|(_, tag)| matches!(tag, '\u{E0020}'..='\u{E007F}'))
+    {
         end = at + tag.len_utf8();
     }
     while characters.next_if(|(_, joiner)| *joiner == '\u{200D}').is_some() {
-        match characters.next_if(|(_, joined)| is_emoji(*joined) || matches!(joined, '♀' | '♂' | '⚕' | '⚖' | '✈')) {
+        match characters.next_if(|(_, joined)| {
+            is_emoji(*joined) || matches!(joined, '♀' | '♂' | '⚕' | '⚖' | '✈')
+        }) {
             Some((at, joined)) => end = at + joined.len_utf8(),
             None => break,
         }
@@ -238,7 +259,18 @@ mod tests {
 
     #[test]
     fn punctuation_is_no_emoticon() {
-        for text in ["AWS (Amazon): new", "at 10:30", "2:0", "https://t.co/x:)", "C:\\path", "a:b", "ID:Dx", "foxDen", "(see :)x", "1:3"] {
+        for text in [
+            "AWS (Amazon): new",
+            "at 10:30",
+            "2:0",
+            "https://t.co/x:)",
+            "C:\\path",
+            "a:b",
+            "ID:Dx",
+            "foxDen",
+            "(see :)x",
+            "1:3",
+        ] {
             check(text, &[]);
         }
     }
@@ -254,7 +286,8 @@ mod tests {
     fn the_table_names_each_emoticon_once() {
         for same_first in TABLE.values() {
             for (i, (emoticon, mood)) in same_first.iter().enumerate() {
-                let again = same_first[i + 1..].iter().find(|(other, m)| other == emoticon && m != mood);
+                let again =
+                    same_first[i + 1..].iter().find(|(other, m)| other == emoticon && m != mood);
                 assert_eq!(again, None, "{emoticon}");
             }
         }

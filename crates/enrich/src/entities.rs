@@ -50,16 +50,33 @@ fn is_digit_or_special(character: char) -> bool {
     character.is_ascii_digit()
         || character == '_'
         || !character.is_ascii()
-            && (matches!(character,
-                '\u{200C}' | '\u{200D}' | '\u{A67E}' | '\u{05BE}' | '\u{05F3}' | '\u{05F4}' | '\u{FF5E}' | '\u{301C}'
-                | '\u{309B}' | '\u{309C}' | '\u{30A0}' | '\u{30FB}' | '\u{3003}' | '\u{0F0B}' | '\u{0F0C}' | '\u{00B7}')
-                || character.general_category() == unicode_properties::GeneralCategory::DecimalNumber)
+            && (matches!(
+                character,
+                '\u{200C}'
+                    | '\u{200D}'
+                    | '\u{A67E}'
+                    | '\u{05BE}'
+                    | '\u{05F3}'
+                    | '\u{05F4}'
+                    | '\u{FF5E}'
+                    | '\u{301C}'
+                    | '\u{309B}'
+                    | '\u{309C}'
+                    | '\u{30A0}'
+                    | '\u{30FB}'
+                    | '\u{3003}'
+                    | '\u{0F0B}'
+                    | '\u{0F0C}'
+                    | '\u{00B7}'
+            ) || character.general_category()
+                == unicode_properties::GeneralCategory::DecimalNumber)
 }
 
 /// Reads a hashtag whose mark of `mark` bytes stands at `at`; returns how long it is, or 0.
 fn tag<'t>(text: &'t str, at: usize, mark: usize, hashtags: &mut Vec<&'t str>) -> usize {
     let free = text[..at].chars().next_back().is_none_or(|before| {
-        matches!(before, '\u{FE0E}' | '\u{FE0F}') || before != '&' && !is_letter(before) && !is_digit_or_special(before)
+        matches!(before, '\u{FE0E}' | '\u{FE0F}')
+            || before != '&' && !is_letter(before) && !is_digit_or_special(before)
     });
     let rest = &text[at + mark..];
     // `#️⃣` is an emoji.
@@ -78,16 +95,22 @@ fn tag<'t>(text: &'t str, at: usize, mark: usize, hashtags: &mut Vec<&'t str>) -
 fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str>) -> usize {
     let before = &text[..at];
     let free = before.chars().next_back().is_none_or(|c| {
-        !c.is_ascii_alphanumeric() && !matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '＠')
+        !c.is_ascii_alphanumeric()
+            && !matches!(c, '_' | '!' | '#' | '$' | '%' | '&' | '*' | '@' | '＠')
     });
     if !free && !ends_with_rt(before) {
         return 0;
     }
     let rest = &text[at + mark..];
-    let length = rest.bytes().take(20).take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
+    let length =
+        rest.bytes().take(20).take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
     let (name, after) = rest.split_at(length);
     let is_latin_accent = |c: char| matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{24F}' | '\u{1E00}'..='\u{1EFF}');
-    if name.is_empty() || after.starts_with(['@', '＠']) || after.starts_with(is_latin_accent) || after.starts_with("://") {
+    if name.is_empty()
+        || after.starts_with(['@', '＠'])
+        || after.starts_with(is_latin_accent)
+        || after.starts_with("://")
+    {
         return 0;
     }
     mentions.push(name);
@@ -106,9 +129,12 @@ fn ends_with_rt(before: &str) -> bool {
 /// `$AAPL`, `$BRK.A`: up to six letters, and up to two after a dot or an underscore.
 fn cashtag<'t>(text: &'t str, at: usize, cashtags: &mut Vec<&'t str>) -> usize {
     let is_direction_mark = |c: char| matches!(c, '\u{202A}'..='\u{202E}' | '\u{061C}' | '\u{200E}' | '\u{200F}' | '\u{2066}'..='\u{2069}');
-    let free = text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || is_direction_mark(c));
+    let free =
+        text[..at].chars().next_back().is_none_or(|c| c.is_whitespace() || is_direction_mark(c));
     let rest = &text[at + 1..];
-    let letters = |from: usize| rest.as_bytes()[from..].iter().take_while(|b| b.is_ascii_alphabetic()).count();
+    let letters = |from: usize| {
+        rest.as_bytes()[from..].iter().take_while(|b| b.is_ascii_alphabetic()).count()
+    };
     let mut length = letters(0);
     if !free || !(1..=6).contains(&length) {
         return 0;
@@ -119,7 +145,8 @@ fn cashtag<'t>(text: &'t str, at: usize, cashtags: &mut Vec<&'t str>) -> usize {
             length += 1 + suffix;
         }
     }
-    let ends = rest[length..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_ascii_punctuation());
+    let ends =
+        rest[length..].chars().next().is_none_or(|c| c.is_whitespace() || c.is_ascii_punctuation());
     if !ends {
         return 0;
     }
@@ -133,11 +160,18 @@ fn url<'t>(text: &'t str, at: usize, urls: &mut Vec<&'t str>) -> usize {
     let scheme = ["https://", "http://"].into_iter().find(|scheme| {
         rest.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
     });
-    let free = text[..at].chars().next_back().is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '@' | '＠' | '$' | '#' | '＃'));
+    let free = text[..at]
+        .chars()
+        .next_back()
+        .is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '@' | '＠' | '$' | '#' | '＃'));
     let Some(scheme) = scheme.filter(|_| free) else { return 0 };
-    let ends = |c: char| c.is_whitespace() || matches!(c, '<' | '>' | '"' | '“' | '”' | '…' | '「' | '」' | '、' | '。');
+    let ends = |c: char| {
+        c.is_whitespace()
+            || matches!(c, '<' | '>' | '"' | '“' | '”' | '…' | '「' | '」' | '、' | '。')
+    };
     let length = rest.find(ends).unwrap_or(rest.len());
-    let mut link = rest[..length].trim_end_matches(['.', ',', ':', ';', '!', '?', '\'', '’', ']', '}', '*']);
+    let mut link =
+        rest[..length].trim_end_matches(['.', ',', ':', ';', '!', '?', '\'', '’', ']', '}', '*']);
     if link.ends_with(')') && !link.contains('(') {
         link = link.trim_end_matches(')');
     }
@@ -173,9 +207,21 @@ mod tests {
 
     #[test]
     fn hashtags_follow_twitter_text() {
-        check("#AWS,#Azure #1 #2nd #été #日本語 ＃full", &["AWS", "Azure", "2nd", "été", "日本語", "full"], &[], &[], &[]);
+        check(
+            "#AWS,#Azure #1 #2nd #été #日本語 ＃full",
+            &["AWS", "Azure", "2nd", "été", "日本語", "full"],
+            &[],
+            &[],
+            &[],
+        );
         check("a#b &#39; #a#b #c://x #️⃣", &[], &[], &[], &[]);
-        check("#snake_case #don't #üñ #हिन्दी", &["snake_case", "don", "üñ", "हिन्दी"], &[], &[], &[]);
+        check(
+            "#snake_case #don't #üñ #हिन्दी",
+            &["snake_case", "don", "üñ", "हिन्दी"],
+            &[],
+            &[],
+            &[],
+        );
     }
 
     #[test]
@@ -191,7 +237,13 @@ mod tests {
 
     #[test]
     fn links_end_where_their_sentence_does_and_hold_no_tags() {
-        check("see https://t.co/abc. (http://x.org/a#b)", &[], &[], &[], &["https://t.co/abc", "http://x.org/a#b"]);
+        check(
+            "see https://t.co/abc. (http://x.org/a#b)",
+            &[],
+            &[],
+            &[],
+            &["https://t.co/abc", "http://x.org/a#b"],
+        );
         check("https://t.co/a…", &[], &[], &[], &["https://t.co/a"]);
         check("http:// nohttps://x.y", &[], &[], &[], &[]);
     }

@@ -63,7 +63,11 @@ mod tests {
     use ingest::{Place, Timestamp};
 
     #[track_caller]
-    fn check(exact: Option<(f64, f64)>, place: Option<[f64; 4]>, expected: Option<(f64, f64, GeoSource)>) {
+    fn check(
+        exact: Option<(f64, f64)>,
+        place: Option<[f64; 4]>,
+        expected: Option<(f64, f64, GeoSource)>,
+    ) {
         let mut tweet = Tweet::new("1", Timestamp::from_millis(0), "");
         tweet.coordinates = exact.map(|(lat, lon)| Point { lat, lon });
         tweet.place = place.map(|[west, south, east, north]| Place {

@@ -27,4 +27,4 @@ mod geo;
 
 pub use crate::document::{Author, Document, Origin, Place, enrich, kind_name};
 pub use crate::geo::{GeoSource, Location};
-pub use crate::sentiment::{Label, Method, Sentiment, judge};
+pub use crate::sentiment::{Label, Method, Sentiment, judge, label_of};

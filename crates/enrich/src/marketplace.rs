@@ -13,9 +13,12 @@ struct Spelling {
 }
 
 static SPELLINGS: LazyLock<Vec<Spelling>> = LazyLock::new(|| {
-    let lines = include_str!("../data/marketplaces.txt").lines().filter(|line| !line.starts_with('#'));
+    let lines =
+        include_str!("../data/marketplaces.txt").lines().filter(|line| !line.starts_with('#'));
     let spellings = lines.filter_map(|line| line.split_once(": "));
-    spellings.map(|(marketplace, words)| Spelling { marketplace, words: words.split(' ').collect() }).collect()
+    spellings
+        .map(|(marketplace, words)| Spelling { marketplace, words: words.split(' ').collect() })
+        .collect()
 });
 
 /// The marketplaces of a tweet: those its record names, else those that the rules it matched name,
@@ -79,8 +82,11 @@ fn in_text(text: &str, mut found: impl FnMut(&'static str)) {
 /// The words of a text, without `'s` and without links.
 fn words(lower: &str) -> impl Iterator<Item = &str> {
     let tokens = lower.split_whitespace().filter(|token| !token.contains("://"));
-    let words = tokens.flat_map(|token| token.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’'));
-    words.map(|word| word.trim_end_matches("'s").trim_end_matches("’s").trim_matches(['\'', '’'])).filter(|word| !word.is_empty())
+    let words = tokens
+        .flat_map(|token| token.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’'));
+    words
+        .map(|word| word.trim_end_matches("'s").trim_end_matches("’s").trim_matches(['\'', '’']))
+        .filter(|word| !word.is_empty())
 }
 
 #[cfg(test)]

@@ -84,11 +84,20 @@ pub fn judge(text: &str, mut found: impl FnMut(&str)) -> Sentiment {
         ControlFlow::Break(Mood::Negative) => (Label::Negative, Method::Emoticon),
         ControlFlow::Break(Mood::Mixed) => (Label::Mixed, Method::Emoticon),
         ControlFlow::Break(_) => (Label::Neutral, Method::Emoticon),
-        ControlFlow::Continue(()) if compound >= CUT => (Label::Positive, Method::Lexicon),
-        ControlFlow::Continue(()) if compound <= -CUT => (Label::Negative, Method::Lexicon),
-        ControlFlow::Continue(()) => (Label::Neutral, Method::Lexicon),
+        ControlFlow::Continue(()) => (label_of(compound), Method::Lexicon),
     };
     Sentiment { label, method, compound, positive: pos, neutral: neu, negative: neg }
+}
+
+/// The label of a VADER compound.
+pub fn label_of(compound: f64) -> Label {
+    if compound >= CUT {
+        Label::Positive
+    } else if compound <= -CUT {
+        Label::Negative
+    } else {
+        Label::Neutral
+    }
 }
 
 /// The text as it was meant to look, borrowed if it looks so already.
@@ -113,14 +122,21 @@ fn straight(character: char) -> Option<char> {
 /// Decodes what careless exports leave behind: `&quot;`, `&#39;`, and the `\u2019` of a text that was
 /// escaped twice.
 fn unescape_more(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("\\u") && !text.contains("&quot;") && !text.contains("&#39;") && !text.contains("&apos;") {
+    if !text.contains("\\u")
+        && !text.contains("&quot;")
+        && !text.contains("&#39;")
+        && !text.contains("&apos;")
+    {
         return text;
     }
     let text = text.replace("&quot;", "\"").replace("&#39;", "'").replace("&apos;", "'");
     let mut parts = text.split("\\u");
     let mut decoded = parts.next().unwrap_or_default().to_owned();
     for part in parts {
-        let escaped = part.get(..4).and_then(|hex| u32::from_str_radix(hex, 16).ok()).and_then(char::from_u32);
+        let escaped = part
+            .get(..4)
+            .and_then(|hex| u32::from_str_radix(hex, 16).ok())
+            .and_then(char::from_u32);
         match escaped {
             Some(character) => {
                 decoded.push(character);

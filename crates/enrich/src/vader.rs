@@ -120,16 +120,21 @@ impl Words<'_> {
 
     fn valence(&self, i: usize) -> f64 {
         let token = &self.tokens[i];
-        let Word { valence: Some(lexicon), booster: None, role, .. } = *token.word else { return 0.0 };
+        let Word { valence: Some(lexicon), booster: None, role, .. } = *token.word else {
+            return 0.0;
+        };
         if role == Role::Kind && self.role_after(i, 1) == Role::Of {
             return 0.0;
         }
         let mut valence = lexicon;
         // `no` negates the word of the lexicon after it, and then has no valence of its own.
-        if role == Role::No && self.tokens.get(i + 1).is_some_and(|next| next.word.valence.is_some()) {
+        if role == Role::No
+            && self.tokens.get(i + 1).is_some_and(|next| next.word.valence.is_some())
+        {
             valence = 0.0;
         }
-        let no_or = self.role_before(i, 3) == Role::No && matches!(self.role_before(i, 1), Role::Or | Role::Nor);
+        let no_or = self.role_before(i, 3) == Role::No
+            && matches!(self.role_before(i, 1), Role::Or | Role::Nor);
         if self.role_before(i, 1) == Role::No || self.role_before(i, 2) == Role::No || no_or {
             valence = lexicon * NEGATION;
         }
@@ -282,7 +287,13 @@ mod tests {
     #[test]
     fn the_reference_s_own_examples() {
         check("VADER is smart, handsome, and funny.", 0.746, 0.254, 0.0, 0.8316);
-        check("VADER is VERY SMART, uber handsome, and FRIGGIN FUNNY!!!", 0.706, 0.294, 0.0, 0.9469);
+        check(
+            "VADER is VERY SMART, uber handsome, and FRIGGIN FUNNY!!!",
+            0.706,
+            0.294,
+            0.0,
+            0.9469,
+        );
         check("VADER is not smart, handsome, nor funny.", 0.0, 0.354, 0.646, -0.7424);
         check("At least it isn't a horrible book.", 0.322, 0.678, 0.0, 0.431);
         check("Today only kinda sux! But I'll get by, lol", 0.317, 0.556, 0.127, 0.5249);
@@ -297,7 +308,9 @@ mod tests {
 
     #[test]
     fn rounding_is_to_the_nearest_decimal_and_ties_go_to_even() {
-        for (value, expected) in [(0.0625, 0.062), (0.1875, 0.188), (0.0005, 0.001), (0.2675, 0.268), (-0.0625, -0.062)] {
+        for (value, expected) in
+            [(0.0625, 0.062), (0.1875, 0.188), (0.0005, 0.001), (0.2675, 0.268), (-0.0625, -0.062)]
+        {
             assert_eq!(round(value, 3), expected);
         }
     }

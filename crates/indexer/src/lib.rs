@@ -1,1 +1,19 @@
-//! x
+//! The only crate that does I/O: sources in, stores out, and the command line over both.
+//!
+//! Start reading at [`cli`], which is a table of contents, then at [`pipeline`], through which every
+//! record flows.
+
+// In reading order.
+pub mod cli;
+mod backfill;
+mod source;
+pub mod pipeline;
+mod rejects;
+pub mod report;
+pub mod store;
+mod score;
+mod search;
+pub mod sample;
+mod progress;
+mod logging;
+mod failure;

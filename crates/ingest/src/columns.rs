@@ -36,25 +36,144 @@ pub enum Field {
 /// The fields with the names that exports give them, the first being what `--column` calls it.
 /// Names are compared without case, and with blanks, dots and dashes read as `_`.
 const NAMES: &[(Field, &[&str])] = &[
-    (Field::Id, &["id", "tweet_id", "id_str", "tweetid", "status_id", "statusid", "post_id", "tweet_id_str"]),
-    (Field::Text, &["text", "tweet", "full_text", "content", "tweet_text", "tweettext", "body", "message", "raw_content", "rawcontent", "tweet_content", "status_text", "original_text"]),
-    (Field::CreatedAt, &["created_at", "date", "datetime", "timestamp", "time", "createdat", "created", "tweet_created", "tweet_date", "posted_at", "published_at", "tweet_created_at", "date_time"]),
+    (
+        Field::Id,
+        &[
+            "id",
+            "tweet_id",
+            "id_str",
+            "tweetid",
+            "status_id",
+            "statusid",
+            "post_id",
+            "tweet_id_str",
+        ],
+    ),
+    (
+        Field::Text,
+        &[
+            "text",
+            "tweet",
+            "full_text",
+            "content",
+            "tweet_text",
+            "tweettext",
+            "body",
+            "message",
+            "raw_content",
+            "rawcontent",
+            "tweet_content",
+            "status_text",
+            "original_text",
+        ],
+    ),
+    (
+        Field::CreatedAt,
+        &[
+            "created_at",
+            "date",
+            "datetime",
+            "timestamp",
+            "time",
+            "createdat",
+            "created",
+            "tweet_created",
+            "tweet_date",
+            "posted_at",
+            "published_at",
+            "tweet_created_at",
+            "date_time",
+        ],
+    ),
     (Field::Lang, &["lang", "language", "tweet_lang", "tweet_language"]),
     (Field::Marketplace, &["marketplace", "cloud"]),
     (Field::Lat, &["lat", "latitude", "geo_lat", "y"]),
     (Field::Lon, &["lon", "lng", "long", "longitude", "geo_lon", "geo_lng", "x"]),
     (Field::UserId, &["user_id", "author_id", "userid", "user_id_str", "from_user_id", "authorid"]),
-    (Field::ScreenName, &["screen_name", "user", "username", "user_screen_name", "handle", "author", "from_user", "user_username", "author_username", "screenname", "user_handle"]),
-    (Field::UserName, &["user_name", "name", "display_name", "author_name", "displayname", "user_display_name"]),
-    (Field::Followers, &["followers", "followers_count", "user_followers", "user_followers_count", "author_followers"]),
+    (
+        Field::ScreenName,
+        &[
+            "screen_name",
+            "user",
+            "username",
+            "user_screen_name",
+            "handle",
+            "author",
+            "from_user",
+            "user_username",
+            "author_username",
+            "screenname",
+            "user_handle",
+        ],
+    ),
+    (
+        Field::UserName,
+        &["user_name", "name", "display_name", "author_name", "displayname", "user_display_name"],
+    ),
+    (
+        Field::Followers,
+        &[
+            "followers",
+            "followers_count",
+            "user_followers",
+            "user_followers_count",
+            "author_followers",
+        ],
+    ),
     (Field::PlaceName, &["place", "place_name", "place_full_name", "full_name"]),
     (Field::Country, &["country", "place_country"]),
     (Field::CountryCode, &["country_code", "place_country_code"]),
-    (Field::Retweets, &["retweets", "retweet_count", "retweets_count", "retweetcount", "nretweets", "public_metrics_retweet_count"]),
-    (Field::Likes, &["likes", "favorite_count", "like_count", "favorites", "favourites", "likes_count", "likecount", "nlikes", "favourite_count", "favorites_count", "public_metrics_like_count"]),
-    (Field::Replies, &["replies", "reply_count", "replies_count", "replycount", "nreplies", "public_metrics_reply_count"]),
-    (Field::Quotes, &["quotes", "quote_count", "quotes_count", "quotecount", "public_metrics_quote_count"]),
-    (Field::InReplyTo, &["in_reply_to", "in_reply_to_status_id", "in_reply_to_status_id_str", "in_reply_to_tweet_id"]),
+    (
+        Field::Retweets,
+        &[
+            "retweets",
+            "retweet_count",
+            "retweets_count",
+            "retweetcount",
+            "nretweets",
+            "public_metrics_retweet_count",
+        ],
+    ),
+    (
+        Field::Likes,
+        &[
+            "likes",
+            "favorite_count",
+            "like_count",
+            "favorites",
+            "favourites",
+            "likes_count",
+            "likecount",
+            "nlikes",
+            "favourite_count",
+            "favorites_count",
+            "public_metrics_like_count",
+        ],
+    ),
+    (
+        Field::Replies,
+        &[
+            "replies",
+            "reply_count",
+            "replies_count",
+            "replycount",
+            "nreplies",
+            "public_metrics_reply_count",
+        ],
+    ),
+    (
+        Field::Quotes,
+        &["quotes", "quote_count", "quotes_count", "quotecount", "public_metrics_quote_count"],
+    ),
+    (
+        Field::InReplyTo,
+        &[
+            "in_reply_to",
+            "in_reply_to_status_id",
+            "in_reply_to_status_id_str",
+            "in_reply_to_tweet_id",
+        ],
+    ),
     (Field::RetweetOf, &["retweet_of", "retweeted_status_id", "retweet_id"]),
     (Field::QuoteOf, &["quote_of", "quoted_status_id", "quoted_tweet_id"]),
 ];
@@ -101,7 +220,11 @@ impl Columns {
 
     /// Works out the layout of a file that begins with `start`.
     pub(crate) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
-        let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() { b'\r' } else { b'\n' };
+        let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {
+            b'\r'
+        } else {
+            b'\n'
+        };
         let (delimiter, rows, fields) = b",;\t|"
             .iter()
             .map(|&delimiter| {
@@ -121,7 +244,9 @@ impl Columns {
         for (field, name) in &options.columns {
             let by_name = first.iter().position(|cell| fold(cell) == fold(name));
             named |= by_name.is_some();
-            let by_number = || name.parse().ok().filter(|n| (1..=first.len()).contains(n)).map(|n: usize| n - 1);
+            let by_number = || {
+                name.parse().ok().filter(|n| (1..=first.len()).contains(n)).map(|n: usize| n - 1)
+            };
             let index = by_name.or_else(by_number).ok_or_else(|| Error::NoSuchColumn {
                 name: name.clone(),
                 field: field.name(),
@@ -150,10 +275,17 @@ impl Columns {
         }
         for user in [Field::ScreenName, Field::UserId, Field::UserName] {
             let Some(index) = self.index(user) else { continue };
-            let mut cells = rows.iter().filter_map(|row| row.get(index)).filter(|cell| !cell.is_empty()).peekable();
+            let mut cells = rows
+                .iter()
+                .filter_map(|row| row.get(index))
+                .filter(|cell| !cell.is_empty())
+                .peekable();
             // Account ids of 2016 and later are as long, so a column of user ids proper stays.
             let proper = user == Field::UserId;
-            if !proper && cells.peek().is_some() && cells.all(|cell| Timestamp::from_id(cell).is_some()) {
+            if !proper
+                && cells.peek().is_some()
+                && cells.all(|cell| Timestamp::from_id(cell).is_some())
+            {
                 self.fields.retain(|(f, _)| *f != user);
                 self.fields.push((Field::Id, index));
                 return;
@@ -181,11 +313,13 @@ fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
     let (mut out, mut ends) = (vec![0; start.len() + 1], vec![0; 4096]);
     let (mut rows, mut rest) = (Vec::new(), start);
     while rows.len() < 100 {
-        let (mut result, read, mut n_out, mut n_ends) = reader.read_record(rest, &mut out, &mut ends);
+        let (mut result, read, mut n_out, mut n_ends) =
+            reader.read_record(rest, &mut out, &mut ends);
         rest = &rest[read..];
         if result == ReadRecordResult::InputEmpty && rows.is_empty() {
             // The sample ends in its first row: that is all there is of it.
-            let (end, _, more_out, more_ends) = reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
+            let (end, _, more_out, more_ends) =
+                reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
             result = end;
             n_out += more_out;
             n_ends += more_ends;
@@ -194,7 +328,9 @@ fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
             break;
         }
         let mut from = 0;
-        let row = ends[..n_ends].iter().map(|&end| decode(&out[std::mem::replace(&mut from, end)..end]).trim().to_owned());
+        let row = ends[..n_ends]
+            .iter()
+            .map(|&end| decode(&out[std::mem::replace(&mut from, end)..end]).trim().to_owned());
         rows.push(row.collect());
         debug_assert!(n_out <= out.len());
     }
@@ -246,14 +382,22 @@ mod tests {
         let csv = ",User,Tweet,Cloud\n0,1601645088790257667,a,AWS\n1,1601594891175354371,b,AWS\n";
         check(csv, &[], &[(Id, 1), (Text, 2), (Marketplace, 3)]);
         check("User,Tweet\n1601645088790257667,a\njack,b\n", &[], &[(ScreenName, 0), (Text, 1)]);
-        check("id,user,text\n1,1601645088790257667,b\n", &[], &[(Id, 0), (ScreenName, 1), (Text, 2)]);
+        check(
+            "id,user,text\n1,1601645088790257667,b\n",
+            &[],
+            &[(Id, 0), (ScreenName, 1), (Text, 2)],
+        );
     }
 
     #[test]
     fn column_overrides_by_name_and_by_number() {
         use Field::*;
         check("what,text\nhello,b\n", &[(Text, "what")], &[(Text, 0)]);
-        check("0,1467810369,some day,NO_QUERY,me,hello\n", &[(Id, "2"), (Text, "6")], &[(Id, 1), (Text, 5)]);
+        check(
+            "0,1467810369,some day,NO_QUERY,me,hello\n",
+            &[(Id, "2"), (Text, "6")],
+            &[(Id, 1), (Text, 5)],
+        );
     }
 
     #[test]

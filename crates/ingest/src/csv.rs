@@ -28,7 +28,13 @@ impl<'c> Rows<'c> {
         self.columns.header.clone()
     }
 
-    pub(crate) fn read(&mut self, raw: &[u8], line: u64, options: &Options, sink: &mut impl FnMut(Item<'_>)) {
+    pub(crate) fn read(
+        &mut self,
+        raw: &[u8],
+        line: u64,
+        options: &Options,
+        sink: &mut impl FnMut(Item<'_>),
+    ) {
         let n_cells = self.split(raw);
         let row = Row { cells: &self.unquoted, ends: &self.ends[..n_cells], raw };
         if row.is_blank() {
@@ -38,7 +44,8 @@ impl<'c> Rows<'c> {
             Ok(tweet) => sink(Item::Tweet { line, tweet }),
             Err(reason) => {
                 let mut rejected = Rejected::new(line, Stage::Parse, reason, raw);
-                rejected.id = self.columns.index(Field::Id).and_then(|i| row.get(i)).map(Cow::into_owned);
+                rejected.id =
+                    self.columns.index(Field::Id).and_then(|i| row.get(i)).map(Cow::into_owned);
                 rejected.header = self.header();
                 sink(Item::Rejected(rejected));
             }
@@ -51,8 +58,11 @@ impl<'c> Rows<'c> {
         self.unquoted.resize(raw.len() + 1, 0);
         let (mut input, mut n_out, mut n_ends) = (raw, 0, 0);
         loop {
-            let (result, read, out, ends) =
-                self.reader.read_record(input, &mut self.unquoted[n_out..], &mut self.ends[n_ends..]);
+            let (result, read, out, ends) = self.reader.read_record(
+                input,
+                &mut self.unquoted[n_out..],
+                &mut self.ends[n_ends..],
+            );
             input = &input[read..];
             n_out += out;
             n_ends += ends;
@@ -97,7 +107,10 @@ impl<'r> Row<'r> {
 
 /// What pandas, R and databases write into a cell that holds nothing.
 fn says_nothing(cell: &str) -> bool {
-    matches!(cell, "" | "nan" | "NaN" | "None" | "null" | "NULL" | "NA" | "N/A" | "<NA>" | "[]" | "{}")
+    matches!(
+        cell,
+        "" | "nan" | "NaN" | "None" | "null" | "NULL" | "NA" | "N/A" | "<NA>" | "[]" | "{}"
+    )
 }
 
 fn trim(cell: Cow<'_, str>) -> Cow<'_, str> {
@@ -135,7 +148,12 @@ pub(crate) fn tweet_of_cells<'r>(
         followers: number(Field::Followers),
     };
     let author = user.screen_name.clone().or_else(|| user.id.clone());
-    let claims = Claims { id: id(Field::Id), created_at: cell(Field::CreatedAt), text, author: author.as_deref() };
+    let claims = Claims {
+        id: id(Field::Id),
+        created_at: cell(Field::CreatedAt),
+        text,
+        author: author.as_deref(),
+    };
     let mut tweet = identify(claims, options)?;
 
     tweet.user = user;
@@ -151,7 +169,8 @@ pub(crate) fn tweet_of_cells<'r>(
         bounding_box: None,
     };
     tweet.place = (place != Place::default()).then_some(place);
-    let marketplace = cell(Field::Marketplace).or_else(|| options.marketplace.clone().map(Cow::Owned));
+    let marketplace =
+        cell(Field::Marketplace).or_else(|| options.marketplace.clone().map(Cow::Owned));
     tweet.marketplaces.extend(marketplace);
     tweet.counts = Counts {
         retweets: number(Field::Retweets),

@@ -50,9 +50,13 @@ impl<R: Read> Read for FailLater<R> {
 }
 
 /// Decompresses `reader` if its first bytes say that it is compressed, and decodes UTF-16.
-pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Box<dyn Read + Send + 'r>, Error> {
+pub(crate) fn decode<'r>(
+    reader: impl Read + Send + 'r,
+) -> Result<Box<dyn Read + Send + 'r>, Error> {
     let (magic, reader) = peek(reader, 16);
-    if let Some(&(_, what, hint)) = UNSUPPORTED.iter().find(|(prefix, ..)| magic.starts_with(prefix)) {
+    if let Some(&(_, what, hint)) =
+        UNSUPPORTED.iter().find(|(prefix, ..)| magic.starts_with(prefix))
+    {
         return Err(Error::Unsupported { what, hint });
     }
     let plain: Box<dyn Read + Send + 'r> = if magic.starts_with(b"\x1f\x8b") {
@@ -65,7 +69,10 @@ pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Box<dyn Read +
     let (start, plain) = peek(plain, 64);
     Ok(match utf16(&start) {
         Some(encoding) => Box::new(
-            DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(plain),
+            DecodeReaderBytesBuilder::new()
+                .encoding(Some(encoding))
+                .bom_override(true)
+                .build(plain),
         ),
         None => Box::new(plain),
     })

@@ -56,9 +56,13 @@ impl Error {
             Error::NoTextColumn { .. } => {
                 "name it: --column text=NAME (or its number, from 1, if there is no header)"
             }
-            Error::NoSuchColumn { .. } => "use a name out of the first row, or a column's number, from 1",
+            Error::NoSuchColumn { .. } => {
+                "use a name out of the first row, or a column's number, from 1"
+            }
             Error::Gzip(_) => "fetch the file again; what came before the damage was read",
-            Error::Io(_) => "check the disk or the connection, then run again: a rerun repeats nothing",
+            Error::Io(_) => {
+                "check the disk or the connection, then run again: a rerun repeats nothing"
+            }
         }
     }
 }

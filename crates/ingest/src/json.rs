@@ -21,7 +21,8 @@ pub(crate) fn read(raw: &[u8], line: u64, options: &Options, sink: &mut dyn FnMu
         Err(error) => error,
     };
     // Rare, so it may cost a second look: texts cut in the middle of an emoji.
-    let mended = mend_lone_surrogates(text.as_bytes()).and_then(|json| String::from_utf8(json).ok());
+    let mended =
+        mend_lone_surrogates(text.as_bytes()).and_then(|json| String::from_utf8(json).ok());
     match mended.as_deref().map(|mended| (mended, serde_json::from_str::<Record<'_>>(mended))) {
         Some((mended, Ok(record))) => dispatch(mended, record, line, options, sink),
         _ => reject(raw, line, None, format!("the JSON cannot be read: {reason}"), sink),
@@ -34,7 +35,13 @@ fn reject(raw: &[u8], line: u64, id: Option<&str>, reason: String, sink: &mut dy
     sink(Item::Rejected(rejected));
 }
 
-fn dispatch(json: &str, record: Record<'_>, line: u64, options: &Options, sink: &mut dyn FnMut(Item<'_>)) {
+fn dispatch(
+    json: &str,
+    record: Record<'_>,
+    line: u64,
+    options: &Options,
+    sink: &mut dyn FnMut(Item<'_>),
+) {
     if let Some(kind) = record.notice() {
         return sink(Item::Notice { line, kind });
     }
@@ -44,7 +51,9 @@ fn dispatch(json: &str, record: Record<'_>, line: u64, options: &Options, sink: 
     if record.is_reject() {
         return match serde_json::from_str::<Rejected>(json) {
             Ok(rejected) => read_again(rejected, options, sink),
-            Err(error) => reject(json.as_bytes(), line, None, format!("this is no reject: {error}"), sink),
+            Err(error) => {
+                reject(json.as_bytes(), line, None, format!("this is no reject: {error}"), sink)
+            }
         };
     }
     let (id, outcome) = if let Some(archived) = record.tweet.0.as_deref() {
@@ -68,7 +77,13 @@ fn dispatch(json: &str, record: Record<'_>, line: u64, options: &Options, sink: 
 }
 
 /// Reads the tweets of a v2 page or stream line, or of a dump of its lists.
-fn read_envelope(json: &str, record: Record<'_>, line: u64, options: &Options, sink: &mut dyn FnMut(Item<'_>)) {
+fn read_envelope(
+    json: &str,
+    record: Record<'_>,
+    line: u64,
+    options: &Options,
+    sink: &mut dyn FnMut(Item<'_>),
+) {
     let lists = match record.includes.0 {
         Some(lists) => *lists,
         None => Lists { tweets: Default::default(), users: record.users, places: record.places },

@@ -114,11 +114,15 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
             Some(given) => format!(
                 "its time `{given}` cannot be read; hint: write it as 2022-12-10T18:08:00Z, or give --timestamp T"
             ),
-            None => "no timestamp: its id holds none and it has no date; hint: --timestamp T".to_owned(),
+            None => {
+                "no timestamp: its id holds none and it has no date; hint: --timestamp T".to_owned()
+            }
         });
     };
     let id = match id {
-        Some(id) if id.len() > MAX_ID_BYTES => return Err("its id is longer than 512 bytes".to_owned()),
+        Some(id) if id.len() > MAX_ID_BYTES => {
+            return Err("its id is longer than 512 bytes".to_owned());
+        }
         Some(id) => id,
         None => Cow::Owned(content_hash(&text, given, author)),
     };

@@ -50,7 +50,9 @@ pub(crate) fn sniff(start: &[u8], options: &Options) -> Result<Sniffed, Error> {
 
 fn is_binary(body: &[u8]) -> bool {
     let head = &body[..body.len().min(8 * 1024)];
-    let control = head.iter().filter(|&&b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0C | 0x1B | 0x1E));
+    let control = head
+        .iter()
+        .filter(|&&b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0C | 0x1B | 0x1E));
     head.contains(&0) || control.count() * 10 > head.len()
 }
 
@@ -93,6 +95,9 @@ mod tests {
         check("text\nhello\n", "CSV from 0");
         check(" \n\r\n", "it is empty");
         check("ab\0cd", "it is a binary file, not CSV or JSON");
-        check("Dear diary,\ntoday", "no column holds the tweet's text; the first row is `Dear diary,`");
+        check(
+            "Dear diary,\ntoday",
+            "no column holds the tweet's text; the first row is `Dear diary,`",
+        );
     }
 }

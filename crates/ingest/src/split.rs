@@ -92,7 +92,10 @@ pub struct Batches<'r> {
 /// # Errors
 ///
 /// If it is empty, or neither CSV with a column for the text nor JSON.
-pub fn open<'r>(reader: impl Read + Send + 'r, options: &Arc<Options>) -> Result<Batches<'r>, Error> {
+pub fn open<'r>(
+    reader: impl Read + Send + 'r,
+    options: &Arc<Options>,
+) -> Result<Batches<'r>, Error> {
     let mut reader = decode::decode(reader)?;
     let mut buffer = Vec::new();
     let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);

@@ -58,11 +58,14 @@ pub(crate) fn mend_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
         let unit = utf16_unit(&json[start..]).filter(|_| backslashes % 2 == 0);
         at = start + 2;
         match unit {
-            Some(0xD800..=0xDBFF) if matches!(utf16_unit(&json[start + 6..]), Some(0xDC00..=0xDFFF)) => {
+            Some(0xD800..=0xDBFF)
+                if matches!(utf16_unit(&json[start + 6..]), Some(0xDC00..=0xDFFF)) =>
+            {
                 at = start + 12;
             }
             Some(0xD800..=0xDFFF) => {
-                mended.get_or_insert_with(|| json.to_vec())[start + 2..start + 6].copy_from_slice(b"FFFD");
+                mended.get_or_insert_with(|| json.to_vec())[start + 2..start + 6]
+                    .copy_from_slice(b"FFFD");
                 at = start + 6;
             }
             _ => {}
@@ -101,7 +104,9 @@ mod tests {
 
     #[test]
     fn half_an_emoji_does_not_cost_the_tweet() {
-        let mend = |json: &str| mend_lone_surrogates(json.as_bytes()).map(|b| String::from_utf8(b).unwrap());
+        let mend = |json: &str| {
+            mend_lone_surrogates(json.as_bytes()).map(|b| String::from_utf8(b).unwrap())
+        };
         assert_eq!(mend(r#""a\ud83d""#).as_deref(), Some(r#""a\uFFFD""#));
         assert_eq!(mend(r#""\ude02\ud83d\ude02""#).as_deref(), Some(r#""\uFFFD\ud83d\ude02""#));
         assert_eq!(mend(r#""\ud83d\ude02 \\ud83d \u00e9""#), None);

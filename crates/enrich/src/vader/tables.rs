@@ -24,18 +24,75 @@ pub(super) struct Word {
 pub(super) enum Role {
     #[default]
     None,
-    Ass, At, Bad, Beating, Bomb, Bus, But, Death, Die, Doubt, Enough, For, Heart, Just, Kind, Kiss,
-    Least, Never, No, Nor, Of, Or, Right, Shit, So, Sort, Stop, The, This, To, Very, Without, Yeah,
+    Ass,
+    At,
+    Bad,
+    Beating,
+    Bomb,
+    Bus,
+    But,
+    Death,
+    Die,
+    Doubt,
+    Enough,
+    For,
+    Heart,
+    Just,
+    Kind,
+    Kiss,
+    Least,
+    Never,
+    No,
+    Nor,
+    Of,
+    Or,
+    Right,
+    Shit,
+    So,
+    Sort,
+    Stop,
+    The,
+    This,
+    To,
+    Very,
+    Without,
+    Yeah,
 }
 
 const ROLES: &[(&str, Role)] = &[
-    ("ass", Role::Ass), ("at", Role::At), ("bad", Role::Bad), ("beating", Role::Beating), ("bomb", Role::Bomb),
-    ("bus", Role::Bus), ("but", Role::But), ("death", Role::Death), ("die", Role::Die), ("doubt", Role::Doubt),
-    ("enough", Role::Enough), ("for", Role::For), ("heart", Role::Heart), ("just", Role::Just), ("kind", Role::Kind),
-    ("kiss", Role::Kiss), ("least", Role::Least), ("never", Role::Never), ("no", Role::No), ("nor", Role::Nor),
-    ("of", Role::Of), ("or", Role::Or), ("right", Role::Right), ("shit", Role::Shit), ("so", Role::So),
-    ("sort", Role::Sort), ("stop", Role::Stop), ("the", Role::The), ("this", Role::This), ("to", Role::To),
-    ("very", Role::Very), ("without", Role::Without), ("yeah", Role::Yeah),
+    ("ass", Role::Ass),
+    ("at", Role::At),
+    ("bad", Role::Bad),
+    ("beating", Role::Beating),
+    ("bomb", Role::Bomb),
+    ("bus", Role::Bus),
+    ("but", Role::But),
+    ("death", Role::Death),
+    ("die", Role::Die),
+    ("doubt", Role::Doubt),
+    ("enough", Role::Enough),
+    ("for", Role::For),
+    ("heart", Role::Heart),
+    ("just", Role::Just),
+    ("kind", Role::Kind),
+    ("kiss", Role::Kiss),
+    ("least", Role::Least),
+    ("never", Role::Never),
+    ("no", Role::No),
+    ("nor", Role::Nor),
+    ("of", Role::Of),
+    ("or", Role::Or),
+    ("right", Role::Right),
+    ("shit", Role::Shit),
+    ("so", Role::So),
+    ("sort", Role::Sort),
+    ("stop", Role::Stop),
+    ("the", Role::The),
+    ("this", Role::This),
+    ("to", Role::To),
+    ("very", Role::Very),
+    ("without", Role::Without),
+    ("yeah", Role::Yeah),
 ];
 
 /// The valence of a phrase of two words.
@@ -61,7 +118,8 @@ pub(super) fn idiom_triple(words: [Role; 3]) -> Option<f64> {
 
 /// Dampeners of two words.
 pub(super) fn booster_pair(words: [Role; 2]) -> Option<f64> {
-    matches!(words, [Role::Just, Role::Enough] | [Role::Kind | Role::Sort, Role::Of]).then_some(DAMPEN)
+    matches!(words, [Role::Just, Role::Enough] | [Role::Kind | Role::Sort, Role::Of])
+        .then_some(DAMPEN)
 }
 
 const BOOST: f64 = 0.293;
@@ -88,7 +146,8 @@ const UNREACHABLE: [&str; 2] = [":-þ", ":þ"];
 pub(super) const MAX_WORD_BYTES: usize = 24;
 
 /// A word that no table holds.
-pub(super) const UNKNOWN: &Word = &Word { valence: None, booster: None, negates: false, role: Role::None };
+pub(super) const UNKNOWN: &Word =
+    &Word { valence: None, booster: None, negates: false, role: Role::None };
 
 static WORDS: LazyLock<HashMap<&'static [u8], Word>> = LazyLock::new(|| {
     let mut words: HashMap<&'static [u8], Word> = HashMap::with_capacity(8192);
@@ -137,7 +196,8 @@ pub(super) static EMOJI: LazyLock<Emoji> = LazyLock::new(|| {
         let mut characters = emoji.chars();
         characters.next().filter(|_| characters.next().is_none())
     };
-    let names = EMOJI_LEXICON.iter().filter_map(|(emoji, name)| Some((single(emoji)?, name.trim())));
+    let names =
+        EMOJI_LEXICON.iter().filter_map(|(emoji, name)| Some((single(emoji)?, name.trim())));
     Emoji { names: names.collect() }
 });
 

@@ -21,13 +21,15 @@ pub(super) fn read(json: &str, options: &Options) -> Flat {
         Ok(object) => object,
         Err(error) => return Flat::Row(Err(format!("the JSON cannot be read: {error}"))),
     };
-    let is_table = !object.is_empty() && object.values().all(|value| value.is_object() || value.is_array());
+    let is_table =
+        !object.is_empty() && object.values().all(|value| value.is_object() || value.is_array());
     if is_table {
         let records = object.values().flat_map(|value| match value {
             Value::Array(items) => items.iter().filter(|item| item.is_object()).collect(),
             record => vec![record],
         });
-        let nested: Vec<String> = records.filter(|record| looks_like_tweet(record)).map(Value::to_string).collect();
+        let nested: Vec<String> =
+            records.filter(|record| looks_like_tweet(record)).map(Value::to_string).collect();
         if !nested.is_empty() {
             return Flat::Nested(nested);
         }

@@ -101,7 +101,8 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
         impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
             type Value = Object<T>;
             fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Object<T>, A::Error> {
-                T::deserialize(MapAccessDeserializer::new(map)).map(|value| Object(Some(Box::new(value))))
+                T::deserialize(MapAccessDeserializer::new(map))
+                    .map(|value| Object(Some(Box::new(value))))
             }
             pass_over!(null bool unsigned signed float string list);
         }

@@ -27,7 +27,10 @@ impl<'i, 'a> Includes<'i, 'a> {
     }
 }
 
-fn by_id<'i, T>(list: &'i List<T>, id: impl Fn(&'i T) -> Option<&'i str>) -> HashMap<&'i str, &'i T> {
+fn by_id<'i, T>(
+    list: &'i List<T>,
+    id: impl Fn(&'i T) -> Option<&'i str>,
+) -> HashMap<&'i str, &'i T> {
     list.0.iter().flatten().filter_map(|item| Some((id(item)?, item))).collect()
 }
 
@@ -38,7 +41,12 @@ pub(super) fn read<'a>(
     options: &Options,
 ) -> Result<Tweet<'a>, String> {
     let reference = |kind: &str| {
-        record.referenced_tweets.0.iter().flatten().find(|tweet| tweet.type_.0.as_deref() == Some(kind))
+        record
+            .referenced_tweets
+            .0
+            .iter()
+            .flatten()
+            .find(|tweet| tweet.type_.0.as_deref() == Some(kind))
     };
     let retweeted = reference("retweeted");
     // The original of a retweet holds the whole text: in v1.1 and when flattened it stands in the
@@ -66,7 +74,9 @@ pub(super) fn read<'a>(
 
     tweet.lang = given(&record.lang.0);
     tweet.user = User {
-        id: user.and_then(|user| given(&user.id_str.0).or_else(|| given(&user.id.0))).or_else(|| given(&record.author_id.0)),
+        id: user
+            .and_then(|user| given(&user.id_str.0).or_else(|| given(&user.id.0)))
+            .or_else(|| given(&record.author_id.0)),
         screen_name: user.and_then(|user| given(&user.screen_name.0)),
         name: user.and_then(|user| given(&user.name.0)),
         followers: user.and_then(|user| {
@@ -101,7 +111,10 @@ pub(super) fn read<'a>(
 }
 
 /// Reads an entry of a Twitter archive's `note-tweet.js`.
-pub(super) fn read_archived_note<'a>(note: &ArchivedNote<'a>, options: &Options) -> Result<Tweet<'a>, String> {
+pub(super) fn read_archived_note<'a>(
+    note: &ArchivedNote<'a>,
+    options: &Options,
+) -> Result<Tweet<'a>, String> {
     let core = note.core.0.as_deref().ok_or("it has no text")?;
     let text = core.text.0.clone().ok_or("it has no text")?;
     let claims = Claims {
@@ -126,7 +139,9 @@ fn given<'a>(text: &Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
 }
 
 /// The text that is not cut, and the entities that belong to it.
-fn full_text<'r, 'a>(record: &'r Record<'a>) -> Option<(Cow<'a, str>, Option<&'r schema::Entities<'a>>)> {
+fn full_text<'r, 'a>(
+    record: &'r Record<'a>,
+) -> Option<(Cow<'a, str>, Option<&'r schema::Entities<'a>>)> {
     let own = record.entities.0.as_deref();
     let long = record.note_tweet.0.as_deref().or(record.extended_tweet.0.as_deref());
     if let Some(long) = long
@@ -147,13 +162,18 @@ fn read_entities<'a>(entities: &schema::Entities<'a>) -> Entities<'a> {
     }
 }
 
-fn texts<'a, T>(list: &List<T>, text: impl Fn(&T) -> &Option<Cow<'a, str>>) -> Option<Vec<Cow<'a, str>>> {
+fn texts<'a, T>(
+    list: &List<T>,
+    text: impl Fn(&T) -> &Option<Cow<'a, str>>,
+) -> Option<Vec<Cow<'a, str>>> {
     Some(list.0.as_ref()?.iter().filter_map(|item| given(text(item))).collect())
 }
 
 fn links<'a>(list: &List<schema::Url<'a>>) -> Option<Vec<Cow<'a, str>>> {
     let links = list.0.as_ref()?.iter().filter_map(|link| {
-        given(&link.expanded_url.0).or_else(|| given(&link.url.0)).filter(|link| !is_own_media(link))
+        given(&link.expanded_url.0)
+            .or_else(|| given(&link.url.0))
+            .filter(|link| !is_own_media(link))
     });
     Some(links.collect())
 }
@@ -204,14 +224,19 @@ fn bounding_box(place: &schema::Place<'_>) -> Option<BoundingBox> {
         return Some(BoundingBox { west, south, east, north });
     }
     let corners = place.bounding_box.numbers.chunks_exact(2);
-    corners.map(|corner| BoundingBox { west: corner[0], south: corner[1], east: corner[0], north: corner[1] }).reduce(
-        |all, corner| BoundingBox {
+    corners
+        .map(|corner| BoundingBox {
+            west: corner[0],
+            south: corner[1],
+            east: corner[0],
+            north: corner[1],
+        })
+        .reduce(|all, corner| BoundingBox {
             west: all.west.min(corner.west),
             south: all.south.min(corner.south),
             east: all.east.max(corner.east),
             north: all.north.max(corner.north),
-        },
-    )
+        })
 }
 
 fn counts(record: &Record<'_>) -> Counts {

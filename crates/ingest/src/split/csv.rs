@@ -83,7 +83,9 @@ impl Splitter {
                 State::QuoteInQuoted if is_newline(byte) => return self.row(self.at, None),
                 State::QuoteInQuoted => {
                     let ends_field = byte == self.delimiter || byte == b' ';
-                    if !ends_field && memchr2(b'\n', b'\r', &bytes[self.quote_at..self.at]).is_some() {
+                    if !ends_field
+                        && memchr2(b'\n', b'\r', &bytes[self.quote_at..self.at]).is_some()
+                    {
                         return self.first_line(bytes);
                     }
                     self.state = State::Unquoted;

@@ -36,7 +36,11 @@ enum Mode {
     Between,
     Object(Scanner),
     /// In something broken, of which `looked_at` bytes hold no place to go on.
-    Broken { fault: &'static str, looked_at: usize, reported: bool },
+    Broken {
+        fault: &'static str,
+        looked_at: usize,
+        reported: bool,
+    },
 }
 
 impl Splitter {
@@ -91,7 +95,9 @@ impl Splitter {
 
     /// Finds where to go on after something broken.
     fn resume(&mut self, bytes: &[u8], rest: Rest) -> Found {
-        let Mode::Broken { fault, looked_at, reported } = &mut self.mode else { return Found::More };
+        let Mode::Broken { fault, looked_at, reported } = &mut self.mode else {
+            return Found::More;
+        };
         let (fault, was_reported) = (*fault, *reported);
         let place = if fault == NOT_JSON {
             next_line_or_object(bytes, looked_at)
@@ -130,7 +136,8 @@ impl Splitter {
 fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
     let from = *looked_at;
     let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
-    let object = memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"{\"").map(|at| from + at);
+    let object =
+        memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"{\"").map(|at| from + at);
     *looked_at = bytes.len().saturating_sub(1).max(from);
     object.or(line)
 }
@@ -148,7 +155,10 @@ fn next_object_as_deep(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Op
             *looked_at = bytes.len().saturating_sub(1).max(from);
             return None;
         };
-        let blank = bytes[line + 1..].iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'[')).count();
+        let blank = bytes[line + 1..]
+            .iter()
+            .take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'['))
+            .count();
         match bytes.get(line + 1 + blank) {
             Some(b'{') if blank <= indent => return Some(line + 1 + blank),
             Some(_) => from = line + 1,
@@ -232,15 +242,21 @@ impl Scanner {
                 (b':', Expect::Colon) => Expect::Value,
                 (b',', Expect::CommaOrEnd) if self.open.last() == Some(&b'{') => Expect::Key,
                 (b',', Expect::CommaOrEnd) => Expect::Value,
-                (b'{' | b'[', Expect::Value | Expect::ValueOrEnd) if self.open.len() < MAX_DEPTH => {
+                (b'{' | b'[', Expect::Value | Expect::ValueOrEnd)
+                    if self.open.len() < MAX_DEPTH =>
+                {
                     self.open.push(byte);
                     if byte == b'{' { Expect::KeyOrEnd } else { Expect::ValueOrEnd }
                 }
-                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd) if self.open.last() == Some(&b'{') => {
+                (b'}', Expect::KeyOrEnd | Expect::CommaOrEnd)
+                    if self.open.last() == Some(&b'{') =>
+                {
                     self.open.pop();
                     Expect::CommaOrEnd
                 }
-                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd) if self.open.last() == Some(&b'[') => {
+                (b']', Expect::ValueOrEnd | Expect::CommaOrEnd)
+                    if self.open.last() == Some(&b'[') =>
+                {
                     self.open.pop();
                     Expect::CommaOrEnd
                 }

@@ -1,0 +1,135 @@
+//! `indexer backfill` and `indexer enrich`: everything that there is, once.
+
+use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use anyhow::Context;
+use ingest::Options;
+
+use crate::cli::{Backfill, Enrich, Reading, ReportFormat};
+use crate::failure::{COULD_NOT_RUN, with_hint};
+use crate::pipeline::{self, Output};
+use crate::rejects::Rejects;
+use crate::report::Report;
+use crate::source::expand;
+use crate::store::Writer;
+
+/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+const INTERRUPTED: u8 = 130;
+
+/// Indexes the sources into the store.
+pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
+    let address = args.store.address()?;
+    if args.recreate && !args.yes {
+        confirm(&args.store.store)?;
+    }
+    let stop = stop_on_ctrl_c()?;
+    let output = match args.dry_run {
+        true => Output::Nowhere,
+        false => Output::Store(Writer::open(&address, args.recreate)?),
+    };
+    let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
+    let report = pipeline::run(
+        expand(&args.reading.sources),
+        &options(&args.reading),
+        output,
+        &mut rejects,
+        &stop,
+    )?;
+    if let Some(path) = rejects.finish()? {
+        let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
+        tracing::warn!(
+            rejected = report.rejected,
+            hint,
+            "{} records were rejected: `{}`",
+            report.rejected,
+            path.display()
+        );
+    }
+    let mut out = io::stdout().lock();
+    print(&report, args.reading.report, &mut out).context("cannot write the report")?;
+    Ok(exit_code(&report, &stop))
+}
+
+/// Writes the sources' documents to stdout.
+pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
+    let stop = stop_on_ctrl_c()?;
+    let mut rejects = match args.reading.rejects.clone() {
+        Some(path) => Rejects::Pending(path),
+        None => Rejects::Stderr,
+    };
+    let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+    let sources = expand(&args.reading.sources);
+    let report = pipeline::run(
+        sources,
+        &options(&args.reading),
+        Output::Lines(&mut out),
+        &mut rejects,
+        &stop,
+    )?;
+    rejects.finish()?;
+    // Stdout is the documents'.
+    print(&report, args.reading.report, &mut io::stderr().lock())
+        .context("cannot write the report")?;
+    Ok(exit_code(&report, &stop))
+}
+
+fn options(reading: &Reading) -> Arc<Options> {
+    Arc::new(Options {
+        columns: reading.columns.iter().map(|column| (column.field, column.name.clone())).collect(),
+        timestamp: reading.timestamp,
+        marketplace: reading.marketplace.clone(),
+    })
+}
+
+fn print(report: &Report, format: ReportFormat, out: &mut dyn Write) -> io::Result<()> {
+    match format {
+        ReportFormat::Human => write!(out, "{report}"),
+        ReportFormat::Json => writeln!(out, "{}", serde_json::to_string(report)?),
+    }
+}
+
+fn exit_code(report: &Report, stop: &AtomicBool) -> ExitCode {
+    if stop.load(Ordering::Relaxed) {
+        ExitCode::from(INTERRUPTED)
+    } else if report.failed_sources > 0 {
+        ExitCode::from(COULD_NOT_RUN)
+    } else {
+        ExitCode::from(u8::from(report.rejected > 0))
+    }
+}
+
+/// The first Ctrl-C (or SIGTERM) sets the flag that is returned, the second ends the process.
+fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
+    let stop = Arc::new(AtomicBool::new(false));
+    let flag = Arc::clone(&stop);
+    ctrlc::set_handler(move || {
+        if flag.swap(true, Ordering::Relaxed) {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        tracing::warn!(
+            "stopping: what is under way is being finished; Ctrl-C again to stop at once"
+        );
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
+}
+
+fn confirm(store: &str) -> anyhow::Result<()> {
+    let refused = |why: &str| {
+        let error = anyhow::anyhow!("the store {store} was not emptied: {why}");
+        with_hint(error, "say --recreate --yes to empty it without being asked")
+    };
+    if !io::stdin().is_terminal() {
+        return Err(refused("there is no terminal to ask on"));
+    }
+    write!(io::stderr(), "Empty the store {store}? Everything in it is lost. [y/N] ")?;
+    let mut answer = String::new();
+    io::stdin().lock().read_line(&mut answer)?;
+    match answer.trim() {
+        "y" | "Y" | "yes" => Ok(()),
+        _ => Err(refused("the answer was not yes")),
+    }
+}

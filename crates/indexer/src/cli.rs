@@ -1,0 +1,308 @@
+//! The command line: what there is to say, and where each command goes.
+
+use std::path::PathBuf;
+use std::process::ExitCode;
+use std::str::FromStr;
+
+use clap::{Args, Parser, Subcommand, ValueEnum};
+use ingest::{Field, Timestamp};
+
+use crate::sample::Format;
+use crate::store::{Address, BoundingBox, Sort};
+use crate::{backfill, failure, logging, sample, score, search};
+
+/// Turn tweets into searchable, mapped, sentiment-scored documents
+#[derive(Debug, Parser)]
+#[command(name = "indexer", version, arg_required_else_help = true, max_term_width = 100)]
+pub struct Cli {
+    /// What to do.
+    #[command(subcommand)]
+    pub command: Command,
+    /// How log lines on stderr are written
+    #[arg(long, global = true, value_enum, default_value_t, env = "INDEXER_LOG_FORMAT")]
+    pub log_format: LogFormat,
+}
+
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What `indexer` can do.
+#[derive(Debug, Subcommand)]
+pub enum Command {
+    /// Index files, folders, globs or standard input (-) into the store
+    ///
+    /// CSV and JSON in all their dialects, plain or gzip, told apart by content. Running it again
+    /// changes nothing: a tweet that is there already is merged with what the source says of it now.
+    ///
+    /// Exits with 0 if everything was indexed, 1 if some records were rejected (they are in the rejects
+    /// file, with the reason), 2 if a source or the store could not be used, 130 after Ctrl-C.
+    Backfill(Backfill),
+    /// Write the documents as NDJSON to stdout; no store is needed
+    Enrich(Enrich),
+    /// Score texts: one a line, plain or as a JSON string, to NDJSON
+    Score(Score),
+    /// Look into the store; '' finds everything
+    ///
+    /// QUERY is words that must all be in the text, "phrases", #hashtags, @users (as authors or
+    /// mentioned), field:value (lang:en, from:jack, country:PT, domain:aws.amazon.com), and any of these
+    /// with - before it to exclude it.
+    Search(Search),
+    /// Write synthetic tweets to stdout: the same seed gives the same bytes
+    Sample(Sample),
+}
+
+/// How sources are read.
+#[derive(Debug, Args)]
+pub struct Reading {
+    /// Files, folders (with all that is in them), globs, or - for standard input
+    #[arg(required = true, value_name = "SOURCE")]
+    pub sources: Vec<String>,
+    /// The CSV column, by name or by number from 1, that holds a field: text=body
+    #[arg(
+        long = "column",
+        value_name = "FIELD=NAME",
+        env = "INDEXER_COLUMN",
+        value_delimiter = ','
+    )]
+    pub columns: Vec<Column>,
+    /// The marketplace of tweets whose records name none
+    #[arg(long, value_name = "NAME", env = "INDEXER_MARKETPLACE")]
+    pub marketplace: Option<String>,
+    /// When tweets were created that do not say so themselves
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_TIMESTAMP")]
+    pub timestamp: Option<Timestamp>,
+    /// Where to write the records that could not be indexed [default: a new rejects-TIME.ndjson beside
+    /// the store; stderr for `enrich`]
+    #[arg(long, value_name = "FILE", env = "INDEXER_REJECTS")]
+    pub rejects: Option<PathBuf>,
+    /// How the final report is written
+    #[arg(long, value_enum, default_value_t, env = "INDEXER_REPORT")]
+    pub report: ReportFormat,
+}
+
+/// How the final report is written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportFormat {
+    /// For people.
+    #[default]
+    Human,
+    /// One JSON object.
+    Json,
+}
+
+/// `FIELD=NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Column {
+    /// The field.
+    pub field: Field,
+    /// Its column's name or number.
+    pub name: String,
+}
+
+impl FromStr for Column {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Column, String> {
+        let (field, name) =
+            text.split_once('=').ok_or("write it as FIELD=NAME, such as text=body")?;
+        let field = Field::from_name(field).ok_or_else(|| {
+            format!(
+                "there is no field `{field}`; there are {}",
+                Field::all_names().collect::<Vec<_>>().join(", ")
+            )
+        })?;
+        Ok(Column { field, name: name.to_owned() })
+    }
+}
+
+/// Which store.
+#[derive(Debug, Args)]
+pub struct StoreArg {
+    /// The store: a folder
+    #[arg(long, value_name = "FOLDER", default_value = "./tweets-index", env = "INDEXER_STORE")]
+    pub store: String,
+}
+
+impl StoreArg {
+    /// What it names.
+    ///
+    /// # Errors
+    ///
+    /// If it is an address that this version cannot talk to.
+    pub fn address(&self) -> anyhow::Result<Address> {
+        Ok(Address::parse(&self.store)?)
+    }
+}
+
+/// `indexer backfill`.
+#[derive(Debug, Args)]
+pub struct Backfill {
+    /// How sources are read.
+    #[command(flatten)]
+    pub reading: Reading,
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Empty the store first; asks on a terminal, and needs --yes otherwise
+    #[arg(long)]
+    pub recreate: bool,
+    /// Do not ask before emptying the store
+    #[arg(long, requires = "recreate")]
+    pub yes: bool,
+    /// Read and enrich everything, but write nothing except rejects
+    #[arg(long)]
+    pub dry_run: bool,
+}
+
+/// `indexer enrich`.
+#[derive(Debug, Args)]
+pub struct Enrich {
+    /// How sources are read.
+    #[command(flatten)]
+    pub reading: Reading,
+}
+
+/// `indexer score`.
+#[derive(Debug, Args)]
+pub struct Score {
+    /// The file of texts, or - for standard input
+    #[arg(default_value = "-", value_name = "FILE")]
+    pub file: String,
+    /// Plain VADER 3.3.2: the text as it stands, no emoticons first
+    #[arg(long)]
+    pub raw: bool,
+}
+
+/// `indexer search`.
+#[derive(Debug, Args)]
+pub struct Search {
+    /// What to look for; '' finds everything
+    #[arg(value_name = "QUERY", allow_hyphen_values = true)]
+    pub query: String,
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Only this marketplace: AWS, Azure or GCP
+    #[arg(long, value_name = "NAME")]
+    pub marketplace: Option<String>,
+    /// Only this sentiment: positive, negative, neutral or mixed
+    #[arg(long, value_name = "LABEL")]
+    pub sentiment: Option<String>,
+    /// Only created at this time (2022-12-10 or 2022-12-10T18:00:00Z) or later
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub from: Option<Timestamp>,
+    /// Only created before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    pub to: Option<Timestamp>,
+    /// Only located in this box of degrees; west > east crosses the antimeridian
+    #[arg(long, value_name = "WEST,SOUTH,EAST,NORTH", value_parser = parse_box, allow_hyphen_values = true)]
+    pub bbox: Option<BoundingBox>,
+    /// The order of the results
+    #[arg(long, value_enum, default_value_t)]
+    pub sort: SortArg,
+    /// How many to show
+    #[arg(long, value_name = "N", default_value_t = 20)]
+    pub limit: usize,
+    /// Write whole documents as NDJSON
+    #[arg(long)]
+    pub json: bool,
+}
+
+/// The order of search results.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum SortArg {
+    /// The latest first.
+    #[default]
+    Newest,
+    /// The earliest first.
+    Oldest,
+    /// The most retweets, likes, replies and quotes together first.
+    Engaged,
+    /// The best feeling first.
+    Positive,
+    /// The worst feeling first.
+    Negative,
+}
+
+impl From<SortArg> for Sort {
+    fn from(sort: SortArg) -> Sort {
+        match sort {
+            SortArg::Newest => Sort::Newest,
+            SortArg::Oldest => Sort::Oldest,
+            SortArg::Engaged => Sort::Engaged,
+            SortArg::Positive => Sort::MostPositive,
+            SortArg::Negative => Sort::MostNegative,
+        }
+    }
+}
+
+/// `indexer sample`.
+#[derive(Debug, Args)]
+pub struct Sample {
+    /// How many records
+    #[arg(long, value_name = "N", default_value_t = 1000)]
+    pub count: u64,
+    /// Where the random numbers begin
+    #[arg(long, value_name = "S", default_value_t = 1)]
+    pub seed: u64,
+    /// What to write them as
+    #[arg(long, value_enum, default_value_t)]
+    pub format: Format,
+}
+
+fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "write it as 2022-12-10 or 2022-12-10T18:00:00Z".to_owned())
+}
+
+fn parse_box(text: &str) -> Result<BoundingBox, String> {
+    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    match numbers[..] {
+        [west, south, east, north] if text.split(',').count() == 4 && south <= north => {
+            Ok(BoundingBox { west, south, east, north })
+        }
+        _ => {
+            Err("write four numbers: west,south,east,north, such as -10,36,4,44 for Spain"
+                .to_owned())
+        }
+    }
+}
+
+/// Does what the command line says and tells the exit code.
+pub fn main(cli: Cli) -> ExitCode {
+    logging::start(cli.log_format);
+    let done = match cli.command {
+        Command::Backfill(args) => backfill::backfill(args),
+        Command::Enrich(args) => backfill::enrich(args),
+        Command::Score(args) => score::run(&args),
+        Command::Search(args) => search::run(&args),
+        Command::Sample(args) => sample::run(&args),
+    };
+    done.unwrap_or_else(|error| failure::exit_code(&error))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use clap::CommandFactory;
+
+    #[test]
+    fn the_command_line_is_sound() {
+        Cli::command().debug_assert();
+    }
+
+    #[test]
+    fn boxes_are_four_numbers() {
+        assert!(parse_box("-10,36,4,44").is_ok());
+        for wrong in ["", "1,2,3", "1,2,3,x", "1,2,x,3,4", "1,9,3,4"] {
+            assert!(parse_box(wrong).is_err(), "{wrong}");
+        }
+    }
+}

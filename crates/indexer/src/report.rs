@@ -1,0 +1,108 @@
+//! What a run did, in numbers that add up.
+
+use std::collections::BTreeMap;
+use std::fmt;
+
+use enrich::Document;
+use serde::Serialize;
+
+use crate::store::{LabelCounts, Written};
+
+/// What a run did. `read = created + updated + notices + rejected`, unless it was cut short by an error.
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
+pub struct Report {
+    /// Records read.
+    pub read: u64,
+    /// Tweets that were not in the store before.
+    pub created: u64,
+    /// Tweets that were there already, from this run or an earlier one.
+    pub updated: u64,
+    /// What streams say of themselves: deletions, limits, empty pages.
+    pub notices: u64,
+    /// Records that could not be indexed; the rejects file has them.
+    pub rejected: u64,
+    /// Documents that had to be sent again.
+    pub retried: u64,
+    /// Bytes read, as they lie in their sources.
+    pub bytes: u64,
+    /// How long it took.
+    pub seconds: f64,
+    /// Tweets read, by label.
+    pub sentiment: LabelCounts,
+    /// Tweets read, by marketplace; one that is about several counts for each.
+    pub marketplaces: BTreeMap<String, u64>,
+    /// Sources that could not be read, or not to their end.
+    pub failed_sources: u64,
+}
+
+impl Report {
+    /// Counts a document that was read.
+    pub(crate) fn add_document(&mut self, document: &Document) {
+        self.read += 1;
+        *self.sentiment.of(document.sentiment.label) += 1;
+        for marketplace in &document.marketplace {
+            match self.marketplaces.get_mut(marketplace) {
+                Some(count) => *count += 1,
+                None => {
+                    self.marketplaces.insert(marketplace.clone(), 1);
+                }
+            }
+        }
+    }
+
+    /// Adds what a part of the run did.
+    pub(crate) fn add(&mut self, part: Report) {
+        self.read += part.read;
+        self.created += part.created;
+        self.updated += part.updated;
+        self.notices += part.notices;
+        self.rejected += part.rejected;
+        self.retried += part.retried;
+        self.sentiment.positive += part.sentiment.positive;
+        self.sentiment.negative += part.sentiment.negative;
+        self.sentiment.neutral += part.sentiment.neutral;
+        self.sentiment.mixed += part.sentiment.mixed;
+        for (marketplace, count) in part.marketplaces {
+            *self.marketplaces.entry(marketplace).or_default() += count;
+        }
+        self.failed_sources += part.failed_sources;
+    }
+
+    /// Adds what was written.
+    pub(crate) fn add_written(&mut self, written: Written) {
+        self.created += written.created;
+        self.updated += written.updated;
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let LabelCounts { positive, negative, neutral, mixed } = self.sentiment;
+        for (name, number) in [
+            ("read", self.read),
+            ("created", self.created),
+            ("updated", self.updated),
+            ("notices", self.notices),
+            ("rejected", self.rejected),
+            ("retried", self.retried),
+            ("bytes", self.bytes),
+        ] {
+            writeln!(f, "{name:<13}{number:>12}")?;
+        }
+        writeln!(f, "{:<13}{:>12.2}", "seconds", self.seconds)?;
+        writeln!(
+            f,
+            "{:<13} positive {positive}, negative {negative}, neutral {neutral}, mixed {mixed}",
+            "sentiment"
+        )?;
+        if !self.marketplaces.is_empty() {
+            let list: Vec<String> =
+                self.marketplaces.iter().map(|(name, count)| format!("{name} {count}")).collect();
+            writeln!(f, "{:<13} {}", "marketplaces", list.join(", "))?;
+        }
+        if self.failed_sources > 0 {
+            writeln!(f, "{:<13}{:>12}", "failed sources", self.failed_sources)?;
+        }
+        Ok(())
+    }
+}

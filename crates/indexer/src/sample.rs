@@ -1,0 +1,122 @@
+//! `indexer sample`: synthetic tweets for demos and load tests. The same seed gives the same bytes.
+
+use std::io::{self, BufWriter, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use clap::ValueEnum;
+use ingest::Timestamp;
+
+use crate::cli::Sample;
+
+mod json;
+mod places;
+mod text;
+mod tweets;
+
+pub use tweets::Tweets;
+
+/// What sample tweets are written as.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+pub enum Format {
+    /// The export of a query for the cloud marketplaces: index, User (which is the tweet's id), Tweet, Cloud
+    #[default]
+    Csv,
+    /// API v1.1 tweets, one a line, as a stream with its notices
+    Ndjson,
+    /// The same tweets as Firehose puts them into an object: `{…}{…}`
+    Firehose,
+    /// API v2 filtered-stream lines with includes and matching rules
+    V2,
+}
+
+/// Writes the sample to stdout.
+pub(crate) fn run(args: &Sample) -> anyhow::Result<ExitCode> {
+    let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
+    write(args.format, args.count, args.seed, &mut out).context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Writes `count` records of sample tweets.
+///
+/// # Errors
+///
+/// If `out` cannot be written to.
+pub fn write(format: Format, count: u64, seed: u64, out: &mut impl Write) -> io::Result<()> {
+    if format == Format::Csv {
+        out.write_all(b",User,Tweet,Cloud\n")?;
+    }
+    for (i, tweet) in Tweets::new(count, seed, format == Format::Csv).enumerate() {
+        match format {
+            Format::Csv => {
+                let cloud = tweet.marketplace.map_or("AWS", |marketplace| marketplace.name);
+                writeln!(out, "{i},{},{},{cloud}", tweet.id, csv_field(&tweet.text))?;
+            }
+            Format::Ndjson => {
+                json::v1(&tweet, &mut *out)?;
+                out.write_all(b"\n")?;
+                if tweet.id % 97 == 0 {
+                    json::delete_notice(&tweet, &mut *out)?;
+                    out.write_all(b"\n")?;
+                }
+            }
+            Format::Firehose => json::v1(&tweet, &mut *out)?,
+            Format::V2 => {
+                json::v2(&tweet, &mut *out)?;
+                out.write_all(b"\n")?;
+            }
+        }
+    }
+    out.flush()
+}
+
+/// A field as RFC 4180 has it, with the entities that the API escapes.
+fn csv_field(text: &str) -> String {
+    let escaped = escape(text);
+    match escaped.contains([',', '"', '\n', '\r']) {
+        true => format!("\"{}\"", escaped.replace('"', "\"\"")),
+        false => escaped,
+    }
+}
+
+/// The three characters that the API escapes in texts.
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
+}
+
+/// `Sat Dec 10 18:32:18 +0000 2022`.
+fn v1_time(time: Timestamp) -> String {
+    // 1970-01-01 was a Thursday.
+    const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];
+    const MONTHS: [&str; 12] =
+        ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
+    let iso = time.to_string();
+    let day = DAYS[time.as_millis().div_euclid(86_400_000).rem_euclid(7) as usize];
+    let month = iso[5..7].parse::<usize>().map_or("Jan", |month| MONTHS[month - 1]);
+    format!("{day} {month} {} {} +0000 {}", &iso[8..10], &iso[11..19], &iso[..4])
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sample(format: Format, count: u64, seed: u64) -> Vec<u8> {
+        let mut out = Vec::new();
+        write(format, count, seed, &mut out).unwrap();
+        out
+    }
+
+    #[test]
+    fn the_same_seed_gives_the_same_bytes() {
+        for format in [Format::Csv, Format::Ndjson, Format::Firehose, Format::V2] {
+            assert_eq!(sample(format, 50, 7), sample(format, 50, 7));
+            assert_ne!(sample(format, 50, 7), sample(format, 50, 8));
+        }
+    }
+
+    #[test]
+    fn times_are_spelled_as_the_api_spells_them() {
+        let time = Timestamp::parse("2022-12-10T18:32:18Z").unwrap();
+        assert_eq!(v1_time(time), "Sat Dec 10 18:32:18 +0000 2022");
+    }
+}

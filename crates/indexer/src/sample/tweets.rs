@@ -1,0 +1,219 @@
+//! Synthetic tweets, before they are written in some format.
+
+use ingest::Timestamp;
+
+use super::places::{CITIES, City};
+use super::text::{self, Language, Marketplace};
+
+/// A synthetic tweet.
+pub struct Tweet {
+    pub(super) id: u64,
+    pub(super) created_at: Timestamp,
+    pub(super) text: String,
+    pub(super) lang: &'static str,
+    pub(super) author: User,
+    pub(super) marketplace: Option<&'static Marketplace>,
+    pub(super) city: Option<&'static City>,
+    /// Where in the city, if the phone tells.
+    pub(super) position: Option<(f64, f64)>,
+    pub(super) retweets: u64,
+    pub(super) likes: u64,
+    pub(super) relation: Relation,
+}
+
+/// What a tweet has to do with another.
+pub(super) enum Relation {
+    None,
+    /// It repeats the tweet with that id, whose author that is.
+    Retweet(u64, User),
+    Quote(u64),
+    Reply(u64, User),
+}
+
+/// A synthetic account.
+#[derive(Clone, Copy)]
+pub(super) struct User {
+    pub(super) number: u64,
+}
+
+impl User {
+    pub(super) fn id(self) -> u64 {
+        1_000_000 + self.number * 7_919
+    }
+
+    pub(super) fn screen_name(self) -> String {
+        let (first, second) = self.words();
+        format!("{first}_{second}{}", self.number % 1000)
+    }
+
+    pub(super) fn name(self) -> String {
+        let (first, second) = self.words();
+        let capital = |word: &str| format!("{}{}", word[..1].to_uppercase(), &word[1..]);
+        format!("{} {}", capital(first), capital(second))
+    }
+
+    pub(super) fn followers(self) -> u64 {
+        // Few have many.
+        20 + 4_000_000 / (1 + self.number.wrapping_mul(2_654_435_761) % 20_000)
+    }
+
+    fn words(self) -> (&'static str, &'static str) {
+        let n = self.number as usize;
+        (
+            text::FIRST_NAMES[n % text::FIRST_NAMES.len()],
+            text::LAST_NAMES[n / 31 % text::LAST_NAMES.len()],
+        )
+    }
+}
+
+/// SplitMix64 (Steele, Lea & Flood 2014): small, good enough, and the same for ever.
+pub(super) struct Random(u64);
+
+impl Random {
+    pub(super) fn next(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9E37_79B9_7F4A_7C15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
+        z ^ (z >> 31)
+    }
+
+    /// A number below `n`.
+    pub(super) fn below(&mut self, n: usize) -> usize {
+        (self.next() % n as u64) as usize
+    }
+
+    /// True in `percent` of a hundred cases.
+    pub(super) fn chance(&mut self, percent: u64) -> bool {
+        self.next() % 100 < percent
+    }
+
+    /// From 0 up to but not including 1.
+    pub(super) fn fraction(&mut self) -> f64 {
+        (self.next() >> 11) as f64 / (1_u64 << 53) as f64
+    }
+
+    pub(super) fn pick<T>(&mut self, items: &'static [T]) -> &'static T {
+        &items[self.below(items.len())]
+    }
+}
+
+/// The tweets of four weeks from 2 February 2026 on, the earliest first.
+pub struct Tweets {
+    random: Random,
+    count: u64,
+    made: u64,
+    only_marketplaces: bool,
+    previous: Option<(u64, User, String, &'static Marketplace)>,
+}
+
+const START_MS: i64 = 1_769_990_400_000;
+const DAYS: f64 = 28.0;
+/// How many of a day's tweets are written in each hour (UTC), in no unit.
+const HOURS: [u32; 24] =
+    [5, 4, 3, 3, 3, 4, 6, 9, 12, 14, 14, 14, 15, 17, 19, 20, 19, 18, 17, 15, 13, 11, 9, 7];
+/// The epoch of snowflake ids.
+const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
+
+impl Tweets {
+    /// `count` tweets; with `only_marketplaces`, those that a query for marketplaces would find, some of
+    /// them under two.
+    pub fn new(count: u64, seed: u64, only_marketplaces: bool) -> Tweets {
+        Tweets { random: Random(seed), count, made: 0, only_marketplaces, previous: None }
+    }
+
+    fn time(&mut self) -> i64 {
+        let progress = (self.made as f64 + self.random.fraction()) / self.count as f64 * DAYS;
+        let (day, mut rest) =
+            (progress.floor(), progress.fract() * f64::from(HOURS.iter().sum::<u32>()));
+        let mut hour = 0;
+        while hour < 23 && rest >= f64::from(HOURS[hour]) {
+            rest -= f64::from(HOURS[hour]);
+            hour += 1;
+        }
+        let in_day = (hour as f64 + (rest / f64::from(HOURS[hour])).min(0.999_999)) * 3_600_000.0;
+        START_MS + (day * 86_400_000.0 + in_day) as i64
+    }
+}
+
+impl Iterator for Tweets {
+    type Item = Tweet;
+
+    fn next(&mut self) -> Option<Tweet> {
+        if self.made == self.count {
+            return None;
+        }
+        let millis = self.time();
+        let id = (((millis - SNOWFLAKE_EPOCH_MS) as u64) << 22) | (self.made & 0x3F_FFFF);
+        self.made += 1;
+        let random = &mut self.random;
+        let marketplace =
+            (self.only_marketplaces || random.chance(45)).then(|| text::marketplace(random));
+        // The same tweet found by a second query.
+        if self.only_marketplaces && random.chance(2) {
+            if let Some((id, author, text, first)) = self.previous.take() {
+                let other = text::MARKETPLACES.iter().find(|m| m.name != first.name);
+                return Some(Tweet::plain(id, author, text, other));
+            }
+        }
+        let language: &'static Language = text::language(random);
+        let author = User { number: random.next() % 50_000 };
+        let city = random.chance(35).then(|| random.pick(CITIES));
+        let text = text::write(random, language, marketplace, city);
+        let exact = city.filter(|_| random.chance(40));
+        let position = exact.map(|city| {
+            let mut near =
+                |degrees: f64| ((degrees + (random.fraction() - 0.5) / 5.0) * 1e6).round() / 1e6;
+            (near(city.lat), near(city.lon))
+        });
+        let other = User { number: random.next() % 50_000 };
+        let other_id = id - ((1 + random.next() % 86_400_000) << 22);
+        let relation = match random.below(100) {
+            0..18 => Relation::Retweet(other_id, other),
+            18..26 => Relation::Quote(other_id),
+            26..38 => Relation::Reply(other_id, other),
+            _ => Relation::None,
+        };
+        // Most are seen by few.
+        let popularity = 1.0 / (random.fraction() + 0.000_5);
+        if let Some(marketplace) = marketplace {
+            self.previous = Some((id, author, text.clone(), marketplace));
+        }
+        Some(Tweet {
+            id,
+            created_at: Timestamp::from_millis(millis),
+            text,
+            lang: language.tag,
+            author,
+            marketplace,
+            city,
+            position,
+            retweets: (popularity / 3.0) as u64,
+            likes: popularity as u64 + random.next() % 4,
+            relation,
+        })
+    }
+}
+
+impl Tweet {
+    fn plain(
+        id: u64,
+        author: User,
+        text: String,
+        marketplace: Option<&'static Marketplace>,
+    ) -> Tweet {
+        Tweet {
+            id,
+            created_at: Timestamp::from_millis((id >> 22) as i64 + SNOWFLAKE_EPOCH_MS),
+            text,
+            lang: "en",
+            author,
+            marketplace,
+            city: None,
+            position: None,
+            retweets: 0,
+            likes: 0,
+            relation: Relation::None,
+        }
+    }
+}

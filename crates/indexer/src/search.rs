@@ -1,0 +1,74 @@
+//! `indexer search`: a look into the store.
+
+use std::io::{self, BufWriter, IsTerminal, Write};
+use std::process::ExitCode;
+
+use anyhow::Context;
+use enrich::Document;
+
+use crate::cli::Search;
+use crate::store::{Filter, Hits, Keyword, Store, TextQuery};
+
+/// Asks the store and writes what it answers.
+pub(crate) fn run(args: &Search) -> anyhow::Result<ExitCode> {
+    let store = Store::open(&args.store.address()?)?;
+    let mut terms = Vec::new();
+    if let Some(marketplace) = &args.marketplace {
+        terms.push((Keyword::Marketplace, vec![marketplace.clone()]));
+    }
+    if let Some(label) = &args.sentiment {
+        terms.push((Keyword::Label, vec![label.to_lowercase()]));
+    }
+    let filter = Filter {
+        text: TextQuery::parse(&args.query),
+        from: args.from,
+        to: args.to,
+        terms,
+        bounding_box: args.bbox,
+    };
+    let hits = store.search(&filter, args.sort.into(), 0, args.limit)?;
+    let mut out = BufWriter::new(io::stdout().lock());
+    let written = if args.json { lines(&hits, &mut out) } else { table(&hits, &mut out) };
+    written.and_then(|()| out.flush()).context("cannot write to stdout")?;
+    Ok(ExitCode::SUCCESS)
+}
+
+fn lines(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
+    for document in &hits.documents {
+        serde_json::to_writer(&mut *out, document)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
+    let tweets = if hits.total == 1 { "tweet" } else { "tweets" };
+    match hits.documents.len() as u64 {
+        shown if shown < hits.total => {
+            writeln!(out, "{} {tweets}, the first {shown}:", hits.total)?
+        }
+        _ => writeln!(out, "{} {tweets}", hits.total)?,
+    }
+    let width = if io::stdout().is_terminal() { 72 } else { usize::MAX };
+    for document in &hits.documents {
+        let Document { timestamp, id, sentiment, marketplace, .. } = document;
+        let time = timestamp.to_string();
+        let text = one_line(&document.text, width);
+        let (label, compound) = (sentiment.label.as_str(), sentiment.compound);
+        let marketplace = marketplace.join(",");
+        writeln!(
+            out,
+            "{}  {id:<19}  {label:<8} {compound:>7.4}  {marketplace:<9}  {text}",
+            &time[..16]
+        )?;
+    }
+    Ok(())
+}
+
+fn one_line(text: &str, width: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(width) {
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}

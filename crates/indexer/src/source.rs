@@ -1,0 +1,186 @@
+//! Where tweets come from: files, folders, globs, standard input. Finds and opens them, nothing else.
+
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::UNIX_EPOCH;
+
+use anyhow::{Context, bail};
+use ingest::Timestamp;
+
+use crate::failure::with_hint;
+
+/// Something to read tweets from.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(crate) enum Source {
+    /// A file.
+    File(PathBuf),
+    /// Standard input.
+    Stdin,
+}
+
+/// A source that is open.
+pub(crate) struct Opened {
+    pub(crate) reader: Box<dyn Read + Send>,
+    /// When it was written.
+    pub(crate) written_at: Option<Timestamp>,
+}
+
+impl Source {
+    /// Its name in documents and messages.
+    pub(crate) fn name(&self) -> String {
+        match self {
+            Source::File(path) => path.display().to_string(),
+            Source::Stdin => "-".to_owned(),
+        }
+    }
+
+    /// How many bytes there are to read, if that is known.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match self {
+            Source::File(path) => {
+                path.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len())
+            }
+            Source::Stdin => None,
+        }
+    }
+
+    /// Opens it; what is read is added to `bytes_read`.
+    pub(crate) fn open(&self, bytes_read: Arc<AtomicU64>) -> anyhow::Result<Opened> {
+        let (reader, written_at): (Box<dyn Read + Send>, _) = match self {
+            Source::File(path) => {
+                let file = File::open(path).map_err(|error| {
+                    let hint = match error.kind() {
+                        io::ErrorKind::PermissionDenied => "check the file's permissions",
+                        _ => "check the name",
+                    };
+                    with_hint(error, hint)
+                })?;
+                let modified = file.metadata()?.modified().ok();
+                let since_epoch = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
+                (
+                    Box::new(file),
+                    since_epoch.map(|since| Timestamp::from_millis(since.as_millis() as i64)),
+                )
+            }
+            Source::Stdin => (Box::new(io::stdin()), None),
+        };
+        Ok(Opened { reader: Box::new(Counted { reader, bytes_read }), written_at })
+    }
+}
+
+struct Counted<R> {
+    reader: R,
+    bytes_read: Arc<AtomicU64>,
+}
+
+impl<R: Read> Read for Counted<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buf)?;
+        self.bytes_read.fetch_add(length as u64, Ordering::Relaxed);
+        Ok(length)
+    }
+}
+
+/// What the command line's sources stand for; each is found by itself, so that one that is not there
+/// does not stop the others.
+pub(crate) fn expand(arguments: &[String]) -> Vec<anyhow::Result<Source>> {
+    let mut sources = Vec::new();
+    for argument in arguments {
+        let mut found = Vec::new();
+        match expand_one(argument, &mut found) {
+            Ok(()) => sources.extend(found.into_iter().map(Ok)),
+            Err(error) => sources.push(Err(error)),
+        }
+    }
+    sources
+}
+
+fn expand_one(argument: &str, found: &mut Vec<Source>) -> anyhow::Result<()> {
+    if argument == "-" {
+        found.push(Source::Stdin);
+        return Ok(());
+    }
+    if argument.contains("://") {
+        let error =
+            anyhow::anyhow!("cannot read `{argument}`: only files, folders and - can be read yet");
+        return Err(with_hint(
+            error,
+            "pipe it in: aws s3 cp s3://bucket/key - | indexer backfill -",
+        ));
+    }
+    let path = Path::new(argument);
+    match path.metadata() {
+        Ok(meta) if meta.is_dir() => {
+            walk(path, found).with_context(|| format!("cannot read the folder `{argument}`"))?;
+            if found.is_empty() {
+                let error = anyhow::anyhow!("the folder `{argument}` holds no files");
+                return Err(with_hint(error, "name the files, or a folder that holds them"));
+            }
+            Ok(())
+        }
+        Ok(_) => {
+            found.push(Source::File(path.to_owned()));
+            Ok(())
+        }
+        Err(error) => expand_glob(argument, error, found),
+    }
+}
+
+/// A name that is no file may be a pattern that the shell did not expand.
+fn expand_glob(argument: &str, error: io::Error, found: &mut Vec<Source>) -> anyhow::Result<()> {
+    let unreadable = || format!("cannot read `{argument}`");
+    if !argument.contains(['*', '?', '[']) {
+        let hint = match error.kind() {
+            io::ErrorKind::PermissionDenied => "check the permissions of the file and its folders",
+            _ => "check the name; relative names start from the current folder",
+        };
+        return Err(with_hint(anyhow::Error::new(error).context(unreadable()), hint));
+    }
+    let paths = glob::glob(argument).with_context(unreadable)?;
+    for path in paths {
+        let path = path.with_context(unreadable)?;
+        if path.is_dir() {
+            walk(&path, found).with_context(unreadable)?;
+        } else {
+            found.push(Source::File(path));
+        }
+    }
+    if found.is_empty() {
+        let error = anyhow::anyhow!("no file matches `{argument}`");
+        return Err(with_hint(error, "check the pattern; ** stands for folders however deep"));
+    }
+    Ok(())
+}
+
+/// All files below a folder, in the order of their names; not hidden ones, not a store, and not the
+/// rejects of earlier runs (which are read when they are named).
+fn walk(folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<()> {
+    let is_store = folder.join("meta.json").is_file() && folder.join(".managed.json").is_file();
+    if is_store {
+        return Ok(());
+    }
+    let mut paths = Vec::new();
+    for entry in folder.read_dir()? {
+        paths.push(entry?.path());
+    }
+    paths.sort_unstable();
+    for path in paths {
+        let name = path.file_name().map(|name| name.to_string_lossy()).unwrap_or_default();
+        let is_rejects = name.starts_with("rejects-") && name.ends_with(".ndjson");
+        if name.starts_with('.') || is_rejects {
+            continue;
+        }
+        if path.is_dir() {
+            walk(&path, found)?;
+        } else {
+            found.push(Source::File(path));
+        }
+    }
+    if found.len() > 1_000_000 {
+        bail!("there are more than a million files");
+    }
+    Ok(())
+}

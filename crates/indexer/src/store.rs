@@ -1,0 +1,312 @@
+//! Where documents are kept and asked for.
+//!
+//! A closed `enum`: each `match` on it shows every place that a new store must fill. All stores take the
+//! same documents and give the same answers, which `tests/scenarios` holds them to.
+
+use std::path::{Path, PathBuf};
+
+use enrich::Document;
+
+mod embedded;
+mod query;
+mod question;
+
+pub use embedded::{Embedded, EmbeddedWriter};
+pub use query::TextQuery;
+pub use question::{
+    BoundingBox, Cell, Filter, Hits, Interval, Keyword, LabelCounts, SentimentSummary, Sort,
+    TermCount, TermSentiment, TimelineBucket, ZOOMS, tile,
+};
+
+/// What went wrong with a store, and what to do about it.
+#[derive(Debug, thiserror::Error)]
+pub enum StoreError {
+    /// It was to be read, and there is none.
+    #[error("there is no store at {path}")]
+    Missing {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The folder holds other things than a store.
+    #[error("{path} is a folder of other files, not a store")]
+    NotAStore {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It was made by a version with other fields.
+    #[error("the store at {path} was made by another version of indexer")]
+    OtherVersion {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// Another process writes to it.
+    #[error("another indexer is writing to the store at {path}")]
+    Locked {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// It is an address that this version cannot talk to.
+    #[error("the store {url} is not a folder; Elasticsearch is not supported yet")]
+    Unsupported {
+        /// The address, as given.
+        url: String,
+    },
+    /// Files could not be made, read or written.
+    #[error("cannot {action} the store at {path}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The folder.
+        path: PathBuf,
+        /// What the system said.
+        source: anyhow::Error,
+    },
+}
+
+impl StoreError {
+    /// What the user can do about it, as one line.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            StoreError::Missing { .. } => {
+                "fill one: indexer backfill tweets.csv, or name one: --store FOLDER"
+            }
+            StoreError::NotAStore { .. } => "name an empty or a new folder: --store FOLDER",
+            StoreError::OtherVersion { .. } => {
+                "build it again: indexer backfill --recreate SOURCE..., or name another folder: --store FOLDER"
+            }
+            StoreError::Locked { .. } => {
+                "wait until that has finished, or name another folder: --store FOLDER"
+            }
+            StoreError::Unsupported { .. } => "name a folder: --store FOLDER",
+            StoreError::Io { .. } => {
+                "check the folder's permissions and the space left on its disk; what was committed before is kept"
+            }
+        }
+    }
+}
+
+/// How many documents a write made and met.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Written {
+    /// Ids that were not there before.
+    pub created: u64,
+    /// Ids that were there, from this run or an earlier one.
+    pub updated: u64,
+}
+
+impl std::ops::AddAssign for Written {
+    fn add_assign(&mut self, other: Written) {
+        self.created += other.created;
+        self.updated += other.updated;
+    }
+}
+
+/// A store, open to be asked.
+pub enum Store {
+    /// A folder on this machine.
+    Embedded(Embedded),
+}
+
+/// A store, open to be written to.
+pub enum Writer {
+    /// A folder on this machine.
+    Embedded(EmbeddedWriter),
+}
+
+/// What `--store` names.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Address {
+    /// A folder.
+    Folder(PathBuf),
+}
+
+impl Address {
+    /// Reads what `--store` was given.
+    ///
+    /// # Errors
+    ///
+    /// If it is an address that this version cannot talk to.
+    pub fn parse(address: &str) -> Result<Address, StoreError> {
+        if address.contains("://") {
+            // A password may stand in it.
+            let url = match address.split_once('@') {
+                Some((before, after)) => {
+                    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
+                    format!("{scheme}://…@{after}")
+                }
+                None => address.to_owned(),
+            };
+            return Err(StoreError::Unsupported { url });
+        }
+        Ok(Address::Folder(PathBuf::from(address)))
+    }
+
+    /// Where files that go with the store are put: the folder it lies in.
+    pub fn beside(&self) -> &Path {
+        match self {
+            Address::Folder(path) => match path.parent() {
+                Some(parent) if parent != Path::new("") => parent,
+                _ => Path::new("."),
+            },
+        }
+    }
+}
+
+impl Store {
+    /// Opens a store to ask it; another process may be writing to it.
+    ///
+    /// # Errors
+    ///
+    /// If there is none, or it cannot be read.
+    pub fn open(address: &Address) -> Result<Store, StoreError> {
+        match address {
+            Address::Folder(path) => Embedded::open(path).map(Store::Embedded),
+        }
+    }
+
+    /// How many documents match.
+    ///
+    /// # Errors
+    ///
+    /// As for every question: if the store cannot be read.
+    pub fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
+        match self {
+            Store::Embedded(store) => store.count(filter),
+        }
+    }
+
+    /// The first `limit` documents that match, after `offset` others, and how many match in all.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn search(
+        &self,
+        filter: &Filter,
+        sort: Sort,
+        offset: usize,
+        limit: usize,
+    ) -> Result<Hits, StoreError> {
+        match self {
+            Store::Embedded(store) => store.search(filter, sort, offset, limit),
+        }
+    }
+
+    /// The `n` most frequent values of a field, exactly counted; of equals, the first by name.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn top(
+        &self,
+        filter: &Filter,
+        field: Keyword,
+        n: usize,
+    ) -> Result<Vec<TermCount>, StoreError> {
+        match self {
+            Store::Embedded(store) => store.top(filter, field, n),
+        }
+    }
+
+    /// How documents feel, for each value of a field of few values; the most frequent first.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn sentiment_by(
+        &self,
+        filter: &Filter,
+        field: Keyword,
+        n: usize,
+    ) -> Result<Vec<TermSentiment>, StoreError> {
+        match self {
+            Store::Embedded(store) => store.sentiment_by(filter, field, n),
+        }
+    }
+
+    /// How the matching documents feel, all together.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn sentiment(&self, filter: &Filter) -> Result<SentimentSummary, StoreError> {
+        match self {
+            Store::Embedded(store) => store.sentiment(filter),
+        }
+    }
+
+    /// Counts by time and label; intervals without documents are left out.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn timeline(
+        &self,
+        filter: &Filter,
+        interval: Interval,
+    ) -> Result<Vec<TimelineBucket>, StoreError> {
+        match self {
+            Store::Embedded(store) => store.timeline(filter, interval),
+        }
+    }
+
+    /// About how many different values a field has: a HyperLogLog++ estimate, exact up to a few
+    /// hundred and usually within 4 % above that.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn distinct(&self, filter: &Filter, field: Keyword) -> Result<u64, StoreError> {
+        match self {
+            Store::Embedded(store) => store.distinct(filter, field),
+        }
+    }
+
+    /// The map cells that hold documents at the nearest zoom of [`ZOOMS`] that is not below `zoom`.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn map(&self, filter: &Filter, zoom: u8) -> Result<Vec<Cell>, StoreError> {
+        match self {
+            Store::Embedded(store) => store.map(filter, zoom),
+        }
+    }
+}
+
+impl Writer {
+    /// Opens a store to write to it, making it if it is not there; with `recreate`, what is in it is
+    /// dropped first.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or opened, or another process is writing to it.
+    pub fn open(address: &Address, recreate: bool) -> Result<Writer, StoreError> {
+        match address {
+            Address::Folder(path) => EmbeddedWriter::open(path, recreate).map(Writer::Embedded),
+        }
+    }
+
+    /// Takes documents in, merging those whose ids are there already. What is returned may be of
+    /// documents that came earlier: they are written in large steps.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written; what was committed before is kept.
+    pub fn write(&mut self, documents: Vec<Document>) -> Result<Written, StoreError> {
+        match self {
+            Writer::Embedded(writer) => writer.write(documents),
+        }
+    }
+
+    /// Writes what is still to be written and closes the store.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::write`].
+    pub fn finish(self) -> Result<Written, StoreError> {
+        match self {
+            Writer::Embedded(writer) => writer.finish(),
+        }
+    }
+}

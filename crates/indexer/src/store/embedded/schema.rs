@@ -1,0 +1,115 @@
+//! The fields of the embedded index, and how a document fills them.
+
+use enrich::Document;
+use tantivy::TantivyDocument;
+use tantivy::schema::{
+    BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
+};
+
+use super::tokenizer::{FOLDED, WORDS};
+use crate::store::question::{Keyword, ZOOMS, tile};
+
+/// The fields by what they hold.
+#[derive(Clone)]
+pub(super) struct Fields {
+    pub(super) text: Field,
+    /// Milliseconds since the Unix epoch.
+    pub(super) timestamp: Field,
+    pub(super) compound: Field,
+    pub(super) engagement: Field,
+    pub(super) lat: Field,
+    pub(super) lon: Field,
+    /// The whole document, as JSON.
+    pub(super) source: Field,
+    keywords: Vec<(Keyword, Field)>,
+    tiles: Vec<(u8, Field)>,
+}
+
+pub(super) const TIMESTAMP: &str = "timestamp";
+pub(super) const COMPOUND: &str = "compound";
+pub(super) const ENGAGEMENT: &str = "engagement";
+pub(super) const LAT: &str = "lat";
+pub(super) const LON: &str = "lon";
+
+/// The name of a keyword's field; a dot in a name would mean a path to Tantivy.
+pub(super) fn keyword_name(keyword: Keyword) -> String {
+    format!("{}_keyword", keyword.name().replace('.', "_"))
+}
+
+/// The name of the field of a zoom's tiles.
+pub(super) fn tile_name(zoom: u8) -> String {
+    format!("tile_{zoom}")
+}
+
+/// The schema. Whatever changes it makes stores of earlier versions unreadable.
+pub(super) fn schema() -> (Schema, Fields) {
+    let mut builder = Schema::builder();
+    let words = TextFieldIndexing::default()
+        .set_tokenizer(WORDS)
+        .set_index_option(IndexRecordOption::WithFreqsAndPositions);
+    let exact = |tokenizer: &str| {
+        TextFieldIndexing::default()
+            .set_tokenizer(tokenizer)
+            .set_index_option(IndexRecordOption::Basic)
+            .set_fieldnorms(false)
+    };
+    let keyword = |keyword: &Keyword| {
+        let tokenizer = if keyword.folds_case() { FOLDED } else { "raw" };
+        TextOptions::default().set_indexing_options(exact(tokenizer)).set_fast(tokenizer)
+    };
+    let fast = NumericOptions::default().set_fast();
+    let fields = Fields {
+        text: builder.add_text_field("text", TextOptions::default().set_indexing_options(words)),
+        timestamp: builder.add_i64_field(TIMESTAMP, fast.clone()),
+        compound: builder.add_f64_field(COMPOUND, fast.clone()),
+        engagement: builder.add_u64_field(ENGAGEMENT, fast.clone()),
+        lat: builder.add_f64_field(LAT, fast.clone()),
+        lon: builder.add_f64_field(LON, fast),
+        source: builder.add_bytes_field("source", BytesOptions::default().set_stored()),
+        keywords: Keyword::ALL
+            .iter()
+            .map(|k| (*k, builder.add_text_field(&keyword_name(*k), keyword(k))))
+            .collect(),
+        tiles: ZOOMS
+            .map(|zoom| {
+                (
+                    zoom,
+                    builder
+                        .add_text_field(&tile_name(zoom), TextOptions::default().set_fast("raw")),
+                )
+            })
+            .to_vec(),
+    };
+    (builder.build(), fields)
+}
+
+impl Fields {
+    /// The field of a keyword.
+    pub(super) fn keyword(&self, keyword: Keyword) -> Field {
+        // The keywords stand in the order of `Keyword::ALL`.
+        self.keywords[keyword as usize].1
+    }
+
+    /// A document as the index takes it, with its JSON.
+    pub(super) fn index(&self, document: &Document, json: &[u8]) -> TantivyDocument {
+        let mut indexed = TantivyDocument::default();
+        indexed.add_text(self.text, &document.text);
+        indexed.add_i64(self.timestamp, document.timestamp.as_millis());
+        indexed.add_f64(self.compound, document.sentiment.compound);
+        indexed.add_u64(self.engagement, document.engagement.unwrap_or(0));
+        if let Some(at) = document.location {
+            indexed.add_f64(self.lat, at.lat);
+            indexed.add_f64(self.lon, at.lon);
+            for (zoom, field) in &self.tiles {
+                indexed.add_text(*field, tile(at.lat, at.lon, *zoom));
+            }
+        }
+        for (keyword, field) in &self.keywords {
+            for value in keyword.values(document) {
+                indexed.add_text(*field, value);
+            }
+        }
+        indexed.add_bytes(self.source, json);
+        indexed
+    }
+}

@@ -1,0 +1,214 @@
+//! Writing to the embedded store: documents are gathered, merged with what is there, and committed in
+//! large steps. A crash loses at most the step that was being gathered, never a part of a document.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry;
+use std::path::{Path, PathBuf};
+
+use enrich::Document;
+use tantivy::schema::Value;
+use tantivy::{
+    DocAddress, DocSet, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
+    TantivyDocument, TantivyError, Term,
+};
+
+use super::schema::Fields;
+use super::{failed, io, open_or_create_index, parse_document};
+use crate::store::{Keyword, StoreError, Written};
+
+/// A step is committed when it has so many documents, or takes so many bytes.
+const STEP_DOCUMENTS: usize = 50_000;
+const STEP_BYTES: usize = 48 * 1024 * 1024;
+/// What an indexing thread may gather in memory, in bytes.
+const THREAD_MEMORY: usize = 32 * 1024 * 1024;
+
+/// An embedded store, open to be written to by this process alone.
+pub struct EmbeddedWriter {
+    path: PathBuf,
+    index: Index,
+    reader: IndexReader,
+    writer: IndexWriter,
+    fields: Fields,
+    /// The documents of the step that is being gathered, by id.
+    step: HashMap<String, Document>,
+    step_bytes: usize,
+}
+
+impl EmbeddedWriter {
+    /// Opens the store in the folder `path`, making it if it is not there.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be made or opened, if another process is writing to it, or if it was made by
+    /// another version and is not to be recreated.
+    pub fn open(path: &Path, recreate: bool) -> Result<EmbeddedWriter, StoreError> {
+        let opened = match open_or_create_index(path) {
+            Err(StoreError::OtherVersion { .. }) if recreate => {
+                remove_index(path)?;
+                open_or_create_index(path)
+            }
+            opened => opened,
+        };
+        let (index, fields) = opened?;
+        let fail = |error| failed("write to", path, error);
+        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
+        let writer =
+            index.writer_with_num_threads(n_threads, n_threads * THREAD_MEMORY).map_err(fail)?;
+        let reader =
+            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(fail)?;
+        let mut writer = EmbeddedWriter {
+            path: path.to_owned(),
+            index,
+            reader,
+            writer,
+            fields,
+            step: HashMap::new(),
+            step_bytes: 0,
+        };
+        if recreate {
+            writer.clear().map_err(fail)?;
+        }
+        Ok(writer)
+    }
+
+    fn clear(&mut self) -> tantivy::Result<()> {
+        self.writer.delete_all_documents()?;
+        self.writer.commit()?;
+        self.reader.reload()
+    }
+
+    /// Takes documents in; see [`Writer::write`](crate::store::Writer::write).
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn write(&mut self, documents: Vec<Document>) -> Result<Written, StoreError> {
+        let mut written = Written::default();
+        for document in documents {
+            match self.step.entry(document.id.clone()) {
+                Entry::Occupied(mut there) => {
+                    there.get_mut().merge(document);
+                    written.updated += 1;
+                }
+                Entry::Vacant(room) => {
+                    // The text, twice for its JSON, and about what all else of a document takes.
+                    self.step_bytes += 2 * document.text.len() + 800;
+                    room.insert(document);
+                }
+            }
+            if self.step.len() >= STEP_DOCUMENTS || self.step_bytes >= STEP_BYTES {
+                written += self.commit()?;
+            }
+        }
+        Ok(written)
+    }
+
+    /// Commits what is left; see [`Writer::finish`](crate::store::Writer::finish).
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn finish(mut self) -> Result<Written, StoreError> {
+        let written = self.commit()?;
+        let path = self.path;
+        self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))?;
+        Ok(written)
+    }
+
+    fn commit(&mut self) -> Result<Written, StoreError> {
+        if self.step.is_empty() {
+            return Ok(Written::default());
+        }
+        let mut step: Vec<Document> = std::mem::take(&mut self.step).into_values().collect();
+        self.step_bytes = 0;
+        // In the order of the ids, which is that of their terms and about that of time.
+        step.sort_unstable_by(|a, b| a.id.cmp(&b.id));
+        let written = self.write_step(step);
+        written.map_err(|error| match error.downcast::<TantivyError>() {
+            Ok(error) => failed("write to", &self.path, error),
+            Err(error) => match error.downcast::<std::io::Error>() {
+                Ok(error) => io("write to", &self.path, error),
+                Err(source) => {
+                    StoreError::Io { action: "write to", path: self.path.clone(), source }
+                }
+            },
+        })
+    }
+
+    fn write_step(&mut self, step: Vec<Document>) -> anyhow::Result<Written> {
+        let id_field = self.fields.keyword(Keyword::Id);
+        let searcher = self.reader.searcher();
+        let mut written = Written::default();
+        for document in step {
+            let term = Term::from_field_text(id_field, &document.id);
+            let document = match find(&searcher, &term)? {
+                None => {
+                    written.created += 1;
+                    document
+                }
+                Some(address) => {
+                    written.updated += 1;
+                    let before = self.stored(&searcher, address)?;
+                    let mut after = before.clone();
+                    after.merge(document);
+                    if after == before {
+                        continue;
+                    }
+                    self.writer.delete_term(term);
+                    after
+                }
+            };
+            let json = serde_json::to_vec(&document)?;
+            self.writer.add_document(self.fields.index(&document, &json))?;
+        }
+        self.writer.commit()?;
+        self.reader.reload()?;
+        Ok(written)
+    }
+
+    fn stored(&self, searcher: &Searcher, address: DocAddress) -> anyhow::Result<Document> {
+        let stored: TantivyDocument = searcher.doc(address)?;
+        let json = stored.get_first(self.fields.source).and_then(|value| value.as_bytes());
+        parse_document(json.unwrap_or_default())
+    }
+
+    /// The index that is written to, for tests that look at its files.
+    #[doc(hidden)]
+    pub fn index(&self) -> &Index {
+        &self.index
+    }
+}
+
+/// The live document that has `term`.
+fn find(searcher: &Searcher, term: &Term) -> tantivy::Result<Option<DocAddress>> {
+    for (ord, segment) in searcher.segment_readers().iter().enumerate() {
+        let inverted = segment.inverted_index(term.field())?;
+        let Some(info) = inverted.get_term_info(term)? else { continue };
+        let mut postings = inverted
+            .read_postings_from_terminfo(&info, tantivy::schema::IndexRecordOption::Basic)?;
+        while postings.doc() != TERMINATED {
+            if !segment.is_deleted(postings.doc()) {
+                return Ok(Some(DocAddress::new(ord as u32, postings.doc())));
+            }
+            postings.advance();
+        }
+    }
+    Ok(None)
+}
+
+/// Removes the files of an index, and only those.
+fn remove_index(path: &Path) -> Result<(), StoreError> {
+    let entries = path.read_dir().map_err(|error| io("recreate", path, error))?;
+    for entry in entries {
+        let file = entry.map_err(|error| io("recreate", path, error))?.path();
+        let name = file.file_name().and_then(|name| name.to_str()).unwrap_or_default();
+        let is_segment = name
+            .split('.')
+            .next()
+            .is_some_and(|id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()));
+        if is_segment || name == "meta.json" || name == ".managed.json" {
+            std::fs::remove_file(&file).map_err(|error| io("recreate", path, error))?;
+        }
+    }
+    Ok(())
+}

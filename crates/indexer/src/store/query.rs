@@ -1,0 +1,136 @@
+//! The search box's language: words, "phrases", #tags, @users, field:value, and - before what must not
+//! be there.
+
+use super::Keyword;
+
+/// What a user typed, taken apart; all of it must hold. Nothing typed means everything.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
+pub struct TextQuery {
+    /// The parts, in order.
+    pub clauses: Vec<Clause>,
+}
+
+/// A part of a query.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Clause {
+    /// Whether it must not hold.
+    pub negated: bool,
+    /// What is looked for.
+    pub wanted: Wanted,
+}
+
+/// What a part of a query looks for.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Wanted {
+    /// Words next to each other in the text, in this order.
+    Phrase(String),
+    /// A field has the value.
+    Term(Keyword, String),
+    /// A user wrote it or is mentioned in it.
+    Account(String),
+}
+
+impl TextQuery {
+    /// Takes apart what was typed; there is nothing that it does not understand.
+    pub fn parse(typed: &str) -> TextQuery {
+        let mut clauses = Vec::new();
+        let mut rest = typed.trim_start();
+        while !rest.is_empty() {
+            let negated =
+                rest.starts_with('-') && rest[1..].starts_with(|c: char| !c.is_whitespace());
+            rest = &rest[usize::from(negated)..];
+            let (part, quoted, length) = part(rest);
+            rest = rest[length..].trim_start();
+            if let Some(wanted) = wanted(part, quoted) {
+                clauses.push(Clause { negated, wanted });
+            }
+        }
+        TextQuery { clauses }
+    }
+}
+
+/// The next part: what it says, whether it is quoted as a whole, and its length.
+fn part(text: &str) -> (&str, bool, usize) {
+    if let Some(quoted) = text.strip_prefix('"') {
+        let end = quoted.find('"').unwrap_or(quoted.len());
+        return (&quoted[..end], true, (end + 2).min(text.len()));
+    }
+    // `place:"San Francisco"` is one part.
+    let mut in_quotes = false;
+    let end = text.find(|c: char| {
+        in_quotes ^= c == '"';
+        c.is_whitespace() && !in_quotes
+    });
+    let end = end.unwrap_or(text.len());
+    (&text[..end], false, end)
+}
+
+fn wanted(part: &str, quoted: bool) -> Option<Wanted> {
+    if part.trim().is_empty() {
+        return None;
+    }
+    let phrase = || Some(Wanted::Phrase(part.to_owned()));
+    if quoted {
+        return phrase();
+    }
+    let is_name =
+        |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
+    if let Some(tag) = part.strip_prefix('#').filter(|tag| is_name(tag)) {
+        return Some(Wanted::Term(Keyword::Hashtags, tag.to_owned()));
+    }
+    if let Some(user) = part.strip_prefix('@').filter(|user| is_name(user)) {
+        return Some(Wanted::Account(user.to_owned()));
+    }
+    if let Some(symbol) = part
+        .strip_prefix('$')
+        .filter(|symbol| symbol.starts_with(|c: char| c.is_ascii_alphabetic()))
+    {
+        return Some(Wanted::Term(Keyword::Cashtags, symbol.to_owned()));
+    }
+    if let Some((name, value)) = part.split_once(':')
+        && let Some(field) = Keyword::from_name(name)
+        && !value.is_empty()
+    {
+        return Some(Wanted::Term(
+            field,
+            value.trim_matches('"').trim_start_matches('@').to_owned(),
+        ));
+    }
+    // The text's words hold no emoji, but the field of emoticons does.
+    if !part.contains(char::is_alphanumeric) && !part.is_ascii() {
+        let mut emoji = None;
+        enrich::judge(part, |found| emoji = Some(found.to_owned()));
+        return emoji.map(|emoji| Wanted::Term(Keyword::Emoticons, emoji)).or_else(phrase);
+    }
+    phrase()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_query_is_what_a_search_box_takes() {
+        let query = TextQuery::parse(
+            r##"cloud "data lake" -price #AWS -@jack lang:en place:"New York" re:Invent $AMZN 👍🏽 - " "##,
+        );
+        let term = |field, value: &str| Wanted::Term(field, value.into());
+        let expected = [
+            (false, Wanted::Phrase("cloud".into())),
+            (false, Wanted::Phrase("data lake".into())),
+            (true, Wanted::Phrase("price".into())),
+            (false, term(Keyword::Hashtags, "AWS")),
+            (true, Wanted::Account("jack".into())),
+            (false, term(Keyword::Lang, "en")),
+            (false, term(Keyword::PlaceName, "New York")),
+            (false, Wanted::Phrase("re:Invent".into())),
+            (false, term(Keyword::Cashtags, "AMZN")),
+            (false, term(Keyword::Emoticons, "👍")),
+            (false, Wanted::Phrase("-".into())),
+        ];
+        let clauses: Vec<_> =
+            query.clauses.into_iter().map(|clause| (clause.negated, clause.wanted)).collect();
+        assert_eq!(clauses, expected);
+        assert_eq!(TextQuery::parse("  "), TextQuery::default());
+    }
+}
