@@ -12,6 +12,7 @@ use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
 
+mod merges;
 mod questions;
 mod schema;
 mod tokenizer;

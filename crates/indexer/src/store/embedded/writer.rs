@@ -6,21 +6,23 @@ use std::collections::hash_map::Entry;
 use std::path::{Path, PathBuf};
 
 use enrich::Document;
+use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::Value;
 use tantivy::{
     DocAddress, DocSet, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
     TantivyDocument, TantivyError, Term,
 };
 
+use super::merges::BoundedMerges;
 use super::schema::Fields;
 use super::{failed, io, open_or_create_index, parse_document};
 use crate::store::{Keyword, StoreError, Written};
 
 /// A step is committed when it has so many documents, or takes so many bytes.
-const STEP_DOCUMENTS: usize = 50_000;
-const STEP_BYTES: usize = 48 * 1024 * 1024;
+const STEP_DOCUMENTS: usize = 16_000;
+const STEP_BYTES: usize = 24 * 1024 * 1024;
 /// What an indexing thread may gather in memory, in bytes.
-const THREAD_MEMORY: usize = 32 * 1024 * 1024;
+const THREAD_MEMORY: usize = 16 * 1024 * 1024;
 
 /// An embedded store, open to be written to by this process alone.
 pub struct EmbeddedWriter {
@@ -52,8 +54,13 @@ impl EmbeddedWriter {
         let (index, fields) = opened?;
         let fail = |error| failed("write to", path, error);
         let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(4));
-        let writer =
-            index.writer_with_num_threads(n_threads, n_threads * THREAD_MEMORY).map_err(fail)?;
+        let options = IndexWriterOptions::builder()
+            .num_worker_threads(n_threads)
+            .memory_budget_per_thread(THREAD_MEMORY)
+            .num_merge_threads(1)
+            .build();
+        let writer: IndexWriter = index.writer_with_options(options).map_err(fail)?;
+        writer.set_merge_policy(Box::new(BoundedMerges));
         let reader =
             index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(fail)?;
         let mut writer = EmbeddedWriter {
@@ -111,6 +118,8 @@ impl EmbeddedWriter {
     pub fn finish(mut self) -> Result<Written, StoreError> {
         let written = self.commit()?;
         let path = self.path;
+        // A reader keeps merged segments mapped.
+        drop(self.reader);
         self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))?;
         Ok(written)
     }
