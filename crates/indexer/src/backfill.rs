@@ -10,11 +10,10 @@ use ingest::Options;
 
 use crate::cli::{Backfill, Enrich, Reading, ReportFormat};
 use crate::failure::{COULD_NOT_RUN, with_hint};
-use crate::pipeline::{self, Output};
+use crate::pipeline::{self, Output, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::expand;
-use crate::store::Writer;
 
 /// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
 const INTERRUPTED: u8 = 130;
@@ -28,7 +27,7 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     let stop = stop_on_ctrl_c()?;
     let output = match args.dry_run {
         true => Output::Nowhere,
-        false => Output::Store(Writer::open(&address, args.recreate)?),
+        false => Output::Store(StoreOutput { address: address.clone(), recreate: args.recreate, writer: None }),
     };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
     let report = pipeline::run(

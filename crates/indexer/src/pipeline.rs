@@ -22,7 +22,7 @@ use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::Source;
-use crate::store::Writer;
+use crate::store::{Address, Writer, Written};
 
 /// How many sources are read side by side.
 const SOURCES_AHEAD: usize = 4;
@@ -31,12 +31,34 @@ const BATCHES_AHEAD: usize = 4;
 
 /// Where documents go.
 pub(crate) enum Output<'w> {
-    /// Into a store.
-    Store(Writer),
+    /// Into a store, which is opened when there is something to write: a run that finds nothing to
+    /// read leaves no trace.
+    Store(StoreOutput),
     /// Out as NDJSON.
     Lines(&'w mut dyn Write),
     /// Nowhere; they are only counted.
     Nowhere,
+}
+
+/// A store to write to.
+pub(crate) struct StoreOutput {
+    pub(crate) address: Address,
+    /// Whether what is in it is dropped first.
+    pub(crate) recreate: bool,
+    pub(crate) writer: Option<Writer>,
+}
+
+impl StoreOutput {
+    fn write(&mut self, documents: Vec<Document>) -> anyhow::Result<Written> {
+        if documents.is_empty() {
+            return Ok(Written::default());
+        }
+        let writer = match self.writer.take() {
+            Some(writer) => writer,
+            None => Writer::open(&self.address, self.recreate)?,
+        };
+        Ok(self.writer.insert(writer).write(documents)?)
+    }
 }
 
 /// What a batch became.
@@ -124,7 +146,7 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
-    if let Output::Store(writer) = output {
+    if let Output::Store(StoreOutput { writer: Some(writer), .. }) = output {
         report.add_written(writer.finish()?);
     } else if let Output::Lines(out) = output {
         out.flush().context("cannot write to stdout")?;
@@ -145,8 +167,8 @@ fn write(
         rejects.write(rejected)?;
     }
     match output {
-        Output::Store(writer) => {
-            report.add_written(writer.write(std::mem::take(&mut enriched.documents))?)
+        Output::Store(store) => {
+            report.add_written(store.write(std::mem::take(&mut enriched.documents))?)
         }
         Output::Lines(out) => {
             out.write_all(&enriched.lines).context("cannot write to stdout")?;

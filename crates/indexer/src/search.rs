@@ -44,7 +44,7 @@ fn lines(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
 fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
     let tweets = if hits.total == 1 { "tweet" } else { "tweets" };
     match hits.documents.len() as u64 {
-        shown if shown < hits.total => {
+        shown if 0 < shown && shown < hits.total => {
             writeln!(out, "{} {tweets}, the first {shown}:", hits.total)?
         }
         _ => writeln!(out, "{} {tweets}", hits.total)?,

@@ -122,11 +122,19 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
             path,
             source: anyhow::Error::new(source).context("cannot lock it"),
         },
+        // An indexing thread died of an error that it does not pass on; most often the disk is full.
+        TantivyError::ErrorInThread(_) if let Err(source) = try_writing(&path) => io(action, &path, source),
         TantivyError::IoError(source) => {
             StoreError::Io { action, path, source: anyhow::Error::new(source) }
         }
         error => StoreError::Io { action, path, source: error.into() },
     }
+}
+
+fn try_writing(path: &Path) -> std::io::Result<()> {
+    let file = path.join(".tantivy-space");
+    let written = std::fs::write(&file, vec![0; 1024 * 1024]);
+    std::fs::remove_file(&file).and(written)
 }
 
 /// The document that a hit's JSON tells.
