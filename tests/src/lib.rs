@@ -1,2 +1,109 @@
-#![allow(missing_docs)]
-//! x
+//! What the end-to-end tests share: a folder to work in, and parts that a machine may lack.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
+
+use tempfile::TempDir;
+
+/// A folder of its own to run `indexer` in.
+pub struct Workplace {
+    folder: TempDir,
+    program: PathBuf,
+}
+
+impl Workplace {
+    /// An empty folder; `program` is `env!("CARGO_BIN_EXE_indexer-under-test")`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no room for it.
+    pub fn new(program: &str) -> Workplace {
+        let folder =
+            tempfile::Builder::new().prefix("indexer-").tempdir().expect("a temporary folder");
+        Workplace { folder, program: program.into() }
+    }
+
+    /// Where a file of it lies.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes a file.
+    ///
+    /// # Panics
+    ///
+    /// If that fails.
+    pub fn file(&self, name: &str, content: impl AsRef<[u8]>) -> &Self {
+        let path = self.path(name);
+        fs::create_dir_all(path.parent().unwrap_or(Path::new("."))).expect("a folder");
+        fs::write(path, content).expect("a file");
+        self
+    }
+
+    /// A command of `indexer` in this folder, without the settings of whoever runs the test.
+    pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
+        let mut command = Command::new(&self.program);
+        command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
+        for name in
+            ["STORE", "LOG_FORMAT", "REPORT", "REJECTS", "COLUMN", "MARKETPLACE", "TIMESTAMP"]
+        {
+            command.env_remove(format!("INDEXER_{name}"));
+        }
+        command
+    }
+
+    /// Runs `indexer`.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn run<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Output {
+        self.command(arguments).output().expect("indexer starts")
+    }
+
+    /// Runs `indexer` and gives all that a person sees: exit code, stdout, stderr.
+    ///
+    /// # Panics
+    ///
+    /// If it cannot be started.
+    pub fn show(&self, arguments: &str) -> String {
+        let output = self.run(shell_words(arguments));
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        format!(
+            "$ indexer {arguments}\nexit {}\n--- stdout\n{}--- stderr\n{}",
+            output.status.code().map_or("none".into(), |code| code.to_string()),
+            text(&output.stdout),
+            text(&output.stderr)
+        )
+    }
+}
+
+/// Splits at blanks; `'…'` stays together.
+fn shell_words(line: &str) -> Vec<String> {
+    let mut words = Vec::new();
+    for (i, part) in line.split('\'').enumerate() {
+        if i % 2 == 1 {
+            words.push(part.to_owned());
+        } else {
+            words.extend(part.split_whitespace().map(str::to_owned));
+        }
+    }
+    words
+}
+
+/// Tells that a test is skipped for want of a part; with `CI=true` that is a failure.
+///
+/// # Panics
+///
+/// With `CI=true`.
+#[expect(
+    clippy::print_stderr,
+    clippy::disallowed_methods,
+    reason = "a test says why it did not run"
+)]
+pub fn skip(part: &str) {
+    eprintln!("skipped: needs {part}");
+    assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI must have {part}");
+}

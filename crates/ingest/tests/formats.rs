@@ -30,19 +30,35 @@ fn describe(item: &Item<'_>) -> String {
     match item {
         Item::Notice { line, kind } => format!("{line}: notice {kind}"),
         Item::Rejected(rejected) => {
-            format!("{}: rejected ({:?}): {} | {}", rejected.line, rejected.stage, rejected.reason, rejected.raw)
+            format!(
+                "{}: rejected ({:?}): {} | {}",
+                rejected.line, rejected.stage, rejected.reason, rejected.raw
+            )
         }
         Item::Tweet { line, tweet } => {
             let whole = format!("{tweet:?}");
             // Leaves out what is not known, so that what is known can be seen.
             let mut short = whole.replace("Some(", "(");
             for absent in [
-                "lang: None, ", "user: User { id: None, screen_name: None, name: None, followers: None }, ",
+                "lang: None, ",
+                "user: User { id: None, screen_name: None, name: None, followers: None }, ",
                 "entities: Entities { hashtags: None, mentions: None, cashtags: None, urls: None }, ",
-                "coordinates: None, ", "place: None, ", "marketplaces: [], ", "rule_tags: [], ",
-                "counts: Counts { retweets: None, likes: None, replies: None, quotes: None }, ", "kind: Tweet, ",
-                "in_reply_to: None, ", "retweet_of: None, ", ", quote_of: None", "bounding_box: None", "id: None, ",
-                ", name: None", ", followers: None", "hashtags: None, ", "mentions: None, ", "cashtags: None, ",
+                "coordinates: None, ",
+                "place: None, ",
+                "marketplaces: [], ",
+                "rule_tags: [], ",
+                "counts: Counts { retweets: None, likes: None, replies: None, quotes: None }, ",
+                "kind: Tweet, ",
+                "in_reply_to: None, ",
+                "retweet_of: None, ",
+                ", quote_of: None",
+                "bounding_box: None",
+                "id: None, ",
+                ", name: None",
+                ", followers: None",
+                "hashtags: None, ",
+                "mentions: None, ",
+                "cashtags: None, ",
             ] {
                 short = short.replace(absent, "");
             }
@@ -57,7 +73,11 @@ fn each_oddity_is_read_as_it_is_meant() {
         let bytes = std::fs::read(path).unwrap();
         let name = path.file_name().unwrap().to_str().unwrap();
         let columns = match name {
-            "csv_no_header.csv" => vec![(Field::Id, "2".into()), (Field::CreatedAt, "3".into()), (Field::Text, "6".into())],
+            "csv_no_header.csv" => vec![
+                (Field::Id, "2".into()),
+                (Field::CreatedAt, "3".into()),
+                (Field::Text, "6".into()),
+            ],
             _ => Vec::new(),
         };
         insta::assert_snapshot!(read(&bytes, Options { columns, ..Options::default() }));
@@ -94,7 +114,12 @@ fn a_source_longer_than_any_buffer_keeps_its_lines_and_loses_nothing() {
     let mut json = String::new();
     for i in 0..40_000_u64 {
         let id = 1_601_645_088_790_257_667 + i;
-        writeln!(json, r#"{{"id_str":"{id}","text":"tweet {i} {}","user":{{}}}}"#, "x".repeat(i as usize % 300)).unwrap();
+        writeln!(
+            json,
+            r#"{{"id_str":"{id}","text":"tweet {i} {}","user":{{}}}}"#,
+            "x".repeat(i as usize % 300)
+        )
+        .unwrap();
         if i % 10_000 == 5 {
             json.push_str("{\"broken\":\n");
         }
@@ -127,7 +152,10 @@ fn gzip_of_many_members_is_read_to_its_end_and_a_cut_one_up_to_the_cut() {
     members.extend(gzip(&tweet("1601594891175354371")));
     assert_eq!(read(&members, Options::default()).lines().count(), 2);
     let cut = read(&members[..members.len() - 12], Options::default());
-    assert!(cut.contains("1601645088790257667") && cut.contains("error: its gzip data is cut off"), "{cut}");
+    assert!(
+        cut.contains("1601645088790257667") && cut.contains("error: its gzip data is cut off"),
+        "{cut}"
+    );
 }
 
 #[test]
@@ -138,5 +166,8 @@ fn options_fill_in_what_records_do_not_say() {
         ..Options::default()
     };
     let seen = read(b"text,cloud\nhello,\nbye,GCP\n", options);
-    assert!(seen.contains("marketplaces: [\"AWS\"]") && seen.contains("marketplaces: [\"GCP\"]"), "{seen}");
+    assert!(
+        seen.contains("marketplaces: [\"AWS\"]") && seen.contains("marketplaces: [\"GCP\"]"),
+        "{seen}"
+    );
 }

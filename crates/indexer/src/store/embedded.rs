@@ -123,7 +123,9 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
             source: anyhow::Error::new(source).context("cannot lock it"),
         },
         // An indexing thread died of an error that it does not pass on; most often the disk is full.
-        TantivyError::ErrorInThread(_) if let Err(source) = try_writing(&path) => io(action, &path, source),
+        TantivyError::ErrorInThread(_) if let Err(source) = try_writing(&path) => {
+            io(action, &path, source)
+        }
         TantivyError::IoError(source) => {
             StoreError::Io { action, path, source: anyhow::Error::new(source) }
         }

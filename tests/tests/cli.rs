@@ -1,0 +1,252 @@
+//! The command line as text: exit code, stdout and stderr are the product.
+
+use std::io::{BufRead, BufReader, Write};
+use std::process::{Child, Stdio};
+use std::time::{Duration, Instant};
+
+use tests::Workplace;
+
+const CSV: &str = ",User,Tweet,Cloud\n0,1601645088790257667,\"Q&amp;A about #AWS\n\nand more\",AWS\n\
+    1,1601594891175354371,I love it 👍,Azure\n2,1601594891175354371,I love it 👍,AWS\n";
+
+fn workplace() -> Workplace {
+    Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"))
+}
+
+macro_rules! assert_shown {
+    ($workplace:expr, $($arguments:expr),+) => {
+        let shown = [$($workplace.show($arguments)),+].join("\n");
+        insta::with_settings!({filters => vec![
+            (r"seconds +[0-9.]+", "seconds      [seconds]"),
+            (r#""seconds":[0-9.e-]+"#, "\"seconds\":0.1"),
+            (r#""received_at":"[^"]+""#, "\"received_at\":\"[time]\""),
+            (r"rejects-[0-9TZ]+\.ndjson", "rejects-[time].ndjson"),
+        ]}, { insta::assert_snapshot!(shown) });
+    };
+}
+
+#[test]
+fn a_backfill_reports_and_its_tweets_are_found() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV);
+    assert_shown!(
+        workplace,
+        "backfill tweets.csv",
+        "search '' --json",
+        "search '#aws' --marketplace AWS",
+        "search 'hate' --limit 5",
+        "backfill tweets.csv --report json"
+    );
+}
+
+#[test]
+fn what_cannot_be_read_is_named_with_a_hint() {
+    let workplace = workplace();
+    workplace
+        .file("empty.csv", "")
+        .file("no_text.csv", "id,name\n1,x\n")
+        .file("binary.csv", b"\x7fELF\0\0\0\x01\x02")
+        .file("archive.csv", b"PK\x03\x04....")
+        .file("junk/notes.txt", "Dear diary")
+        .file("junk/deeper/picture.png", b"\x89PNG\r\n\x1a\n\0\0\0");
+    std::fs::create_dir(workplace.path("nothing")).unwrap();
+    assert_shown!(
+        workplace,
+        "backfill nonexistent.csv",
+        "backfill empty.csv no_text.csv binary.csv archive.csv",
+        "backfill junk",
+        "backfill nothing 'no*.json' s3://bucket/key",
+        "backfill no_text.csv --column text=body",
+        "backfill no_text.csv --column txt=name"
+    );
+    assert!(
+        !workplace.path("tweets-index").exists(),
+        "nothing was read, so nothing is left behind"
+    );
+}
+
+#[test]
+fn a_failing_source_does_not_stop_the_others() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV).file("empty.csv", "");
+    assert_shown!(
+        workplace,
+        "backfill nonexistent.csv empty.csv tweets.csv --report json",
+        "search love"
+    );
+}
+
+#[test]
+fn rejects_can_be_mended_and_read_again() {
+    let workplace = workplace();
+    workplace
+        .file("tweets.csv", "id,text\n1601645088790257667,\n7,too old\n1601594891175354371,fine\n");
+    assert_shown!(
+        workplace,
+        "backfill tweets.csv --rejects rejects.ndjson",
+        "backfill rejects.ndjson --timestamp 2006-03-21 --rejects again.ndjson",
+        "search ''"
+    );
+    let rejects = std::fs::read_to_string(workplace.path("rejects.ndjson")).unwrap();
+    insta::assert_snapshot!(rejects);
+}
+
+#[test]
+fn documents_and_scores_go_to_stdout() {
+    let workplace = workplace();
+    workplace
+        .file("tweets.csv", CSV)
+        .file("texts.txt", "I love it :(\n\"two\\nlines, great!\"\n\n");
+    assert_shown!(workplace, "enrich tweets.csv", "score texts.txt", "score --raw texts.txt");
+}
+
+#[test]
+fn samples_are_the_same_for_the_same_seed() {
+    let workplace = workplace();
+    assert_shown!(workplace, "sample --count 3 --seed 7", "sample --count 1 --seed 7 --format v2");
+    for format in ["csv", "ndjson", "firehose", "v2"] {
+        let sample = workplace.run(["sample", "--count", "500", "--format", format]).stdout;
+        workplace.file("sample", sample);
+        let output = workplace.run(["enrich", "sample", "--report", "json"]);
+        let documents =
+            output.stdout.split(|&b| b == b'\n').filter(|line| !line.is_empty()).count();
+        assert_eq!((output.status.code(), documents), (Some(0), 500), "{format}");
+    }
+}
+
+#[test]
+fn stores_that_cannot_be_used_say_why() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV).file("docs/readme.txt", "not a store");
+    assert_shown!(
+        workplace,
+        "search x --store nowhere",
+        "search x --store docs",
+        "backfill tweets.csv --store docs",
+        "backfill tweets.csv --store http://elastic:secret@localhost:9200",
+        "backfill tweets.csv --recreate"
+    );
+}
+
+#[test]
+fn recreate_empties_the_store_and_dry_run_leaves_it_alone() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV).file("other.csv", "id,text\n1601587461603336193,another\n");
+    workplace.run(["backfill", "tweets.csv"]);
+    assert_shown!(
+        workplace,
+        "backfill other.csv --dry-run --report json",
+        "backfill other.csv --recreate --yes --report json",
+        "search ''"
+    );
+}
+
+#[test]
+fn a_pipe_is_read_to_its_end() {
+    let workplace = workplace();
+    let mut child = workplace
+        .command(["backfill", "-"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .spawn()
+        .unwrap();
+    child.stdin.take().unwrap().write_all(CSV.as_bytes()).unwrap();
+    assert!(child.wait_with_output().unwrap().status.success());
+    assert!(workplace.show("search ''").contains("2 tweets"));
+}
+
+/// Starts a backfill of endless tweets and waits until some are in the store.
+fn endless_backfill(workplace: &Workplace) -> (Child, std::thread::JoinHandle<()>) {
+    let mut child = workplace
+        .command(["backfill", "-", "--report", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let feeder = std::thread::spawn(move || {
+        for i in 0_u64.. {
+            let id = 1_601_645_088_790_257_667 + (i << 22);
+            if writeln!(
+                stdin,
+                "{{\"id_str\":\"{id}\",\"text\":\"tweet number {i}\",\"user\":{{}}}}"
+            )
+            .is_err()
+            {
+                return;
+            }
+        }
+    });
+    let started = Instant::now();
+    while count(workplace) == 0 {
+        assert!(started.elapsed() < Duration::from_secs(120), "nothing was committed");
+        std::thread::sleep(Duration::from_millis(20));
+    }
+    (child, feeder)
+}
+
+fn count(workplace: &Workplace) -> u64 {
+    let output = workplace.run(["search", "", "--limit", "0"]);
+    let first =
+        String::from_utf8_lossy(&output.stdout).split(' ').next().unwrap_or_default().to_owned();
+    first.parse().unwrap_or(0)
+}
+
+#[test]
+fn a_killed_backfill_leaves_whole_tweets_and_can_be_run_again() {
+    let workplace = workplace();
+    let (mut child, feeder) = endless_backfill(&workplace);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    feeder.join().unwrap();
+
+    let output = workplace.run(["search", "", "--json", "--limit", "100000000"]);
+    let documents: Vec<_> =
+        BufReader::new(output.stdout.as_slice()).lines().map(Result::unwrap).collect();
+    assert!(!documents.is_empty());
+    for document in &documents {
+        let document: enrich::Document = serde_json::from_str(document).unwrap();
+        assert!(document.text.starts_with("tweet number "));
+    }
+    workplace.file("tweets.csv", CSV);
+    let again = workplace.run(["backfill", "tweets.csv"]);
+    assert!(again.status.success(), "{again:?}");
+    assert_eq!(
+        count(&workplace),
+        documents.len() as u64 + 1,
+        "one of the two tweets was there already"
+    );
+}
+
+#[test]
+fn a_second_writer_is_refused_and_the_first_goes_on() {
+    let workplace = workplace();
+    let (mut child, feeder) = endless_backfill(&workplace);
+    workplace.file("tweets.csv", CSV);
+    let shown = workplace.show("backfill tweets.csv");
+    assert!(
+        shown.contains("exit 2") && shown.contains("another indexer is writing to the store"),
+        "{shown}"
+    );
+    assert_eq!(child.try_wait().unwrap(), None);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    feeder.join().unwrap();
+}
+
+#[cfg(unix)]
+#[test]
+fn an_interrupted_backfill_finishes_what_is_under_way_and_reports() {
+    let workplace = workplace();
+    let (child, feeder) = endless_backfill(&workplace);
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    feeder.join().unwrap();
+    assert_eq!(output.status.code(), Some(130));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    let n = |name: &str| report[name].as_u64().unwrap();
+    assert_eq!(n("read"), n("created") + n("updated") + n("notices") + n("rejected"));
+    assert_eq!(count(&workplace), n("created"));
+}

@@ -1,0 +1,216 @@
+//! Every scenario in `scenarios/` on every store: the same sources, the same questions, the same answers.
+
+use std::path::Path;
+
+use indexer::store::{
+    Address, BoundingBox, Filter, Interval, Keyword, LabelCounts, SentimentSummary, Sort, Store,
+    TextQuery,
+};
+use ingest::Timestamp;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use tests::Workplace;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Scenario {
+    /// The sources of each run.
+    backfill: Vec<Vec<String>>,
+    /// What the runs' reports say, among other things.
+    #[serde(default)]
+    reports: Vec<Value>,
+    questions: Vec<Question>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Question {
+    ask: String,
+    #[serde(default, rename = "where")]
+    filter: Where,
+    field: Option<String>,
+    interval: Option<String>,
+    sort: Option<String>,
+    zoom: Option<u8>,
+    n: Option<usize>,
+    #[serde(default)]
+    offset: usize,
+    /// How far a number may be off, as a share of it.
+    tolerance: Option<f64>,
+    expect: Value,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(deny_unknown_fields, default)]
+struct Where {
+    q: String,
+    from: Option<String>,
+    to: Option<String>,
+    marketplace: Option<String>,
+    sentiment: Option<String>,
+    bbox: Option<[f64; 4]>,
+}
+
+impl Where {
+    fn filter(&self) -> Filter {
+        let time =
+            |text: &Option<String>| text.as_ref().map(|text| Timestamp::parse(text).unwrap());
+        let term = |field, value: &Option<String>| value.clone().map(|value| (field, vec![value]));
+        let terms =
+            [term(Keyword::Marketplace, &self.marketplace), term(Keyword::Label, &self.sentiment)];
+        Filter {
+            text: TextQuery::parse(&self.q),
+            from: time(&self.from),
+            to: time(&self.to),
+            terms: terms.into_iter().flatten().collect(),
+            bounding_box: self.bbox.map(|[west, south, east, north]| BoundingBox {
+                west,
+                south,
+                east,
+                north,
+            }),
+        }
+    }
+}
+
+impl Question {
+    fn field(&self) -> Keyword {
+        let name = self.field.as_deref().expect("a field");
+        Keyword::from_name(name).unwrap_or_else(|| panic!("there is no field {name}"))
+    }
+
+    fn answer(&self, store: &Store) -> Value {
+        let filter = self.filter.filter();
+        let n = self.n.unwrap_or(100);
+        match self.ask.as_str() {
+            "count" => json!(store.count(&filter).unwrap()),
+            "distinct" => json!(store.distinct(&filter, self.field()).unwrap()),
+            "search" => {
+                let sort = match self.sort.as_deref() {
+                    Some("oldest") => Sort::Oldest,
+                    Some("engaged") => Sort::Engaged,
+                    Some("most_positive") => Sort::MostPositive,
+                    Some("most_negative") => Sort::MostNegative,
+                    _ => Sort::Newest,
+                };
+                let hits = store.search(&filter, sort, self.offset, n).unwrap();
+                hits.documents.into_iter().map(|document| json!(document.text)).collect()
+            }
+            "document" => {
+                let hits = store.search(&filter, Sort::Newest, 0, 1).unwrap();
+                serde_json::to_value(&hits.documents[0]).unwrap()
+            }
+            "top" => {
+                let top = store.top(&filter, self.field(), n).unwrap();
+                top.into_iter().map(|term| json!(format!("{} {}", term.term, term.count))).collect()
+            }
+            "sentiment" => json!(sentiment(store.sentiment(&filter).unwrap())),
+            "sentiment_by" => {
+                let by = store.sentiment_by(&filter, self.field(), n).unwrap();
+                by.into_iter()
+                    .map(|term| json!(format!("{} {}", term.term, sentiment(term.sentiment))))
+                    .collect()
+            }
+            "timeline" => {
+                let interval = match self.interval.as_deref() {
+                    Some("minute") => Interval::Minute,
+                    Some("hour") => Interval::Hour,
+                    Some("week") => Interval::Week,
+                    _ => Interval::Day,
+                };
+                let timeline = store.timeline(&filter, interval).unwrap();
+                let bucket = timeline.into_iter();
+                bucket
+                    .map(|b| json!(format!("{} {} {}", b.start, b.count, labels(b.labels))))
+                    .collect()
+            }
+            "map" => {
+                let cells = store.map(&filter, self.zoom.unwrap_or(4)).unwrap().into_iter();
+                cells
+                    .map(|c| {
+                        json!(format!(
+                            "{} {} mean {:.4} at {:.4},{:.4}",
+                            c.tile, c.count, c.mean, c.lat, c.lon
+                        ))
+                    })
+                    .collect()
+            }
+            other => panic!("there is no question {other}"),
+        }
+    }
+
+    fn check(&self, answer: &Value) {
+        match (self.tolerance, answer.as_f64(), self.expect.as_f64()) {
+            (Some(tolerance), Some(answer), Some(expected)) => {
+                assert!(
+                    (answer - expected).abs() <= tolerance * expected,
+                    "{answer}, not about {expected}"
+                );
+            }
+            _ => assert_has(answer, &self.expect),
+        }
+    }
+}
+
+/// An object must have what is expected of it, and may have more; all else must be equal.
+#[track_caller]
+fn assert_has(answer: &Value, expected: &Value) {
+    match (answer, expected) {
+        (Value::Object(answer), Value::Object(expected)) => {
+            for (name, expected) in expected {
+                assert_has(
+                    answer.get(name).unwrap_or_else(|| panic!("there is no {name}")),
+                    expected,
+                );
+            }
+        }
+        _ => assert_eq!(answer, expected),
+    }
+}
+
+fn sentiment(summary: SentimentSummary) -> String {
+    let mean = summary.mean.map_or("none".to_owned(), |mean| format!("{mean:.4}"));
+    format!("count {}, mean {mean}, {}", summary.count, labels(summary.labels))
+}
+
+fn labels(labels: LabelCounts) -> String {
+    let LabelCounts { positive, negative, neutral, mixed } = labels;
+    format!("positive {positive}, negative {negative}, neutral {neutral}, mixed {mixed}")
+}
+
+#[test]
+fn the_embedded_store_passes_every_scenario() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let mut paths: Vec<_> =
+        folder.join("scenarios").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
+    paths.sort();
+    assert!(!paths.is_empty());
+    for path in paths {
+        let scenario: Scenario = serde_yaml_ng::from_slice(&std::fs::read(&path).unwrap()).unwrap();
+        let name = path.file_stem().unwrap().to_string_lossy();
+        let workplace = Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"));
+        for (run, sources) in scenario.backfill.iter().enumerate() {
+            let sources = sources
+                .iter()
+                .map(|source| folder.join("fixtures").join(source).display().to_string());
+            let arguments =
+                ["backfill", "--report", "json"].map(str::to_owned).into_iter().chain(sources);
+            let output = workplace.run(arguments);
+            assert!(output.status.success(), "{name}: {output:?}");
+            if let Some(expected) = scenario.reports.get(run) {
+                assert_has(&serde_json::from_slice(&output.stdout).unwrap(), expected);
+            }
+        }
+        let store = Store::open(&Address::Folder(workplace.path("tweets-index"))).unwrap();
+        for question in &scenario.questions {
+            let answer = question.answer(&store);
+            let result = std::panic::catch_unwind(|| question.check(&answer));
+            assert!(
+                result.is_ok(),
+                "{name}: {} where {:?}: {answer:#}",
+                question.ask,
+                question.filter.q
+            );
+        }
+    }
+}
