@@ -4,7 +4,10 @@
     vader_reference.py distribution FILE        the texts of the source distribution (tar.gz)
     vader_reference.py lines                    a JSON string a line from stdin
 
-Each line is [text, pos, neu, neg, compound].
+Each line is [text, pos, neu, neg, compound]. For the benchmark:
+
+    vader_reference.py texts FILE               the texts of the source distribution alone
+    vader_reference.py time FILE                how many CPU seconds it takes to score them
 """
 
 import io
@@ -12,6 +15,7 @@ import json
 import random
 import sys
 import tarfile
+import time
 
 from vaderSentiment import vaderSentiment as vader
 
@@ -55,6 +59,17 @@ def distribution(path):
 
 
 def main(mode, *arguments):
+    if mode == "texts":
+        for text in distribution(*arguments):
+            print(json.dumps(text, ensure_ascii=False))
+        return
+    if mode == "time":
+        texts = list(distribution(*arguments))
+        started = time.process_time()
+        for text in texts:
+            ANALYZER.polarity_scores(text)
+        print(time.process_time() - started)
+        return
     texts = {
         "generated": lambda count, seed: generated(int(count), int(seed)),
         "distribution": distribution,

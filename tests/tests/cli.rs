@@ -1,4 +1,5 @@
 //! The command line as text: exit code, stdout and stderr are the product.
+#![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::io::{BufRead, BufReader, Write};
 use std::process::{Child, Stdio};
@@ -111,6 +112,22 @@ fn samples_are_the_same_for_the_same_seed() {
         let documents =
             output.stdout.split(|&b| b == b'\n').filter(|line| !line.is_empty()).count();
         assert_eq!((output.status.code(), documents), (Some(0), 500), "{format}");
+    }
+}
+
+#[test]
+fn the_examples_are_what_sample_writes() {
+    let examples = concat!(env!("CARGO_MANIFEST_DIR"), "/../examples");
+    for (name, count, format) in
+        [("tweets.csv", "400", "csv"), ("geotagged.ndjson", "150", "ndjson")]
+    {
+        let sample = workplace()
+            .run(["sample", "--count", count, "--seed", "2026", "--format", format])
+            .stdout;
+        assert!(
+            sample == std::fs::read(format!("{examples}/{name}")).unwrap(),
+            "{name}: `just examples` writes it anew"
+        );
     }
 }
 

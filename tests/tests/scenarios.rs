@@ -1,4 +1,5 @@
 //! Every scenario in `scenarios/` on every store: the same sources, the same questions, the same answers.
+#![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::path::Path;
 

@@ -1,4 +1,5 @@
 //! VADER's numbers against its reference, PyPI's vaderSentiment 3.3.2, digit for digit.
+#![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::io::{BufRead, BufReader};
 use std::path::{Path, PathBuf};

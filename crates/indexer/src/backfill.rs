@@ -27,11 +27,11 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     let stop = stop_on_ctrl_c()?;
     let output = match args.dry_run {
         true => Output::Nowhere,
-        false => Output::Store(StoreOutput {
+        false => Output::Store(Box::new(StoreOutput {
             address: address.clone(),
             recreate: args.recreate,
             writer: None,
-        }),
+        })),
     };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
     let report = pipeline::run(

@@ -33,7 +33,7 @@ const BATCHES_AHEAD: usize = 4;
 pub(crate) enum Output<'w> {
     /// Into a store, which is opened when there is something to write: a run that finds nothing to
     /// read leaves no trace.
-    Store(StoreOutput),
+    Store(Box<StoreOutput>),
     /// Out as NDJSON.
     Lines(&'w mut dyn Write),
     /// Nowhere; they are only counted.
@@ -58,6 +58,10 @@ impl StoreOutput {
             None => Writer::open(&self.address, self.recreate)?,
         };
         Ok(self.writer.insert(writer).write(documents)?)
+    }
+
+    fn finish(self) -> anyhow::Result<Written> {
+        Ok(self.writer.map(Writer::finish).transpose()?.unwrap_or_default())
     }
 }
 
@@ -146,8 +150,8 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Timeout) => {}
         }
     }
-    if let Output::Store(StoreOutput { writer: Some(writer), .. }) = output {
-        report.add_written(writer.finish()?);
+    if let Output::Store(store) = output {
+        report.add_written(store.finish()?);
     } else if let Output::Lines(out) = output {
         out.flush().context("cannot write to stdout")?;
     }

@@ -1,5 +1,6 @@
 //! Each oddity of a format has a file in `test_data`, named after it; the snapshot beside it is all that
 //! is read from it.
+#![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::fmt::Write;
 use std::sync::Arc;

@@ -152,7 +152,7 @@ pub(super) const UNKNOWN: &Word =
 static WORDS: LazyLock<HashMap<&'static [u8], Word>> = LazyLock::new(|| {
     let mut words: HashMap<&'static [u8], Word> = HashMap::with_capacity(8192);
     for (word, valence) in LEXICON.iter() {
-        let word: &'static str = word.clone().into_inner();
+        let word: &'static str = word.into_inner();
         // Made once and kept for good; the crate keys its table without case.
         let lower: &'static str = match word.chars().any(char::is_uppercase) {
             true => Box::leak(word.to_lowercase().into_boxed_str()),

@@ -227,7 +227,7 @@ fn expanded(tweet: &Tweet) -> String {
     let own = tweet
         .marketplace
         .and_then(|m| ["AWS", "Azure", "GCP"].iter().position(|name| *name == m.name));
-    let index = own.filter(|_| tweet.id % 3 != 0).unwrap_or(3 + (tweet.id % 2) as usize);
+    let index = own.filter(|_| !tweet.id.is_multiple_of(3)).unwrap_or(3 + (tweet.id % 2) as usize);
     format!("https://{}/{}", site[index], tweet.id % 1000)
 }
 

@@ -93,6 +93,10 @@ impl Random {
         (self.next() >> 11) as f64 / (1_u64 << 53) as f64
     }
 
+    pub(super) fn word(&mut self, words: &'static [&'static str]) -> &'static str {
+        words[self.below(words.len())]
+    }
+
     pub(super) fn pick<T>(&mut self, items: &'static [T]) -> &'static T {
         &items[self.below(items.len())]
     }
@@ -150,11 +154,12 @@ impl Iterator for Tweets {
         let marketplace =
             (self.only_marketplaces || random.chance(45)).then(|| text::marketplace(random));
         // The same tweet found by a second query.
-        if self.only_marketplaces && random.chance(2) {
-            if let Some((id, author, text, first)) = self.previous.take() {
-                let other = text::MARKETPLACES.iter().find(|m| m.name != first.name);
-                return Some(Tweet::plain(id, author, text, other));
-            }
+        if self.only_marketplaces
+            && random.chance(2)
+            && let Some((id, author, text, first)) = self.previous.take()
+        {
+            let other = text::MARKETPLACES.iter().find(|m| m.name != first.name);
+            return Some(Tweet::plain(id, author, text, other));
         }
         let language: &'static Language = text::language(random);
         let author = User { number: random.next() % 50_000 };

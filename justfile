@@ -1,0 +1,25 @@
+# The project's commands; `just` lists them.
+default:
+    @just --list
+
+# Index the example tweets and look at them
+demo:
+    cargo run --release -- backfill examples/tweets.csv
+    cargo run --release -- search ''
+
+# All tests
+test:
+    cargo test --workspace
+
+# All that must hold before a change lands
+ci:
+    .ci/run
+
+# VADER's implementations side by side
+bench:
+    cargo bench -p tests --bench vader
+
+# Write the examples anew
+examples:
+    cargo run --release -- sample --count 400 --seed 2026 --format csv > examples/tweets.csv
+    cargo run --release -- sample --count 150 --seed 2026 --format ndjson > examples/geotagged.ndjson
