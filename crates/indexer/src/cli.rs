@@ -150,6 +150,7 @@ pub struct Backfill {
     /// Which store.
     #[command(flatten)]
     pub store: StoreArg,
+    // No variable for these two: one that was left set must not empty a store.
     /// Empty the store first; asks on a terminal, and needs --yes otherwise
     #[arg(long)]
     pub recreate: bool,
@@ -157,7 +158,7 @@ pub struct Backfill {
     #[arg(long, requires = "recreate")]
     pub yes: bool,
     /// Read and enrich everything, but write nothing except rejects
-    #[arg(long)]
+    #[arg(long, env = "INDEXER_DRY_RUN")]
     pub dry_run: bool,
 }
 
@@ -176,7 +177,7 @@ pub struct Score {
     #[arg(default_value = "-", value_name = "FILE")]
     pub file: String,
     /// Plain VADER 3.3.2: the text as it stands, no emoticons first
-    #[arg(long)]
+    #[arg(long, env = "INDEXER_RAW")]
     pub raw: bool,
 }
 
@@ -190,28 +191,28 @@ pub struct Search {
     #[command(flatten)]
     pub store: StoreArg,
     /// Only this marketplace: AWS, Azure or GCP
-    #[arg(long, value_name = "NAME")]
+    #[arg(long, value_name = "NAME", env = "INDEXER_MARKETPLACE")]
     pub marketplace: Option<String>,
     /// Only this sentiment: positive, negative, neutral or mixed
-    #[arg(long, value_name = "LABEL")]
+    #[arg(long, value_name = "LABEL", env = "INDEXER_SENTIMENT")]
     pub sentiment: Option<String>,
     /// Only created at this time (2022-12-10 or 2022-12-10T18:00:00Z) or later
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_FROM")]
     pub from: Option<Timestamp>,
     /// Only created before this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_TO")]
     pub to: Option<Timestamp>,
     /// Only located in this box of degrees; west > east crosses the antimeridian
-    #[arg(long, value_name = "WEST,SOUTH,EAST,NORTH", value_parser = parse_box, allow_hyphen_values = true)]
+    #[arg(long, value_name = "WEST,SOUTH,EAST,NORTH", value_parser = parse_box, allow_hyphen_values = true, env = "INDEXER_BBOX")]
     pub bbox: Option<BoundingBox>,
     /// The order of the results
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, env = "INDEXER_SORT")]
     pub sort: SortArg,
     /// How many to show
-    #[arg(long, value_name = "N", default_value_t = 20)]
+    #[arg(long, value_name = "N", default_value_t = 20, env = "INDEXER_LIMIT")]
     pub limit: usize,
     /// Write whole documents as NDJSON
-    #[arg(long)]
+    #[arg(long, env = "INDEXER_JSON")]
     pub json: bool,
 }
 
@@ -247,13 +248,13 @@ impl From<SortArg> for Sort {
 #[derive(Debug, Args)]
 pub struct Sample {
     /// How many records
-    #[arg(long, value_name = "N", default_value_t = 1000)]
+    #[arg(long, value_name = "N", default_value_t = 1000, env = "INDEXER_COUNT")]
     pub count: u64,
     /// Where the random numbers begin
-    #[arg(long, value_name = "S", default_value_t = 1)]
+    #[arg(long, value_name = "S", default_value_t = 1, env = "INDEXER_SEED")]
     pub seed: u64,
     /// What to write them as
-    #[arg(long, value_enum, default_value_t)]
+    #[arg(long, value_enum, default_value_t, env = "INDEXER_FORMAT")]
     pub format: Format,
 }
 
