@@ -93,6 +93,43 @@ fn rejects_can_be_mended_and_read_again() {
 }
 
 #[test]
+fn rejects_are_not_written_into_what_they_come_from() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n7,too old\n").file("mine.txt", "my own notes\n");
+    workplace.run(["backfill", "tweets.csv", "--rejects", "rejects.ndjson"]);
+    assert_shown!(
+        workplace,
+        "backfill rejects.ndjson --rejects rejects.ndjson",
+        "backfill tweets.csv --rejects mine.txt",
+        "backfill tweets.csv --rejects rejects.ndjson"
+    );
+    assert_eq!(std::fs::read_to_string(workplace.path("mine.txt")).unwrap(), "my own notes\n");
+}
+
+#[test]
+fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
+    let workplace = workplace();
+    let mut child = workplace
+        .command(["backfill", "-", "--report", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    stdin.write_all(CSV.as_bytes()).unwrap();
+    // Nothing tells from outside that it waits for more.
+    std::thread::sleep(Duration::from_millis(1500));
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    drop(stdin);
+    assert_eq!(output.status.code(), Some(130));
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!((&report["read"], &report["created"]), (&3.into(), &2.into()));
+}
+
+#[test]
 fn documents_and_scores_go_to_stdout() {
     let workplace = workplace();
     workplace

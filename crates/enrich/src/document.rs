@@ -3,6 +3,7 @@
 
 use std::borrow::Cow;
 
+use hashbrown::HashSet;
 use ingest::{Kind, Timestamp, Tweet};
 use serde::{Deserialize, Serialize};
 
@@ -163,7 +164,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         && entities.cashtags.is_some()
         && entities.urls.is_some();
     let found = if is_complete { Default::default() } else { find(&tweet.text) };
-    let urls = listed(entities.urls, &found.urls);
+    let urls = listed(entities.urls, &found.urls, false);
     let mut domains: Vec<String> = urls.iter().filter_map(|url| domain(url)).collect();
     domains.sort_unstable();
     domains.dedup();
@@ -181,9 +182,9 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
             name: owned(tweet.user.name),
             followers: tweet.user.followers,
         },
-        hashtags: listed(entities.hashtags, &found.hashtags),
-        mentions: listed(entities.mentions, &found.mentions),
-        cashtags: listed(entities.cashtags, &found.cashtags),
+        hashtags: listed(entities.hashtags, &found.hashtags, true),
+        mentions: listed(entities.mentions, &found.mentions, true),
+        cashtags: listed(entities.cashtags, &found.cashtags, true),
         urls,
         domains,
         emoticons,
@@ -200,7 +201,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         likes: tweet.counts.likes,
         replies: tweet.counts.replies,
         quotes: tweet.counts.quotes,
-        engagement: counts.into_iter().flatten().reduce(u64::saturating_add),
+        engagement: engagement(counts),
         kind: tweet.kind,
         in_reply_to: owned(tweet.in_reply_to),
         retweet_of: owned(tweet.retweet_of),
@@ -211,26 +212,42 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     }
 }
 
-/// What the source lists, else what was found in the text; each once, case aside.
-fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str]) -> Vec<String> {
-    let mut list: Vec<String> = Vec::new();
-    let mut add = |item: Cow<'_, str>| {
-        if !list.iter().any(|known| known.eq_ignore_ascii_case(&item)) {
+/// What the source lists, else what was found in the text; each once, with `folds` whatever its case.
+fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str], folds: bool) -> Vec<String> {
+    let given = given.unwrap_or_else(|| found.iter().map(|item| Cow::Borrowed(*item)).collect());
+    let same = |a: &str, b: &str| if folds { a.eq_ignore_ascii_case(b) } else { a == b };
+    let mut list: Vec<String> = Vec::with_capacity(given.len());
+    // For the few that a tweet has, comparing beats hashing.
+    let mut many: HashSet<String> = HashSet::new();
+    for item in given {
+        let is_new = match list.len() {
+            0..FEW => !list.iter().any(|known| same(known, &item)),
+            _ => {
+                let key =
+                    |item: &str| if folds { item.to_ascii_lowercase() } else { item.to_owned() };
+                if many.is_empty() {
+                    many.extend(list.iter().map(|known| key(known)));
+                }
+                many.insert(key(&item))
+            }
+        };
+        if is_new {
             list.push(item.into_owned());
         }
-    };
-    match given {
-        Some(given) => given.into_iter().for_each(&mut add),
-        None => found.iter().for_each(|item| add(Cow::Borrowed(item))),
     }
     list
 }
+
+/// How many tags or links are few.
+const FEW: usize = 32;
 
 impl Document {
     /// Takes in a later delivery of the same tweet: what that knows replaces what was known, what it
     /// does not know stays, and the marketplaces are those of both.
     ///
-    /// This is what Elasticsearch does with a partial update, so that both stores agree.
+    /// A poorer delivery does not make the document poorer: a text that was cut (`…`) does not replace
+    /// the whole one, the middle of a place not the exact position, `t.co` links not the expanded ones,
+    /// and a record that says nothing of replies or retweets does not make a tweet of one.
     pub fn merge(&mut self, later: Document) {
         let mut marketplace = std::mem::take(&mut self.marketplace);
         marketplace.extend(later.marketplace.iter().cloned());
@@ -239,6 +256,23 @@ impl Document {
         let earlier = std::mem::replace(self, later);
 
         self.marketplace = marketplace;
+        if self.text.ends_with('…') && !earlier.text.ends_with('…') {
+            self.text = earlier.text;
+            self.sentiment = earlier.sentiment;
+            self.emoticons = earlier.emoticons;
+            self.hashtags = earlier.hashtags;
+            self.mentions = earlier.mentions;
+            self.cashtags = earlier.cashtags;
+            (self.urls, self.domains) = (earlier.urls, earlier.domains);
+        } else {
+            keep(&mut self.hashtags, earlier.hashtags);
+            keep(&mut self.mentions, earlier.mentions);
+            keep(&mut self.cashtags, earlier.cashtags);
+            keep(&mut self.emoticons, earlier.emoticons);
+            if self.urls.is_empty() || self.domains.is_empty() && !earlier.domains.is_empty() {
+                (self.urls, self.domains) = (earlier.urls, earlier.domains);
+            }
+        }
         self.lang = self.lang.take().or(earlier.lang);
         let Author { id, screen_name, name, followers } = earlier.user;
         self.user.id = self.user.id.take().or(id);
@@ -249,26 +283,18 @@ impl Document {
         self.place.name = self.place.name.take().or(name);
         self.place.country = self.place.country.take().or(country);
         self.place.country_code = self.place.country_code.take().or(country_code);
-        for (mine, theirs) in [
-            (&mut self.hashtags, earlier.hashtags),
-            (&mut self.mentions, earlier.mentions),
-            (&mut self.cashtags, earlier.cashtags),
-            (&mut self.urls, earlier.urls),
-            (&mut self.domains, earlier.domains),
-            (&mut self.emoticons, earlier.emoticons),
-        ] {
-            if mine.is_empty() {
-                *mine = theirs;
-            }
-        }
-        if self.location.is_none() {
+        let was_exact = earlier.geo_source == Some(GeoSource::Exact);
+        if self.location.is_none() || was_exact && self.geo_source == Some(GeoSource::Place) {
             (self.location, self.geo_source) = (earlier.location, earlier.geo_source);
         }
         self.retweets = self.retweets.or(earlier.retweets);
         self.likes = self.likes.or(earlier.likes);
         self.replies = self.replies.or(earlier.replies);
         self.quotes = self.quotes.or(earlier.quotes);
-        self.engagement = self.engagement.or(earlier.engagement);
+        self.engagement = engagement([self.retweets, self.likes, self.replies, self.quotes]);
+        if self.kind == Kind::Tweet {
+            self.kind = earlier.kind;
+        }
         self.in_reply_to = self.in_reply_to.take().or(earlier.in_reply_to);
         self.retweet_of = self.retweet_of.take().or(earlier.retweet_of);
         self.quote_of = self.quote_of.take().or(earlier.quote_of);
@@ -277,6 +303,17 @@ impl Document {
         }
         self.received_at = self.received_at.or(earlier.received_at);
     }
+}
+
+fn keep(mine: &mut Vec<String>, earlier: Vec<String>) {
+    if mine.is_empty() {
+        *mine = earlier;
+    }
+}
+
+/// All that people did with a tweet, as far as it is known.
+fn engagement(counts: [Option<u64>; 4]) -> Option<u64> {
+    counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 /// `Kind` belongs to `ingest`, which knows no documents.
@@ -334,6 +371,27 @@ mod tests {
         let mut merged = document(&["AWS"], Some("en"), Some(1));
         merged.merge(document(&["Azure"], None, Some(2)));
         assert_eq!(merged, document(&["AWS", "Azure"], Some("en"), Some(2)));
+    }
+
+    #[test]
+    fn a_poorer_delivery_does_not_make_it_poorer() {
+        let mut rich = document(&[], None, Some(7));
+        rich.retweets = Some(5);
+        rich.kind = Kind::Reply;
+        rich.in_reply_to = Some("1".into());
+        rich.location = Some(Location { lat: 48.85, lon: 2.35 });
+        rich.geo_source = Some(GeoSource::Exact);
+        rich.urls = vec!["https://aws.amazon.com/x".into()];
+        rich.domains = vec!["aws.amazon.com".into()];
+        let mut poor = document(&[], None, Some(6));
+        poor.text = "I love…".into();
+        poor.location = Some(Location { lat: 46.0, lon: 2.5 });
+        poor.geo_source = Some(GeoSource::Place);
+        poor.urls = vec!["https://t.co/a".into()];
+        let mut expected = rich.clone();
+        (expected.likes, expected.engagement) = (Some(6), Some(11));
+        rich.merge(poor);
+        assert_eq!(rich, expected);
     }
 
     #[test]

@@ -90,12 +90,15 @@ fn is_link(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
+/// Nobody needs more mouths; and looking for the end of a flood of them again and again takes time.
+const MAX_REPEATED: usize = 100;
+
 /// How often the first byte comes again at once.
 fn repeated(bytes: &[u8]) -> usize {
     if bytes[0].is_ascii_alphanumeric() {
         0
     } else {
-        bytes[1..].iter().take_while(|&&b| b == bytes[0]).count()
+        bytes[1..].iter().take(MAX_REPEATED).take_while(|&&b| b == bytes[0]).count()
     }
 }
 
@@ -270,6 +273,10 @@ mod tests {
             "foxDen",
             "(see :)x",
             "1:3",
+            "Vitamin D: good",
+            "on QQ",
+            "Windows XP",
+            "the DX of it",
         ] {
             check(text, &[]);
         }

@@ -165,6 +165,10 @@ fn url<'t>(text: &'t str, at: usize, urls: &mut Vec<&'t str>) -> usize {
         .next_back()
         .is_none_or(|c| !c.is_alphanumeric() && !matches!(c, '@' | '＠' | '$' | '#' | '＃'));
     let Some(scheme) = scheme.filter(|_| free) else { return 0 };
+    // A host begins at once; looked for first, so that a flood of schemes is not searched for ends.
+    if !rest[scheme.len()..].starts_with(char::is_alphanumeric) {
+        return 0;
+    }
     let ends = |c: char| {
         c.is_whitespace()
             || matches!(c, '<' | '>' | '"' | '“' | '”' | '…' | '「' | '」' | '、' | '。')
@@ -174,10 +178,6 @@ fn url<'t>(text: &'t str, at: usize, urls: &mut Vec<&'t str>) -> usize {
         rest[..length].trim_end_matches(['.', ',', ':', ';', '!', '?', '\'', '’', ']', '}', '*']);
     if link.ends_with(')') && !link.contains('(') {
         link = link.trim_end_matches(')');
-    }
-    // A host of at least one character that is no scheme's leftover.
-    if !link[scheme.len().min(link.len())..].starts_with(char::is_alphanumeric) {
-        return 0;
     }
     urls.push(link);
     link.len()

@@ -27,4 +27,5 @@ mod geo;
 
 pub use crate::document::{Author, Document, Origin, Place, enrich, kind_name};
 pub use crate::geo::{GeoSource, Location};
+pub use crate::marketplace::canonical as canonical_marketplace;
 pub use crate::sentiment::{Label, Method, Sentiment, judge, label_of};

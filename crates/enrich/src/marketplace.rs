@@ -21,8 +21,8 @@ static SPELLINGS: LazyLock<Vec<Spelling>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The marketplaces of a tweet: those its record names, else those that the rules it matched name,
-/// else those in its text.
+/// The marketplaces of a tweet: those that its record and the rules it matched name, else the one that
+/// it is to be taken for, else those in its text.
 pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |name: Cow<'_, str>| {
@@ -37,6 +37,11 @@ pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
         canonical(tag).into_iter().for_each(|name| add(name.into()));
         in_text(tag, |name| add(name.into()));
     }
+    if found.is_empty()
+        && let Some(assumed) = &tweet.assumed_marketplace
+    {
+        found.push(canonical(assumed).map_or_else(|| assumed.trim().to_owned(), str::to_owned));
+    }
     if found.is_empty() {
         in_text(&tweet.text, |name| {
             if !found.iter().any(|known| known == name) {
@@ -49,7 +54,7 @@ pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
 }
 
 /// Our name for what a column or a rule calls `AWS`, `amazon`, `Google Cloud` …
-fn canonical(name: &str) -> Option<&'static str> {
+pub fn canonical(name: &str) -> Option<&'static str> {
     let folded = name.trim().to_ascii_lowercase();
     match folded.trim_end_matches("marketplace").trim_end() {
         "aws" | "amazon" | "amazon web services" => Some("AWS"),
@@ -61,14 +66,11 @@ fn canonical(name: &str) -> Option<&'static str> {
 
 /// Calls `found` for each spelling of a marketplace in `text`.
 fn in_text(text: &str, mut found: impl FnMut(&'static str)) {
-    // All spellings but `aws mp` hold `market`; most tweets hold neither.
-    let lower = || text.to_ascii_lowercase();
-    let bytes = text.as_bytes();
-    let may_be = ["arketplace", "ARKETPLACE", "arket place", "arketPlace", "ws mp", "WS MP"];
-    if !may_be.iter().any(|part| memmem::find(bytes, part.as_bytes()).is_some()) {
+    // All spellings hold it, and most tweets do not.
+    let lower = text.to_ascii_lowercase();
+    if memmem::find(lower.as_bytes(), b"market").is_none() {
         return;
     }
-    let lower = lower();
     let words: Vec<&str> = words(&lower).collect();
     for (i, word) in words.iter().enumerate() {
         for spelling in SPELLINGS.iter().filter(|spelling| spelling.words[0] == *word) {
@@ -117,6 +119,7 @@ mod tests {
         check(&[], &[], "#GCPMarketplace, AWS-Marketplace", &["AWS", "GCP"]);
         check(&[], &[], "Google Cloud Platform MARKETPLACE", &["GCP"]);
         check(&[], &[], "the Amazon Web Services marketplace", &["AWS"]);
+        check(&[], &[], "AWS Market Place, #AWS #Market #Place", &["AWS"]);
         check(&[], &[], "an NFT marketplace", &[]);
         check(&[], &[], "https://aws.amazon.com/marketplace", &[]);
         check(&[], &[], "I sold it on Facebook Marketplace via AWS", &[]);

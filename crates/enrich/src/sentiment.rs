@@ -168,7 +168,8 @@ mod tests {
         check("love it 👍🏽", Label::Positive, Method::Emoticon);
         check("I love it ❤️", Label::Positive, Method::Emoticon);
         check("great :) but late :(", Label::Mixed, Method::Emoticon);
-        check("hm :/", Label::Mixed, Method::Emoticon);
+        check("hm 😕", Label::Mixed, Method::Emoticon);
+        check("what o_O", Label::Mixed, Method::Emoticon);
         check("horrible :|", Label::Neutral, Method::Emoticon);
     }
 
@@ -176,6 +177,7 @@ mod tests {
     fn what_people_use_both_ways_leaves_it_to_the_words() {
         check("I love this 😂😭🔥", Label::Positive, Method::Lexicon);
         check("horrible 🙏", Label::Negative, Method::Lexicon);
+        check("worst day ever 🏆 :/", Label::Negative, Method::Lexicon);
         check("the sky 🚀", Label::Neutral, Method::Lexicon);
     }
 

@@ -34,20 +34,16 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
         })),
     };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
-    let report = pipeline::run(
-        expand(&args.reading.sources),
-        &options(&args.reading),
-        output,
-        &mut rejects,
-        &stop,
-    )?;
+    let sources = expand(&args.reading.sources);
+    rejects.check(&sources)?;
+    let report = pipeline::run(sources, &options(&args.reading), output, &mut rejects, &stop)?;
     if let Some(path) = rejects.finish()? {
         let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
         tracing::warn!(
             rejected = report.rejected,
             hint,
-            "{} records were rejected: `{}`",
-            report.rejected,
+            "{} rejected, see `{}`",
+            count(report.rejected),
             path.display()
         );
     }
@@ -65,6 +61,7 @@ pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
     };
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
     let sources = expand(&args.reading.sources);
+    rejects.check(&sources)?;
     let report = pipeline::run(
         sources,
         &options(&args.reading),
@@ -91,6 +88,13 @@ fn print(report: &Report, format: ReportFormat, out: &mut dyn Write) -> io::Resu
     match format {
         ReportFormat::Human => write!(out, "{report}"),
         ReportFormat::Json => writeln!(out, "{}", serde_json::to_string(report)?),
+    }
+}
+
+fn count(rejected: u64) -> String {
+    match rejected {
+        1 => "1 record was".to_owned(),
+        n => format!("{n} records were"),
     }
 }
 

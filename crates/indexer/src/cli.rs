@@ -5,6 +5,7 @@ use std::process::ExitCode;
 use std::str::FromStr;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
+use enrich::Label;
 use ingest::{Field, Timestamp};
 
 use crate::sample::Format;
@@ -151,7 +152,7 @@ pub struct Backfill {
     #[command(flatten)]
     pub store: StoreArg,
     // No variable for these two: one that was left set must not empty a store.
-    /// Empty the store first; asks on a terminal, and needs --yes otherwise
+    /// Empty the store before the first tweet is written; asks on a terminal, and needs --yes otherwise
     #[arg(long)]
     pub recreate: bool,
     /// Do not ask before emptying the store
@@ -193,9 +194,9 @@ pub struct Search {
     /// Only this marketplace: AWS, Azure or GCP
     #[arg(long, value_name = "NAME", env = "INDEXER_MARKETPLACE")]
     pub marketplace: Option<String>,
-    /// Only this sentiment: positive, negative, neutral or mixed
+    /// Only this sentiment
     #[arg(long, value_name = "LABEL", env = "INDEXER_SENTIMENT")]
-    pub sentiment: Option<String>,
+    pub sentiment: Option<LabelArg>,
     /// Only created at this time (2022-12-10 or 2022-12-10T18:00:00Z) or later
     #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_FROM")]
     pub from: Option<Timestamp>,
@@ -214,6 +215,27 @@ pub struct Search {
     /// Write whole documents as NDJSON
     #[arg(long, env = "INDEXER_JSON")]
     pub json: bool,
+}
+
+/// A sentiment.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+#[expect(missing_docs, reason = "the labels themselves")]
+pub enum LabelArg {
+    Positive,
+    Negative,
+    Neutral,
+    Mixed,
+}
+
+impl From<LabelArg> for Label {
+    fn from(label: LabelArg) -> Label {
+        match label {
+            LabelArg::Positive => Label::Positive,
+            LabelArg::Negative => Label::Negative,
+            LabelArg::Neutral => Label::Neutral,
+            LabelArg::Mixed => Label::Mixed,
+        }
+    }
 }
 
 /// The order of search results.
@@ -266,7 +288,9 @@ fn parse_time(text: &str) -> Result<Timestamp, String> {
 fn parse_box(text: &str) -> Result<BoundingBox, String> {
     let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match numbers[..] {
-        [west, south, east, north] if text.split(',').count() == 4 && south <= north => {
+        [west, south, east, north]
+            if text.split(',').count() == 4 && south <= north && (west + east).is_finite() =>
+        {
             Ok(BoundingBox { west, south, east, north })
         }
         _ => {

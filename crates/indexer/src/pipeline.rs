@@ -28,6 +28,8 @@ use crate::store::{Address, Writer, Written};
 const SOURCES_AHEAD: usize = 4;
 /// How many batches of a source may be under way.
 const BATCHES_AHEAD: usize = 4;
+/// How long a source that says nothing is waited for after Ctrl-C.
+const LAST_WORDS: Duration = Duration::from_secs(2);
 
 /// Where documents go.
 pub(crate) enum Output<'w> {
@@ -116,8 +118,10 @@ pub(crate) fn run(
 
     let mut waiting: VecDeque<_> = sources.into();
     let mut open: VecDeque<(String, Receiver<Sent>)> = VecDeque::new();
+    let mut silent_since = None;
     loop {
-        while open.len() < SOURCES_AHEAD
+        while !stop.load(Ordering::Relaxed)
+            && open.len() < SOURCES_AHEAD
             && let Some(source) = waiting.pop_front()
         {
             match source {
@@ -146,9 +150,15 @@ pub(crate) fn run(
             Err(RecvTimeoutError::Disconnected) => {
                 open.pop_front();
             }
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => break,
+            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
+                if silent_since.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
+                    break;
+                }
+                continue;
+            }
             Err(RecvTimeoutError::Timeout) => {}
         }
+        silent_since = None;
     }
     if let Output::Store(store) = output {
         report.add_written(store.finish()?);
@@ -246,16 +256,16 @@ fn start_source(
     // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
     thread::spawn(move || {
         let read = || -> anyhow::Result<()> {
-            let opened = source.open(bytes_read)?;
+            let opened = source.open(bytes_read, &stop)?;
             let info = Arc::new(SourceInfo { name: source.name(), written_at: opened.written_at });
             for batch in ingest::open(opened.reader, &options)? {
                 let batch = batch?;
-                if stop.load(Ordering::Relaxed) {
-                    break;
-                }
                 let (reply, enriched) = bounded(1);
                 let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
                 if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
+                    break;
+                }
+                if stop.load(Ordering::Relaxed) {
                     break;
                 }
             }

@@ -1,7 +1,7 @@
 //! The rejects file: what could not be indexed, one JSON object a line, made only if it is needed.
 
 use std::fs::{File, OpenOptions};
-use std::io::{self, BufWriter, Write};
+use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
@@ -10,6 +10,7 @@ use ingest::{Rejected, Timestamp};
 
 use crate::failure::with_hint;
 use crate::progress;
+use crate::source::Source;
 
 /// Where rejects go.
 pub(crate) enum Rejects {
@@ -27,6 +28,35 @@ impl Rejects {
         Rejects::Pending(
             named.unwrap_or_else(|| folder.join(format!("rejects-{}.ndjson", now_for_a_name()))),
         )
+    }
+
+    /// Makes sure that they will not be written into something else.
+    ///
+    /// # Errors
+    ///
+    /// If the file is one of the sources (reading what it writes, the run would never end), or holds
+    /// anything but rejects.
+    pub(crate) fn check(&self, sources: &[anyhow::Result<Source>]) -> anyhow::Result<()> {
+        let Rejects::Pending(path) = self else { return Ok(()) };
+        let Ok(canonical) = path.canonicalize() else { return Ok(()) };
+        let refused = |why: &str| {
+            let error = anyhow::anyhow!("cannot write the rejects to `{}`: {why}", path.display());
+            with_hint(error, "name a new file: --rejects FILE")
+        };
+        let is_it = |source: &Source| matches!(source, Source::File(path) if path.canonicalize().is_ok_and(|path| path == canonical));
+        if sources.iter().flatten().any(is_it) {
+            return Err(refused("it is one of the sources"));
+        }
+        let mut first = String::new();
+        let read = File::open(path)
+            .and_then(|file| BufReader::new(file.take(1 << 20)).read_line(&mut first));
+        let holds_rejects = first.is_empty()
+            || serde_json::from_str::<Rejected>(&first).is_ok()
+            || first.len() == 1 << 20;
+        if read.is_ok() && !holds_rejects {
+            return Err(refused("it holds something else"));
+        }
+        Ok(())
     }
 
     /// Writes one.

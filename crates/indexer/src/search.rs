@@ -4,7 +4,7 @@ use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
 use anyhow::Context;
-use enrich::Document;
+use enrich::{Document, Label, canonical_marketplace};
 
 use crate::cli::Search;
 use crate::store::{Filter, Hits, Keyword, Store, TextQuery};
@@ -14,10 +14,11 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<ExitCode> {
     let store = Store::open(&args.store.address()?)?;
     let mut terms = Vec::new();
     if let Some(marketplace) = &args.marketplace {
-        terms.push((Keyword::Marketplace, vec![marketplace.clone()]));
+        let name = canonical_marketplace(marketplace).unwrap_or(marketplace);
+        terms.push((Keyword::Marketplace, vec![name.to_owned()]));
     }
-    if let Some(label) = &args.sentiment {
-        terms.push((Keyword::Label, vec![label.to_lowercase()]));
+    if let Some(label) = args.sentiment {
+        terms.push((Keyword::Label, vec![Label::from(label).as_str().to_owned()]));
     }
     let filter = Filter {
         text: TextQuery::parse(&args.query),

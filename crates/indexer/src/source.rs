@@ -4,10 +4,12 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
-use std::time::UNIX_EPOCH;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::thread;
+use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
+use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 use ingest::Timestamp;
 
 use crate::failure::with_hint;
@@ -48,7 +50,11 @@ impl Source {
     }
 
     /// Opens it; what is read is added to `bytes_read`.
-    pub(crate) fn open(&self, bytes_read: Arc<AtomicU64>) -> anyhow::Result<Opened> {
+    pub(crate) fn open(
+        &self,
+        bytes_read: Arc<AtomicU64>,
+        stop: &Arc<AtomicBool>,
+    ) -> anyhow::Result<Opened> {
         let (reader, written_at): (Box<dyn Read + Send>, _) = match self {
             Source::File(path) => {
                 let file = File::open(path).map_err(|error| {
@@ -65,9 +71,55 @@ impl Source {
                     since_epoch.map(|since| Timestamp::from_millis(since.as_millis() as i64)),
                 )
             }
-            Source::Stdin => (Box::new(io::stdin()), None),
+            Source::Stdin => (Box::new(Pipe::start(Arc::clone(stop))), None),
         };
         Ok(Opened { reader: Box::new(Counted { reader, bytes_read }), written_at })
+    }
+}
+
+/// Standard input, read by a thread of its own, so that Ctrl-C is noticed while a pipe says nothing: then
+/// it breaks off, and what it had said is still worked on.
+struct Pipe {
+    chunks: Receiver<io::Result<Vec<u8>>>,
+    chunk: io::Cursor<Vec<u8>>,
+    stop: Arc<AtomicBool>,
+}
+
+impl Pipe {
+    fn start(stop: Arc<AtomicBool>) -> Pipe {
+        let (sender, chunks) = bounded(4);
+        thread::spawn(move || {
+            let mut stdin = io::stdin().lock();
+            loop {
+                let mut chunk = vec![0; 64 * 1024];
+                let read = stdin.read(&mut chunk).map(|length| {
+                    chunk.truncate(length);
+                    chunk
+                });
+                let is_last = !matches!(&read, Ok(chunk) if !chunk.is_empty());
+                if sender.send(read).is_err() || is_last {
+                    return;
+                }
+            }
+        });
+        Pipe { chunks, chunk: io::Cursor::default(), stop }
+    }
+}
+
+impl Read for Pipe {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        while self.chunk.position() == self.chunk.get_ref().len() as u64 {
+            match self.chunks.recv_timeout(Duration::from_millis(100)) {
+                Ok(chunk) if matches!(&chunk, Ok(chunk) if chunk.is_empty()) => return Ok(0),
+                Ok(chunk) => self.chunk = io::Cursor::new(chunk?),
+                Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
+                    return Err(io::Error::other("interrupted"));
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+                Err(RecvTimeoutError::Disconnected) => return Ok(0),
+            }
+        }
+        self.chunk.read(buf)
     }
 }
 
@@ -155,8 +207,8 @@ fn expand_glob(argument: &str, error: io::Error, found: &mut Vec<Source>) -> any
     Ok(())
 }
 
-/// All files below a folder, in the order of their names; not hidden ones, not a store, and not the
-/// rejects of earlier runs (which are read when they are named).
+/// All files below a folder, in the order of their names; not hidden ones, not a store, not the rejects of
+/// earlier runs (which are read when they are named), and not what links to folders lead to.
 fn walk(folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<()> {
     let is_store = folder.join("meta.json").is_file() && folder.join(".managed.json").is_file();
     if is_store {
@@ -173,9 +225,11 @@ fn walk(folder: &Path, found: &mut Vec<Source>) -> anyhow::Result<()> {
         if name.starts_with('.') || is_rejects {
             continue;
         }
-        if path.is_dir() {
+        // Neither a pipe that nobody fills nor a link that leads back up.
+        let is_link = path.symlink_metadata().is_ok_and(|meta| meta.is_symlink());
+        if path.is_dir() && !is_link {
             walk(&path, found)?;
-        } else {
+        } else if path.is_file() {
             found.push(Source::File(path));
         }
     }

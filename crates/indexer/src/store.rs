@@ -28,7 +28,7 @@ pub enum StoreError {
         path: PathBuf,
     },
     /// The folder holds other things than a store.
-    #[error("{path} is a folder of other files, not a store")]
+    #[error("{path} is no store, but holds or is something else")]
     NotAStore {
         /// The folder.
         path: PathBuf,

@@ -3,6 +3,7 @@
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use memchr::memchr;
 
+use crate::sniff::SNIFF_BYTES;
 use crate::text::decode;
 use crate::{Error, Options, Timestamp};
 
@@ -184,10 +185,17 @@ impl Field {
         NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
     }
 
+    /// The field of that name or of a known alias, and how good a name it is (0 is best).
+    pub(crate) fn ranked(name: &str) -> Option<(Field, usize)> {
+        let folded = fold(name);
+        NAMES.iter().find_map(|(field, names)| {
+            Some((*field, names.iter().position(|known| *known == folded)?))
+        })
+    }
+
     /// The field of that name or of a known alias.
     pub fn from_name(name: &str) -> Option<Field> {
-        let folded = fold(name);
-        NAMES.iter().find(|(_, names)| names.contains(&folded.as_str())).map(|(field, _)| *field)
+        Field::ranked(name).map(|(field, _)| field)
     }
 
     /// All names that `--column` takes.
@@ -311,13 +319,14 @@ fn match_header(cells: &[String]) -> Vec<(Field, usize)> {
 fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let (mut out, mut ends) = (vec![0; start.len() + 1], vec![0; 4096]);
+    let is_whole = start.len() < SNIFF_BYTES - 1024;
     let (mut rows, mut rest) = (Vec::new(), start);
     while rows.len() < 100 {
         let (mut result, read, mut n_out, mut n_ends) =
             reader.read_record(rest, &mut out, &mut ends);
         rest = &rest[read..];
-        if result == ReadRecordResult::InputEmpty && rows.is_empty() {
-            // The sample ends in its first row: that is all there is of it.
+        if result == ReadRecordResult::InputEmpty && (rows.is_empty() || is_whole) {
+            // What stands last has no line end; in a sample that is not the whole source it may be cut.
             let (end, _, more_out, more_ends) =
                 reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
             result = end;

@@ -169,9 +169,7 @@ pub(crate) fn tweet_of_cells<'r>(
         bounding_box: None,
     };
     tweet.place = (place != Place::default()).then_some(place);
-    let marketplace =
-        cell(Field::Marketplace).or_else(|| options.marketplace.clone().map(Cow::Owned));
-    tweet.marketplaces.extend(marketplace);
+    tweet.marketplaces.extend(cell(Field::Marketplace));
     tweet.counts = Counts {
         retweets: number(Field::Retweets),
         likes: number(Field::Likes),

@@ -1,5 +1,7 @@
 //! A JSON object to the tweets in it, whichever of the known shapes it has.
 
+use serde_json::value::RawValue;
+
 use crate::read::read_again;
 use crate::text::{decode, mend_lone_surrogates};
 use crate::{Item, Options, Rejected, Stage};
@@ -20,9 +22,13 @@ pub(crate) fn read(raw: &[u8], line: u64, options: &Options, sink: &mut dyn FnMu
         Ok(record) => return dispatch(&text, record, line, options, sink),
         Err(error) => error,
     };
-    // Rare, so it may cost a second look: texts cut in the middle of an emoji.
+    // Rare, so they may cost a second look: texts cut in the middle of an emoji, and keys that come
+    // twice (of which the last counts, as in most readers).
     let mended =
         mend_lone_surrogates(text.as_bytes()).and_then(|json| String::from_utf8(json).ok());
+    let whole = mended.as_deref().unwrap_or(&text);
+    let mended =
+        serde_json::from_str::<serde_json::Value>(whole).ok().map(|value| value.to_string());
     match mended.as_deref().map(|mended| (mended, serde_json::from_str::<Record<'_>>(mended))) {
         Some((mended, Ok(record))) => dispatch(mended, record, line, options, sink),
         _ => reject(raw, line, None, format!("the JSON cannot be read: {reason}"), sink),
@@ -94,13 +100,31 @@ fn read_envelope(
     if tweets.is_empty() {
         return sink(Item::Notice { line, kind: "empty page" });
     }
-    for tweet in &tweets {
+    let mut texts: Option<Vec<&str>> = None;
+    for (i, tweet) in tweets.iter().enumerate() {
         match tweet::read(tweet, &includes, options) {
             Ok(mut tweet) => {
                 tweet.rule_tags = rules.iter().filter_map(|rule| rule.tag.0.clone()).collect();
                 sink(Item::Tweet { line, tweet });
             }
-            Err(reason) => reject(json.as_bytes(), line, tweet.id().as_deref(), reason, sink),
+            Err(reason) => {
+                let texts = texts.get_or_insert_with(|| texts_of_page(json));
+                let raw = texts.get(i).unwrap_or(&json).as_bytes();
+                reject(raw, line, tweet.id().as_deref(), reason, sink);
+            }
         }
     }
+}
+
+/// The JSON of each tweet of a page, so that a reject does not hold its neighbors.
+fn texts_of_page(json: &str) -> Vec<&str> {
+    #[derive(serde::Deserialize)]
+    struct Page<'p> {
+        #[serde(borrow, alias = "tweets")]
+        data: &'p RawValue,
+    }
+    let Ok(page) = serde_json::from_str::<Page<'_>>(json) else { return Vec::new() };
+    let items: Vec<&RawValue> =
+        serde_json::from_str(page.data.get()).unwrap_or_else(|_| vec![page.data]);
+    items.into_iter().map(RawValue::get).filter(|item| item.starts_with('{')).collect()
 }

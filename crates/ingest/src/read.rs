@@ -46,7 +46,7 @@ pub enum Item<'a> {
 
 impl Batch {
     /// Reads every record and hands what it holds to `sink`, in order. A record may hold many
-    /// tweets (a page), and each record gives at least one item.
+    /// tweets (a page); only rows in which nothing stands (`,,`) give nothing.
     pub fn read(&self, mut sink: impl FnMut(Item<'_>)) {
         let mut rows = match &*self.format {
             Format::Csv(columns) => Some(csv::Rows::new(columns)),
@@ -66,26 +66,6 @@ impl Batch {
             }
         }
     }
-
-    /// How many records there are in it; a page of tweets counts as one.
-    pub fn len(&self) -> usize {
-        self.records.len()
-    }
-
-    /// Whether there is no record in it.
-    pub fn is_empty(&self) -> bool {
-        self.records.is_empty()
-    }
-
-    /// How many bytes of the decompressed source it takes up.
-    pub fn bytes(&self) -> usize {
-        self.bytes.len()
-    }
-
-    /// At how many bytes of the decompressed source it ends.
-    pub fn position(&self) -> u64 {
-        self.position
-    }
 }
 
 /// What a record says of its identity, before it is judged.
@@ -102,7 +82,7 @@ const MAX_ID_BYTES: usize = 512;
 /// Makes a tweet of what a record claims, or says why it is none.
 pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<Tweet<'a>, String> {
     let Claims { id, created_at, text, author } = claims;
-    let id = id.filter(|id| is_usable_id(id));
+    let id = id.map(bare_id).filter(|id| is_usable_id(id));
     let given = created_at.as_deref().map(str::trim).filter(|time| !time.is_empty());
     let time = id
         .as_deref()
@@ -126,7 +106,18 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
         Some(id) => id,
         None => Cow::Owned(content_hash(&text, given, author)),
     };
-    Ok(Tweet::new(id, time, text))
+    let mut tweet = Tweet::new(id, time, text);
+    tweet.assumed_marketplace = options.marketplace.clone().map(Cow::Owned);
+    Ok(tweet)
+}
+
+/// An id without what keeps spreadsheets from rounding it: `'160…` and `="160…"`.
+fn bare_id(id: Cow<'_, str>) -> Cow<'_, str> {
+    let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=');
+    match id {
+        Cow::Borrowed(id) => Cow::Borrowed(id.trim_matches(is_wrapping)),
+        Cow::Owned(id) => Cow::Owned(id.trim_matches(is_wrapping).to_owned()),
+    }
 }
 
 /// Ids that spreadsheets rounded (`1.60165E+18`), and the zeros of scrapes, are no ids.
@@ -159,7 +150,7 @@ pub(crate) fn read_again(rejected: Rejected, options: &Options, sink: &mut dyn F
         return sink(again("only its beginning was kept; hint: read its source again".to_owned()));
     }
     let text = match &rejected.header {
-        Some(header) => Cow::Owned(format!("{header}\n{}", rejected.raw)),
+        Some(header) => Cow::Owned(format!("{header}\n{}\n", rejected.raw)),
         None => Cow::Borrowed(&rejected.raw),
     };
     let options = Arc::new(options.clone());

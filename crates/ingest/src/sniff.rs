@@ -40,8 +40,10 @@ pub(crate) fn sniff(start: &[u8], options: &Options) -> Result<Sniffed, Error> {
     if let Some(assignment) = javascript_assignment(body) {
         return Ok(Sniffed { format: Format::Json, skip: bom + blank + assignment });
     }
-    match Columns::detect(body, options) {
-        Ok(columns) => Ok(Sniffed { format: Format::Csv(columns), skip: bom + blank }),
+    // A tab at the start of a line is an empty first cell.
+    let blank_lines = text.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
+    match Columns::detect(&text[blank_lines..], options) {
+        Ok(columns) => Ok(Sniffed { format: Format::Csv(columns), skip: bom + blank_lines }),
         // A log line or two before the first object are junk records, not a CSV header.
         Err(_) if has_json_line(body) => Ok(Sniffed { format: Format::Json, skip: bom }),
         Err(error) => Err(error),
@@ -53,7 +55,9 @@ fn is_binary(body: &[u8]) -> bool {
     let control = head
         .iter()
         .filter(|&&b| b < 0x20 && !matches!(b, b'\t' | b'\n' | b'\r' | 0x0C | 0x1B | 0x1E));
-    head.contains(&0) || control.count() * 10 > head.len()
+    // A stray NUL or two is damage, not a sign of another kind of file.
+    let n_control = control.count();
+    n_control * 10 > head.len() || n_control > 32 && n_control * 50 > head.len()
 }
 
 /// The length of `window.YTD.tweets.part0 = `, with which the files of a Twitter archive begin.

@@ -15,6 +15,8 @@ mod json;
 
 /// How many bytes of records make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
+/// How many records make one, however short they are.
+const BATCH_RECORDS: usize = 4096;
 
 /// Records that stood side by side in a source; [`Batch::read`] reads them.
 #[derive(Debug)]
@@ -23,8 +25,6 @@ pub struct Batch {
     pub(crate) records: Vec<Record>,
     pub(crate) format: Arc<Format>,
     pub(crate) options: Arc<Options>,
-    /// How many bytes of the decompressed source end with this batch.
-    pub(crate) position: u64,
 }
 
 /// Where a record lies in its batch.
@@ -81,8 +81,6 @@ pub struct Batches<'r> {
     done: usize,
     /// The line that `done` lies on.
     line: u64,
-    /// How many bytes of the source left in batches.
-    position: u64,
     /// How the stream ended, once it has.
     ended: Option<Result<(), Error>>,
 }
@@ -122,7 +120,6 @@ pub fn open<'r>(
         records: Vec::new(),
         done: skip,
         line,
-        position: 0,
         ended,
     })
 }
@@ -154,7 +151,7 @@ impl Batches<'_> {
             Some(Ok(())) => Rest::Ended,
             Some(Err(_)) => Rest::BrokeOff,
         };
-        loop {
+        while self.records.len() < BATCH_RECORDS {
             let bytes = &self.buffer[self.done..];
             let found = match &mut self.splitter {
                 Splitter::Csv(splitter) => splitter.next(bytes, rest),
@@ -176,14 +173,12 @@ impl Batches<'_> {
 
     fn take_batch(&mut self) -> Batch {
         let rest = self.buffer.split_off(self.done);
-        self.position += self.done as u64;
         self.done = 0;
         Batch {
             bytes: std::mem::replace(&mut self.buffer, rest),
             records: std::mem::take(&mut self.records),
             format: Arc::clone(&self.format),
             options: Arc::clone(&self.options),
-            position: self.position,
         }
     }
 }
@@ -194,7 +189,8 @@ impl Iterator for Batches<'_> {
     fn next(&mut self) -> Option<Result<Batch, Error>> {
         loop {
             self.split();
-            if self.done >= BATCH_BYTES || self.ended.is_some() && !self.records.is_empty() {
+            let is_full = self.done >= BATCH_BYTES || self.records.len() >= BATCH_RECORDS;
+            if is_full || self.ended.is_some() && !self.records.is_empty() {
                 return Some(Ok(self.take_batch()));
             }
             if let Some(ended) = &mut self.ended {

@@ -30,11 +30,16 @@ impl Timestamp {
         self.0
     }
 
+    /// The smallest snowflake id of this millisecond; 0 before there were any.
+    pub fn to_first_id(self) -> u64 {
+        (self.0.saturating_sub(SNOWFLAKE_EPOCH_MS).max(0) as u64) << 22
+    }
+
     /// The time in a tweet id, to the millisecond; `None` if the id is not a snowflake.
     ///
     /// ```
     /// let time = ingest::Timestamp::from_id("1601645088790257667").unwrap();
-    /// assert_eq!(time.to_string(), "2022-12-10T18:32:18.129Z");
+    /// assert_eq!(time.to_string(), "2022-12-10T18:28:40.951Z");
     /// ```
     pub fn from_id(id: &str) -> Option<Timestamp> {
         if !id.bytes().all(|b| b.is_ascii_digit()) {
@@ -84,7 +89,22 @@ fn parse_iso(text: &str) -> Option<jiff::Timestamp> {
     let utc = |text: &str| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     // `2016-08-10 15:12:16 UTC`, as spreadsheets and BigQuery write it.
     let bare = text.trim_end_matches(" UTC").trim_end_matches(" GMT");
+    let other = || {
+        let formats = [
+            "%Y/%m/%d %H:%M:%S",
+            "%Y/%m/%d %H:%M",
+            "%Y/%m/%d",
+            "%Y-%m-%d %I:%M:%S %p",
+            "%Y-%m-%d %H:%M",
+        ];
+        let civil = |format: &&str| {
+            let parsed = strtime::parse(format, bare).ok()?;
+            parsed.to_datetime().or_else(|_| parsed.to_date().map(|date| date.at(0, 0, 0, 0))).ok()
+        };
+        formats.iter().find_map(civil)?.to_zoned(TimeZone::UTC).ok()
+    };
     utc(bare)
+        .or_else(other)
         .map(|zoned| zoned.timestamp())
         .or_else(|| strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok())
 }
@@ -145,6 +165,9 @@ mod tests {
         check("2016-08-10 15:12:16 +0000", Some("2016-08-10T15:12:16.000Z"));
         check("2016-08-10 15:12:16 UTC", Some("2016-08-10T15:12:16.000Z"));
         check("2016-08-10", Some("2016-08-10T00:00:00.000Z"));
+        check("2016/08/10", Some("2016-08-10T00:00:00.000Z"));
+        check("2016/08/10 15:12", Some("2016-08-10T15:12:00.000Z"));
+        check("2016-08-10 3:12:16 PM", Some("2016-08-10T15:12:16.000Z"));
         check("Mon Apr 06 22:19:45 PDT 2009", Some("2009-04-07T05:19:45.000Z"));
         check("1520690595", Some("2018-03-10T14:03:15.000Z"));
         check("1520690595660", Some("2018-03-10T14:03:15.660Z"));

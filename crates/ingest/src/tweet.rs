@@ -25,6 +25,8 @@ pub struct Tweet<'a> {
     pub place: Option<Place<'a>>,
     /// Marketplaces that the record itself names (a CSV column), as given.
     pub marketplaces: Vec<Cow<'a, str>>,
+    /// The marketplace to take it for if neither its record nor a rule names one.
+    pub assumed_marketplace: Option<Cow<'a, str>>,
     /// Tags of the filtered-stream rules that it matched.
     pub rule_tags: Vec<Cow<'a, str>>,
     /// How often it was retweeted, liked, answered and quoted, where the record says.
@@ -56,6 +58,7 @@ impl<'a> Tweet<'a> {
             coordinates: None,
             place: None,
             marketplaces: Vec::new(),
+            assumed_marketplace: None,
             rule_tags: Vec::new(),
             counts: Counts::default(),
             kind: Kind::Tweet,

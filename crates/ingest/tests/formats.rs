@@ -41,6 +41,7 @@ fn describe(item: &Item<'_>) -> String {
             // Leaves out what is not known, so that what is known can be seen.
             let mut short = whole.replace("Some(", "(");
             for absent in [
+                "assumed_marketplace: None, ",
                 "lang: None, ",
                 "user: User { id: None, screen_name: None, name: None, followers: None }, ",
                 "entities: Entities { hashtags: None, mentions: None, cashtags: None, urls: None }, ",
@@ -168,7 +169,7 @@ fn options_fill_in_what_records_do_not_say() {
     };
     let seen = read(b"text,cloud\nhello,\nbye,GCP\n", options);
     assert!(
-        seen.contains("marketplaces: [\"AWS\"]") && seen.contains("marketplaces: [\"GCP\"]"),
+        seen.contains("assumed_marketplace: (\"AWS\")") && seen.contains("marketplaces: [\"GCP\"]"),
         "{seen}"
     );
 }

@@ -116,8 +116,6 @@ const DAYS: f64 = 28.0;
 /// How many of a day's tweets are written in each hour (UTC), in no unit.
 const HOURS: [u32; 24] =
     [5, 4, 3, 3, 3, 4, 6, 9, 12, 14, 14, 14, 15, 17, 19, 20, 19, 18, 17, 15, 13, 11, 9, 7];
-/// The epoch of snowflake ids.
-const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
 
 impl Tweets {
     /// `count` tweets; with `only_marketplaces`, those that a query for marketplaces would find, some of
@@ -148,7 +146,7 @@ impl Iterator for Tweets {
             return None;
         }
         let millis = self.time();
-        let id = (((millis - SNOWFLAKE_EPOCH_MS) as u64) << 22) | (self.made & 0x3F_FFFF);
+        let id = Timestamp::from_millis(millis).to_first_id() | (self.made & 0x3F_FFFF);
         self.made += 1;
         let random = &mut self.random;
         let marketplace =
@@ -209,7 +207,8 @@ impl Tweet {
     ) -> Tweet {
         Tweet {
             id,
-            created_at: Timestamp::from_millis((id >> 22) as i64 + SNOWFLAKE_EPOCH_MS),
+            created_at: Timestamp::from_id(&id.to_string())
+                .unwrap_or(Timestamp::from_millis(START_MS)),
             text,
             lang: "en",
             author,

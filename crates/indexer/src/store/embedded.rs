@@ -136,7 +136,9 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
 fn try_writing(path: &Path) -> std::io::Result<()> {
     let file = path.join(".tantivy-space");
     let written = std::fs::write(&file, vec![0; 1024 * 1024]);
-    std::fs::remove_file(&file).and(written)
+    // If it could not be made, it cannot be removed either.
+    let _ = std::fs::remove_file(&file);
+    written
 }
 
 /// The document that a hit's JSON tells.

@@ -1,6 +1,8 @@
 //! The search box's language: words, "phrases", #tags, @users, field:value, and - before what must not
 //! be there.
 
+use enrich::canonical_marketplace;
+
 use super::Keyword;
 
 /// What a user typed, taken apart; all of it must hold. Nothing typed means everything.
@@ -91,10 +93,15 @@ fn wanted(part: &str, quoted: bool) -> Option<Wanted> {
         && let Some(field) = Keyword::from_name(name)
         && !value.is_empty()
     {
-        return Some(Wanted::Term(
-            field,
-            value.trim_matches('"').trim_start_matches('@').to_owned(),
-        ));
+        let value = value.trim_matches('"').trim_start_matches('@');
+        // Closed sets: how they are written need not matter.
+        let value = match field {
+            Keyword::CountryCode => value.to_uppercase(),
+            Keyword::Label | Keyword::Kind | Keyword::Method => value.to_lowercase(),
+            Keyword::Marketplace => canonical_marketplace(value).unwrap_or(value).to_owned(),
+            _ => value.to_owned(),
+        };
+        return Some(Wanted::Term(field, value));
     }
     // The text's words hold no emoji, but the field of emoticons does.
     if !part.contains(char::is_alphanumeric) && !part.is_ascii() {

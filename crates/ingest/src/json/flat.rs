@@ -28,20 +28,29 @@ pub(super) fn read(json: &str, options: &Options) -> Flat {
             Value::Array(items) => items.iter().filter(|item| item.is_object()).collect(),
             record => vec![record],
         });
-        let nested: Vec<String> =
-            records.filter(|record| looks_like_tweet(record)).map(Value::to_string).collect();
-        if !nested.is_empty() {
-            return Flat::Nested(nested);
+        let records: Vec<&Value> = records.collect();
+        if records.iter().any(|record| looks_like_tweet(record)) {
+            return Flat::Nested(records.into_iter().map(Value::to_string).collect());
+        }
+    }
+    // Each field by the best of its names that says something.
+    let mut cells: Vec<(Field, usize, String)> = Vec::new();
+    for (name, value) in &object {
+        let text = match value {
+            Value::String(text) if !text.is_empty() => text.clone(),
+            Value::Number(number) => number.to_string(),
+            _ => continue,
+        };
+        let Some((field, rank)) = Field::ranked(name) else { continue };
+        match cells.iter_mut().find(|(known, ..)| *known == field) {
+            Some(known) if known.1 > rank => *known = (field, rank, text),
+            Some(_) => {}
+            None => cells.push((field, rank, text)),
         }
     }
     let cell = |wanted: Field| {
-        let text = |value: &Value| match value {
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            _ => None,
-        };
-        let mut named = object.iter().filter(|(name, _)| Field::from_name(name) == Some(wanted));
-        named.find_map(|(_, value)| text(value)).map(Cow::Owned)
+        let found = cells.iter().find(|(field, ..)| *field == wanted);
+        found.map(|(_, _, text)| Cow::Owned(text.clone()))
     };
     if cell(Field::Text).is_none() {
         let keys: Vec<&str> = object.keys().take(8).map(String::as_str).collect();

@@ -86,30 +86,36 @@ pub(super) struct Record<'a> {
     pub(super) places: List<Place<'a>>,
     #[serde(borrow)]
     pub(super) matching_rules: List<Rule<'a>>,
-    pub(super) meta: Present,
-    pub(super) errors: Present,
+    pub(super) meta: Object<Anything>,
+    pub(super) errors: List<Anything>,
     // A Twitter archive.
     #[serde(borrow)]
     pub(super) tweet: Object<Record<'a>>,
     #[serde(borrow, rename = "noteTweet")]
     pub(super) archived_note: Object<ArchivedNote<'a>>,
     // What streams say of themselves.
-    pub(super) delete: Present,
-    pub(super) limit: Present,
-    pub(super) scrub_geo: Present,
-    pub(super) status_withheld: Present,
-    pub(super) user_withheld: Present,
-    pub(super) disconnect: Present,
-    pub(super) warning: Present,
-    pub(super) friends: Option<Present>,
-    pub(super) event: Present,
+    pub(super) delete: Object<Anything>,
+    pub(super) limit: Object<Anything>,
+    pub(super) scrub_geo: Object<Anything>,
+    pub(super) status_withheld: Object<Anything>,
+    pub(super) user_withheld: Object<Anything>,
+    pub(super) disconnect: Object<Anything>,
+    pub(super) warning: Object<Anything>,
+    pub(super) friends: List<Anything>,
     pub(super) action: Present,
     pub(super) connection_issue: Present,
     // A line of a rejects file.
     pub(super) stage: Present,
     pub(super) reason: Present,
     pub(super) raw: Present,
+    // What rows of tables call the text; such a row is no notice, whatever its other columns are.
+    #[serde(alias = "tweet_text", alias = "body", alias = "message", alias = "rawContent")]
+    pub(super) content: Present,
 }
+
+/// An object of which nothing is asked but that it is one.
+#[derive(Deserialize, Default)]
+pub(super) struct Anything {}
 
 impl<'a> Record<'a> {
     /// `id_str` before `id`: files that passed through JavaScript have a rounded `id`.
@@ -145,7 +151,7 @@ impl<'a> Record<'a> {
 
     /// Whether it wraps tweets as the v2 API does.
     pub(super) fn is_envelope(&self) -> bool {
-        self.data.0.is_some() || self.tweets.0.is_some()
+        (self.data.0.is_some() || self.tweets.0.is_some()) && !self.is_tweet()
     }
 
     pub(super) fn is_reject(&self) -> bool {
@@ -157,24 +163,23 @@ impl<'a> Record<'a> {
     /// v1.1: developer.x.com, "Streaming message types". v2: `errors`, connection problems and
     /// compliance lines come instead of `data`; a page may be empty.
     pub(super) fn notice(&self) -> Option<&'static str> {
-        if self.is_envelope() || self.is_tweet() || self.is_reject() {
+        let has_text = self.text.0.is_some() || self.full_text.0.is_some() || self.content.0;
+        if has_text || self.is_envelope() || self.is_tweet() || self.is_reject() {
             return None;
         }
-        let has_text = self.text.0.is_some() || self.full_text.0.is_some();
         [
-            (self.delete.0, "delete"),
-            (self.limit.0, "limit"),
-            (self.scrub_geo.0, "scrub_geo"),
-            (self.status_withheld.0, "status_withheld"),
-            (self.user_withheld.0, "user_withheld"),
-            (self.disconnect.0, "disconnect"),
-            (self.warning.0, "warning"),
-            (self.friends.is_some(), "friends"),
+            (self.delete.0.is_some(), "delete"),
+            (self.limit.0.is_some(), "limit"),
+            (self.scrub_geo.0.is_some(), "scrub_geo"),
+            (self.status_withheld.0.is_some(), "status_withheld"),
+            (self.user_withheld.0.is_some(), "user_withheld"),
+            (self.disconnect.0.is_some(), "disconnect"),
+            (self.warning.0.is_some(), "warning"),
+            (self.friends.0.is_some(), "friends"),
             (self.connection_issue.0, "connection_issue"),
-            (self.errors.0 && !has_text, "errors"),
-            (self.action.0 && !has_text, "compliance"),
-            (self.event.0 && !has_text, "event"),
-            ((self.meta.0 || self.includes.0.is_some()) && !has_text, "empty page"),
+            (self.errors.0.is_some(), "errors"),
+            (self.action.0 && self.id.0.is_some(), "compliance"),
+            (self.meta.0.is_some() || self.includes.0.is_some(), "empty page"),
         ]
         .into_iter()
         .find_map(|(is, name)| is.then_some(name))
@@ -188,8 +193,10 @@ pub(super) struct User<'a> {
     pub(super) id_str: Text<'a>,
     #[serde(borrow)]
     pub(super) id: Text<'a>,
-    #[serde(borrow, alias = "username")]
+    #[serde(borrow)]
     pub(super) screen_name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) username: Text<'a>,
     #[serde(borrow)]
     pub(super) name: Text<'a>,
     pub(super) followers_count: Number,
@@ -231,10 +238,14 @@ pub(super) struct Feature {
 pub(super) struct Entities<'a> {
     #[serde(borrow)]
     pub(super) hashtags: List<Tag<'a>>,
-    #[serde(borrow, alias = "mentions")]
+    #[serde(borrow)]
     pub(super) user_mentions: List<Mention<'a>>,
-    #[serde(borrow, alias = "cashtags")]
+    #[serde(borrow)]
+    pub(super) mentions: List<Mention<'a>>,
+    #[serde(borrow)]
     pub(super) symbols: List<Tag<'a>>,
+    #[serde(borrow)]
+    pub(super) cashtags: List<Tag<'a>>,
     #[serde(borrow)]
     pub(super) urls: List<Url<'a>>,
 }
@@ -242,15 +253,21 @@ pub(super) struct Entities<'a> {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Tag<'a> {
-    #[serde(borrow, alias = "tag")]
+    #[serde(borrow)]
     pub(super) text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) tag: Text<'a>,
 }
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Mention<'a> {
-    #[serde(borrow, alias = "username", alias = "screenName")]
+    #[serde(borrow)]
     pub(super) screen_name: Text<'a>,
+    #[serde(borrow)]
+    pub(super) username: Text<'a>,
+    #[serde(borrow, rename = "screenName")]
+    pub(super) archived_name: Text<'a>,
 }
 
 #[derive(Deserialize, Default)]
@@ -258,16 +275,20 @@ pub(super) struct Mention<'a> {
 pub(super) struct Url<'a> {
     #[serde(borrow)]
     pub(super) url: Text<'a>,
-    #[serde(borrow, alias = "expandedUrl")]
+    #[serde(borrow)]
     pub(super) expanded_url: Text<'a>,
+    #[serde(borrow, rename = "expandedUrl")]
+    pub(super) archived_url: Text<'a>,
 }
 
 /// `extended_tweet`, `note_tweet` and the core of an archived note.
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct LongText<'a> {
-    #[serde(borrow, alias = "text")]
+    #[serde(borrow)]
     pub(super) full_text: Text<'a>,
+    #[serde(borrow)]
+    pub(super) text: Text<'a>,
     #[serde(borrow)]
     pub(super) entities: Object<Entities<'a>>,
 }
@@ -316,7 +337,7 @@ pub(super) struct ArchivedNote<'a> {
 pub(super) struct NoteCore<'a> {
     #[serde(borrow)]
     pub(super) text: Text<'a>,
-    #[serde(borrow, alias = "urls")]
+    #[serde(borrow)]
     pub(super) urls: List<Url<'a>>,
     #[serde(borrow)]
     pub(super) mentions: List<Mention<'a>>,

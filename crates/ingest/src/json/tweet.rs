@@ -7,7 +7,7 @@ use super::lenient::{Coordinates, List};
 use super::schema::{self, ArchivedNote, Lists, Record};
 use crate::read::{Claims, identify};
 use crate::text::unescape_entities;
-use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Tweet, User};
+use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Timestamp, Tweet, User};
 
 /// What a page's tweets refer to, by id.
 #[derive(Default)]
@@ -51,11 +51,15 @@ pub(super) fn read<'a>(
     let retweeted = reference("retweeted");
     // The original of a retweet holds the whole text: in v1.1 and when flattened it stands in the
     // record, on a v2 page among the includes.
-    let original = record.retweeted_status.0.as_deref().or_else(|| {
-        let reference = retweeted?;
-        let included = reference.id.0.as_deref().and_then(|id| includes.tweets.get(id).copied());
-        included.or(Some(reference).filter(|tweet| tweet.text.0.is_some()))
-    });
+    let original =
+        record.retweeted_status.0.as_deref().filter(|tweet| full_text(tweet).is_some()).or_else(
+            || {
+                let reference = retweeted?;
+                let included =
+                    reference.id.0.as_deref().and_then(|id| includes.tweets.get(id).copied());
+                included.or(Some(reference).filter(|tweet| tweet.text.0.is_some()))
+            },
+        );
     let telling = original.unwrap_or(record);
     let (text, entities) = full_text(telling).ok_or("it has no text")?;
     let user = record
@@ -66,9 +70,9 @@ pub(super) fn read<'a>(
         .or_else(|| includes.users.get(record.author_id.0.as_deref()?).copied());
     let claims = Claims {
         id: record.id(),
-        created_at: record.timestamp_ms.0.clone().or_else(|| record.created_at.0.clone()),
+        created_at: created_at(record),
         text: unescape_entities(text),
-        author: user.and_then(|user| user.screen_name.0.as_deref()),
+        author: user.and_then(|user| user.screen_name.0.as_deref().or(user.username.0.as_deref())),
     };
     let mut tweet = identify(claims, options)?;
 
@@ -77,7 +81,8 @@ pub(super) fn read<'a>(
         id: user
             .and_then(|user| given(&user.id_str.0).or_else(|| given(&user.id.0)))
             .or_else(|| given(&record.author_id.0)),
-        screen_name: user.and_then(|user| given(&user.screen_name.0)),
+        screen_name: user
+            .and_then(|user| given(&user.screen_name.0).or_else(|| given(&user.username.0))),
         name: user.and_then(|user| given(&user.name.0)),
         followers: user.and_then(|user| {
             user.followers_count.0.or_else(|| user.public_metrics.0.as_ref()?.followers_count.0)
@@ -88,7 +93,6 @@ pub(super) fn read<'a>(
     }
     tweet.coordinates = coordinates(record);
     tweet.place = place(record, includes);
-    tweet.marketplaces.extend(options.marketplace.clone().map(Cow::Owned));
     tweet.counts = counts(record);
     tweet.retweet_of = original.and_then(Record::id).or_else(|| retweeted?.id());
     tweet.quote_of = given(&record.quoted_status_id_str.0)
@@ -125,13 +129,18 @@ pub(super) fn read_archived_note<'a>(
     };
     let mut tweet = identify(claims, options)?;
     tweet.entities = Entities {
-        hashtags: texts(&core.hashtags, |tag| &tag.text.0),
-        mentions: texts(&core.mentions, |mention| &mention.screen_name.0),
-        cashtags: texts(&core.cashtags, |tag| &tag.text.0),
+        hashtags: tags(&core.hashtags),
+        mentions: mentions(&core.mentions),
+        cashtags: tags(&core.cashtags),
         urls: links(&core.urls),
     };
-    tweet.marketplaces.extend(options.marketplace.clone().map(Cow::Owned));
     Ok(tweet)
+}
+
+/// The first of the times given that can be read, else whatever is given.
+fn created_at<'a>(record: &Record<'a>) -> Option<Cow<'a, str>> {
+    let times = || [&record.timestamp_ms.0, &record.created_at.0].into_iter().flatten();
+    times().find(|time| Timestamp::parse(time).is_some()).or_else(|| times().last()).cloned()
 }
 
 fn given<'a>(text: &Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {
@@ -145,7 +154,7 @@ fn full_text<'r, 'a>(
     let own = record.entities.0.as_deref();
     let long = record.note_tweet.0.as_deref().or(record.extended_tweet.0.as_deref());
     if let Some(long) = long
-        && let Some(text) = &long.full_text.0
+        && let Some(text) = long.full_text.0.as_ref().or(long.text.0.as_ref())
     {
         return Some((text.clone(), long.entities.0.as_deref().or(own)));
     }
@@ -155,25 +164,41 @@ fn full_text<'r, 'a>(
 
 fn read_entities<'a>(entities: &schema::Entities<'a>) -> Entities<'a> {
     Entities {
-        hashtags: texts(&entities.hashtags, |tag| &tag.text.0),
-        mentions: texts(&entities.user_mentions, |mention| &mention.screen_name.0),
-        cashtags: texts(&entities.symbols, |tag| &tag.text.0),
+        hashtags: tags(&entities.hashtags),
+        mentions: either(mentions(&entities.user_mentions), mentions(&entities.mentions)),
+        cashtags: either(tags(&entities.symbols), tags(&entities.cashtags)),
         urls: links(&entities.urls),
     }
 }
 
-fn texts<'a, T>(
-    list: &List<T>,
-    text: impl Fn(&T) -> &Option<Cow<'a, str>>,
-) -> Option<Vec<Cow<'a, str>>> {
-    Some(list.0.as_ref()?.iter().filter_map(|item| given(text(item))).collect())
+/// The list that holds something; v1.1 and v2 call some of them by other names.
+fn either<T>(one: Option<Vec<T>>, other: Option<Vec<T>>) -> Option<Vec<T>> {
+    match one {
+        Some(list) if list.is_empty() => other.or(Some(list)),
+        one => one.or(other),
+    }
+}
+
+fn tags<'a>(list: &List<schema::Tag<'a>>) -> Option<Vec<Cow<'a, str>>> {
+    let tags = list.0.as_ref()?.iter();
+    Some(tags.filter_map(|tag| given(&tag.text.0).or_else(|| given(&tag.tag.0))).collect())
+}
+
+fn mentions<'a>(list: &List<schema::Mention<'a>>) -> Option<Vec<Cow<'a, str>>> {
+    let names = list.0.as_ref()?.iter().filter_map(|mention| {
+        [&mention.screen_name, &mention.username, &mention.archived_name]
+            .into_iter()
+            .find_map(|name| given(&name.0))
+    });
+    Some(names.collect())
 }
 
 fn links<'a>(list: &List<schema::Url<'a>>) -> Option<Vec<Cow<'a, str>>> {
     let links = list.0.as_ref()?.iter().filter_map(|link| {
-        given(&link.expanded_url.0)
-            .or_else(|| given(&link.url.0))
-            .filter(|link| !is_own_media(link))
+        let link = [&link.expanded_url, &link.archived_url, &link.url]
+            .into_iter()
+            .find_map(|link| given(&link.0));
+        link.filter(|link| !is_own_media(link))
     });
     Some(links.collect())
 }

@@ -30,6 +30,9 @@ pub(super) struct Splitter {
     /// Up to where the row that is being read was looked at, and where its open quote stands.
     at: usize,
     quote_at: usize,
+    /// How many bytes are known to hold no end of a quote that was opened before them; in these, none
+    /// is looked for beyond its line, or a file of such quotes would take quadratic time.
+    hopeless: usize,
 }
 
 impl Splitter {
@@ -40,6 +43,7 @@ impl Splitter {
             state: State::FieldStart,
             at: 0,
             quote_at: 0,
+            hopeless: 0,
         }
     }
 
@@ -69,6 +73,9 @@ impl Splitter {
                     }
                     None => self.at = bytes.len(),
                 },
+                State::Quoted if self.hopeless > self.at && ends_line_first(&bytes[self.at..]) => {
+                    return self.first_line(bytes);
+                }
                 State::Quoted => match memchr(b'"', &bytes[self.at..]) {
                     Some(length) => {
                         self.at += length + 1;
@@ -92,13 +99,17 @@ impl Splitter {
                 }
             }
             if self.at > MAX_ROW_BYTES {
+                self.hopeless = self.at;
                 return self.first_line(bytes);
             }
         }
         match rest {
             _ if self.at == 0 => Found::More,
             Rest::ToCome => Found::More,
-            Rest::Ended if self.state == State::Quoted => self.first_line(bytes),
+            Rest::Ended if self.state == State::Quoted => {
+                self.hopeless = bytes.len();
+                self.first_line(bytes)
+            }
             Rest::Ended => self.row(bytes.len(), None),
             Rest::BrokeOff => self.row(bytes.len(), Some(BROKEN_OFF)),
         }
@@ -106,6 +117,7 @@ impl Splitter {
 
     fn row(&mut self, end: usize, fault: Option<&'static str>) -> Found {
         self.at = 0;
+        self.hopeless = self.hopeless.saturating_sub(end);
         self.state = State::FieldStart;
         match std::mem::take(&mut self.header_pending) {
             true if fault.is_none() => Found::Separators { end },
@@ -117,6 +129,10 @@ impl Splitter {
         let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
         self.row(end, Some(UNCLOSED))
     }
+}
+
+fn ends_line_first(bytes: &[u8]) -> bool {
+    memchr3(b'"', b'\n', b'\r', bytes).is_some_and(|at| bytes[at] != b'"')
 }
 
 fn is_newline(byte: u8) -> bool {

@@ -5,23 +5,25 @@
 //!
 //! A broken object must not cost its neighbors. The scanner knows enough of the grammar to notice
 //! soon that an object is broken; reading then goes on at the next line that begins as deep as the
-//! broken object began, or at `}{`.
+//! broken object began, or where an object begins with the same key as the broken one.
 
 use memchr::{memchr, memchr3, memmem};
 
 use super::{BROKEN_OFF, Found, Rest};
 
 /// The longest object that is read, in bytes: a page of 500 tweets is 3 MB.
-const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
+const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// How much of a broken stretch is kept together before it is given up piece by piece.
 const MAX_FAULT_BYTES: usize = 1024 * 1024;
+/// The longest first key that is looked for, in bytes.
+const MAX_KEY_BYTES: usize = 64;
 /// As deep as `serde_json` goes; a tweet is about a dozen deep.
 const MAX_DEPTH: usize = 127;
 
-const NOT_JSON: &str = "this is not JSON";
+const NOT_JSON: &str = "this is not a JSON object";
 const BROKEN: &str = "the JSON is broken";
 const UNFINISHED: &str = "the JSON ends in the middle of an object";
-const TOO_LONG: &str = "the JSON object is longer than 32 MiB";
+const TOO_LONG: &str = "the JSON object is longer than 16 MiB";
 
 #[derive(Default)]
 pub(super) struct Splitter {
@@ -39,7 +41,6 @@ enum Mode {
     Broken {
         fault: &'static str,
         looked_at: usize,
-        reported: bool,
     },
 }
 
@@ -75,7 +76,7 @@ impl Splitter {
     }
 
     fn broken(&mut self, fault: &'static str, looked_at: usize) {
-        self.mode = Mode::Broken { fault, looked_at, reported: false };
+        self.mode = Mode::Broken { fault, looked_at };
     }
 
     fn separators(&mut self, bytes: &[u8]) -> usize {
@@ -84,7 +85,7 @@ impl Splitter {
             match byte {
                 b'\n' => self.indent = 0,
                 b' ' | b'\t' => self.indent += 1,
-                b'\r' | b',' | b';' | b'[' | b']' | 0x0C | 0x1E => {}
+                b'\r' | b',' | b';' | b'[' | b']' | 0 | 0x0C | 0x1E => {}
                 0xEF if bytes[at..].starts_with(b"\xEF\xBB\xBF") => at += 2,
                 _ => break,
             }
@@ -95,40 +96,28 @@ impl Splitter {
 
     /// Finds where to go on after something broken.
     fn resume(&mut self, bytes: &[u8], rest: Rest) -> Found {
-        let Mode::Broken { fault, looked_at, reported } = &mut self.mode else {
-            return Found::More;
-        };
-        let (fault, was_reported) = (*fault, *reported);
+        let Mode::Broken { fault, looked_at } = &mut self.mode else { return Found::More };
+        let fault = *fault;
         let place = if fault == NOT_JSON {
             next_line_or_object(bytes, looked_at)
         } else {
-            next_object_as_deep(bytes, looked_at, self.indent)
+            next_object(bytes, looked_at, self.indent)
         };
         let end = match place {
             Some(place) => {
                 self.mode = Mode::Between;
-                place
+                // The white space is passed as separators, so that the indent is known.
+                bytes[..place].trim_ascii_end().len()
             }
             None if rest != Rest::ToCome => {
                 self.mode = Mode::Between;
                 bytes.len()
             }
-            None if bytes.len() > MAX_FAULT_BYTES => {
-                *reported = true;
-                // What may be the beginning of a place to go on stays.
-                let end = (*looked_at).max(1);
-                *looked_at = 0;
-                end
-            }
+            // Too much to keep: given up piece by piece. What may begin a place to go on stays.
+            None if bytes.len() > MAX_FAULT_BYTES => std::mem::take(looked_at).max(1),
             None => return Found::More,
         };
-        let trimmed = bytes[..end].trim_ascii_end().len();
-        match was_reported || trimmed == 0 {
-            true => Found::Separators { end },
-            // The white space is passed as separators, so that the indent is known.
-            false if place.is_some() => Found::Record { end: trimmed, fault: Some(fault) },
-            false => Found::Record { end, fault: Some(fault) },
-        }
+        Found::Record { end, fault: Some(fault) }
     }
 }
 
@@ -142,32 +131,41 @@ fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
     object.or(line)
 }
 
-/// A line that begins with an object no deeper than `indent`, or an object right after another.
-fn next_object_as_deep(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usize> {
+/// A line that begins with an object no deeper than `indent`; or an object that begins with the same key
+/// as the broken one and is no value within it; or one right after another.
+fn next_object(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usize> {
+    // `{"id"`, with its quotation marks.
+    let first_key =
+        memchr(b'"', bytes).and_then(|open| Some(open + 2 + memchr(b'"', &bytes[open + 1..])?));
+    let first_key = first_key.filter(|&end| end <= MAX_KEY_BYTES).map(|end| &bytes[..end]);
     let mut from = *looked_at;
-    loop {
-        let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
-        let adjacent = memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"}{");
-        if let Some(at) = adjacent {
-            return Some(from + at + 1);
-        }
-        let Some(line) = line else {
-            *looked_at = bytes.len().saturating_sub(1).max(from);
-            return None;
-        };
-        let blank = bytes[line + 1..]
-            .iter()
-            .take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'['))
-            .count();
-        match bytes.get(line + 1 + blank) {
-            Some(b'{') if blank <= indent => return Some(line + 1 + blank),
-            Some(_) => from = line + 1,
-            None => {
-                *looked_at = line;
-                return None;
+    while let Some(brace) = memchr(b'{', &bytes[from..]).map(|at| from + at) {
+        if bytes.len() < brace + MAX_KEY_BYTES {
+            // The key that follows may not be there yet.
+            *looked_at = brace;
+            if begins_object(bytes, brace, first_key, indent) {
+                return Some(brace);
             }
+        } else if begins_object(bytes, brace, first_key, indent) {
+            return Some(brace);
         }
+        from = brace + 1;
     }
+    *looked_at = (*looked_at).max(bytes.len().saturating_sub(MAX_KEY_BYTES)).max(1);
+    None
+}
+
+fn begins_object(bytes: &[u8], brace: usize, first_key: Option<&[u8]>, indent: usize) -> bool {
+    let before = bytes[..brace].trim_ascii_end();
+    let line =
+        bytes[..brace].iter().rposition(|&b| b == b'\n').map(|newline| &bytes[newline + 1..brace]);
+    let starts_line = line.is_some_and(|blank| {
+        let white = blank.iter().filter(|b| matches!(b, b' ' | b'\t')).count();
+        white <= indent && blank.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'['))
+    });
+    let is_value = matches!(before.last(), Some(b':' | b'['));
+    let same_key = || first_key.is_some_and(|key| bytes[brace..].starts_with(key));
+    starts_line || before.len() == brace && before.ends_with(b"}") || !is_value && same_key()
 }
 
 enum Scanned {

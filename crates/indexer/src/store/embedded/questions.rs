@@ -247,7 +247,11 @@ impl Embedded {
     }
 
     fn term(&self, field: Keyword, value: &str) -> Term {
-        let folded = if field.folds_case() { value.to_lowercase() } else { value.to_owned() };
+        // Letter by letter, as the index does it; `str::to_lowercase` looks at a final sigma's neighbors.
+        let folded = match field.folds_case() {
+            true => value.chars().flat_map(char::to_lowercase).collect(),
+            false => value.to_owned(),
+        };
         Term::from_field_text(self.fields.keyword(field), &folded)
     }
 }

@@ -1,5 +1,5 @@
-//! How text becomes words to search: as Elasticsearch's `standard` analyzer does it, by Unicode's word
-//! boundaries (UAX #29) and in lower case, so that both stores find the same.
+//! How text becomes words to search: by Unicode's word boundaries (UAX #29) and in lower case, as
+//! Elasticsearch's `standard` analyzer does it, but that emoji are no words here.
 
 use tantivy::Index;
 use tantivy::tokenizer::{LowerCaser, RawTokenizer, TextAnalyzer, Token, TokenStream, Tokenizer};
@@ -10,7 +10,7 @@ pub(super) const WORDS: &str = "words";
 /// The tokenizer of exact values whose capitals do not matter.
 pub(super) const FOLDED: &str = "folded";
 
-/// Lucene cuts words that are longer, in characters.
+/// Longer words are cut, in characters.
 const MAX_WORD: usize = 255;
 
 pub(super) fn register(index: &Index) {

@@ -9,7 +9,7 @@ use enrich::Document;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::Value;
 use tantivy::{
-    DocAddress, DocSet, Index, IndexReader, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
+    DocAddress, DocSet, IndexReader, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
     TantivyDocument, TantivyError, Term,
 };
 
@@ -27,7 +27,6 @@ const THREAD_MEMORY: usize = 16 * 1024 * 1024;
 /// An embedded store, open to be written to by this process alone.
 pub struct EmbeddedWriter {
     path: PathBuf,
-    index: Index,
     reader: IndexReader,
     writer: IndexWriter,
     fields: Fields,
@@ -45,7 +44,7 @@ impl EmbeddedWriter {
     /// another version and is not to be recreated.
     pub fn open(path: &Path, recreate: bool) -> Result<EmbeddedWriter, StoreError> {
         let opened = match open_or_create_index(path) {
-            Err(StoreError::OtherVersion { .. }) if recreate => {
+            Err(StoreError::OtherVersion { .. } | StoreError::Io { .. }) if recreate => {
                 remove_index(path)?;
                 open_or_create_index(path)
             }
@@ -65,7 +64,6 @@ impl EmbeddedWriter {
             index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(fail)?;
         let mut writer = EmbeddedWriter {
             path: path.to_owned(),
-            index,
             reader,
             writer,
             fields,
@@ -92,14 +90,13 @@ impl EmbeddedWriter {
     pub fn write(&mut self, documents: Vec<Document>) -> Result<Written, StoreError> {
         let mut written = Written::default();
         for document in documents {
+            self.step_bytes += weight(&document);
             match self.step.entry(document.id.clone()) {
                 Entry::Occupied(mut there) => {
                     there.get_mut().merge(document);
                     written.updated += 1;
                 }
                 Entry::Vacant(room) => {
-                    // The text, twice for its JSON, and about what all else of a document takes.
-                    self.step_bytes += 2 * document.text.len() + 800;
                     room.insert(document);
                 }
             }
@@ -180,12 +177,20 @@ impl EmbeddedWriter {
         let json = stored.get_first(self.fields.source).and_then(|value| value.as_bytes());
         parse_document(json.unwrap_or_default())
     }
+}
 
-    /// The index that is written to, for tests that look at its files.
-    #[doc(hidden)]
-    pub fn index(&self) -> &Index {
-        &self.index
-    }
+/// About how many bytes a document takes in memory, with its JSON.
+fn weight(document: &Document) -> usize {
+    let lists = [
+        &document.hashtags,
+        &document.mentions,
+        &document.cashtags,
+        &document.urls,
+        &document.domains,
+    ];
+    let listed: usize = lists.into_iter().flatten().map(|item| item.len() + 24).sum();
+    let name = document.user.name.as_ref().map_or(0, String::len);
+    800 + 2 * (document.text.len() + listed + name)
 }
 
 /// The live document that has `term`.
