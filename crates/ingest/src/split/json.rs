@@ -7,7 +7,7 @@
 //! soon that an object is broken; reading then goes on at the next line that begins as deep as the
 //! broken object began, or where an object begins with the same key as the broken one.
 
-use memchr::{memchr, memchr3, memmem};
+use memchr::{memchr, memchr3, memmem, memrchr};
 
 use super::{BROKEN_OFF, Found, Rest};
 
@@ -139,33 +139,30 @@ fn next_object(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usi
         memchr(b'"', bytes).and_then(|open| Some(open + 2 + memchr(b'"', &bytes[open + 1..])?));
     let first_key = first_key.filter(|&end| end <= MAX_KEY_BYTES).map(|end| &bytes[..end]);
     let mut from = *looked_at;
+    let mut newline = memrchr(b'\n', &bytes[..from]);
     while let Some(brace) = memchr(b'{', &bytes[from..]).map(|at| from + at) {
-        if bytes.len() < brace + MAX_KEY_BYTES {
-            // The key that follows may not be there yet.
-            *looked_at = brace;
-            if begins_object(bytes, brace, first_key, indent) {
-                return Some(brace);
-            }
-        } else if begins_object(bytes, brace, first_key, indent) {
+        newline = memrchr(b'\n', &bytes[from..brace]).map(|at| from + at).or(newline);
+        let starts_line =
+            newline.is_some_and(|newline| is_indent(&bytes[newline + 1..brace], indent));
+        let before = bytes[..brace].trim_ascii_end();
+        let is_value = matches!(before.last(), Some(b':' | b'['));
+        let same_key = || first_key.is_some_and(|key| bytes[brace..].starts_with(key));
+        let is_adjacent = before.len() == brace && before.ends_with(b"}");
+        if starts_line || is_adjacent || !is_value && same_key() {
             return Some(brace);
         }
         from = brace + 1;
     }
-    *looked_at = (*looked_at).max(bytes.len().saturating_sub(MAX_KEY_BYTES)).max(1);
+    // The key of an object near the end may not be there yet.
+    *looked_at = bytes.len().saturating_sub(MAX_KEY_BYTES).max(*looked_at).max(1);
     None
 }
 
-fn begins_object(bytes: &[u8], brace: usize, first_key: Option<&[u8]>, indent: usize) -> bool {
-    let before = bytes[..brace].trim_ascii_end();
-    let line =
-        bytes[..brace].iter().rposition(|&b| b == b'\n').map(|newline| &bytes[newline + 1..brace]);
-    let starts_line = line.is_some_and(|blank| {
-        let white = blank.iter().filter(|b| matches!(b, b' ' | b'\t')).count();
-        white <= indent && blank.iter().all(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'['))
-    });
-    let is_value = matches!(before.last(), Some(b':' | b'['));
-    let same_key = || first_key.is_some_and(|key| bytes[brace..].starts_with(key));
-    starts_line || before.len() == brace && before.ends_with(b"}") || !is_value && same_key()
+/// Whether a line begins so, and no deeper than `indent`.
+fn is_indent(start: &[u8], indent: usize) -> bool {
+    let white =
+        start.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'[')).count();
+    white == start.len() && start.iter().filter(|b| matches!(b, b' ' | b'\t')).count() <= indent
 }
 
 enum Scanned {
