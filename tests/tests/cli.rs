@@ -90,6 +90,8 @@ fn rejects_can_be_mended_and_read_again() {
     );
     let rejects = std::fs::read_to_string(workplace.path("rejects.ndjson")).unwrap();
     insta::assert_snapshot!(rejects);
+    let mended = workplace.show("search id:7 --json");
+    assert!(mended.contains("\"source\":\"tweets.csv\""), "where it came from first: {mended}");
 }
 
 #[test]

@@ -215,7 +215,9 @@ fn enrich_batch(job: &Job) -> Enriched {
     let origin = Origin { source: &job.source.name, received_at: job.source.written_at };
     let mut enriched = Enriched::default();
     job.batch.read(|item| match item {
-        Item::Tweet { tweet, .. } => {
+        Item::Tweet { tweet, source, .. } => {
+            // What was rejected once keeps the name of the source that it came from first.
+            let origin = source.map_or(origin, |source| Origin { source, received_at: None });
             let document = enrich(tweet, origin);
             enriched.report.add_document(&document);
             if !job.as_lines {
@@ -231,7 +233,6 @@ fn enrich_batch(job: &Job) -> Enriched {
         Item::Rejected(mut rejected) => {
             enriched.report.read += 1;
             enriched.report.rejected += 1;
-            // A reject that was read again keeps the name of the source that it came from first.
             if rejected.source.is_empty() {
                 rejected.source.clone_from(&job.source.name);
             }

@@ -41,7 +41,7 @@ impl<'c> Rows<'c> {
             return;
         }
         match tweet_of_cells(|field| row.get(self.columns.index(field)?), options) {
-            Ok(tweet) => sink(Item::Tweet { line, tweet }),
+            Ok(tweet) => sink(Item::Tweet { line, tweet, source: None }),
             Err(reason) => {
                 let mut rejected = Rejected::new(line, Stage::Parse, reason, raw);
                 rejected.id =

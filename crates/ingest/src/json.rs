@@ -77,7 +77,7 @@ fn dispatch(
         }
     };
     match outcome {
-        Ok(tweet) => sink(Item::Tweet { line, tweet }),
+        Ok(tweet) => sink(Item::Tweet { line, tweet, source: None }),
         Err(reason) => reject(json.as_bytes(), line, id.as_deref(), reason, sink),
     }
 }
@@ -105,7 +105,7 @@ fn read_envelope(
         match tweet::read(tweet, &includes, options) {
             Ok(mut tweet) => {
                 tweet.rule_tags = rules.iter().filter_map(|rule| rule.tag.0.clone()).collect();
-                sink(Item::Tweet { line, tweet });
+                sink(Item::Tweet { line, tweet, source: None });
             }
             Err(reason) => {
                 let texts = texts.get_or_insert_with(|| texts_of_page(json));

@@ -32,6 +32,8 @@ pub enum Item<'a> {
         line: u64,
         /// The tweet.
         tweet: Tweet<'a>,
+        /// Where it came from first, if it is a reject that was read again.
+        source: Option<&'a str>,
     },
     /// Something that a stream says of itself: a deletion, a limit, an empty page.
     Notice {
@@ -161,7 +163,9 @@ pub(crate) fn read_again(rejected: Rejected, options: &Options, sink: &mut dyn F
     for batch in batches.filter_map(Result::ok) {
         batch.read(|item| match item {
             Item::Rejected(inner) => sink(again(inner.reason)),
-            Item::Tweet { tweet, .. } => sink(Item::Tweet { line: rejected.line, tweet }),
+            Item::Tweet { tweet, .. } => {
+                sink(Item::Tweet { line: rejected.line, tweet, source: Some(&rejected.source) })
+            }
             Item::Notice { kind, .. } => sink(Item::Notice { line: rejected.line, kind }),
         });
     }

@@ -36,7 +36,7 @@ fn describe(item: &Item<'_>) -> String {
                 rejected.line, rejected.stage, rejected.reason, rejected.raw
             )
         }
-        Item::Tweet { line, tweet } => {
+        Item::Tweet { line, tweet, .. } => {
             let whole = format!("{tweet:?}");
             // Leaves out what is not known, so that what is known can be seen.
             let mut short = whole.replace("Some(", "(");
@@ -129,7 +129,7 @@ fn a_source_longer_than_any_buffer_keeps_its_lines_and_loses_nothing() {
     let (mut tweets, mut rejected) = (0_u64, Vec::new());
     for batch in ingest::open(json.as_bytes(), &Arc::default()).unwrap() {
         batch.unwrap().read(|item| match item {
-            Item::Tweet { line, tweet } => {
+            Item::Tweet { line, tweet, .. } => {
                 let number: u64 = tweet.text.split(' ').nth(1).unwrap().parse().unwrap();
                 assert_eq!(line, number + 1 + rejected.len() as u64);
                 tweets += 1;
