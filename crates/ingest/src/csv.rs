@@ -37,9 +37,6 @@ impl<'c> Rows<'c> {
     ) {
         let n_cells = self.split(raw);
         let row = Row { cells: &self.unquoted, ends: &self.ends[..n_cells], raw };
-        if row.is_blank() {
-            return;
-        }
         match tweet_of_cells(|field| row.get(self.columns.index(field)?), options) {
             Ok(tweet) => sink(Item::Tweet { line, tweet, source: None }),
             Err(reason) => {
@@ -87,10 +84,6 @@ impl<'r> Row<'r> {
         let end = *self.ends.get(index)?;
         let start = if index == 0 { 0 } else { self.ends[index - 1] };
         Some(&self.cells[start..end])
-    }
-
-    fn is_blank(&self) -> bool {
-        self.ends.last().is_none_or(|&end| self.cells[..end].iter().all(u8::is_ascii_whitespace))
     }
 
     /// A cell's text, whether it says anything or not.

@@ -47,8 +47,8 @@ pub enum Item<'a> {
 }
 
 impl Batch {
-    /// Reads every record and hands what it holds to `sink`, in order. A record may hold many
-    /// tweets (a page); only rows in which nothing stands (`,,`) give nothing.
+    /// Reads every record and hands what it holds to `sink`, in order. Each record gives at least one
+    /// item, and a page gives one for each of its tweets.
     pub fn read(&self, mut sink: impl FnMut(Item<'_>)) {
         let mut rows = match &*self.format {
             Format::Csv(columns) => Some(csv::Rows::new(columns)),

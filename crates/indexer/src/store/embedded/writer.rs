@@ -9,8 +9,8 @@ use enrich::Document;
 use tantivy::indexer::IndexWriterOptions;
 use tantivy::schema::Value;
 use tantivy::{
-    DocAddress, DocSet, IndexReader, IndexWriter, ReloadPolicy, Searcher, TERMINATED,
-    TantivyDocument, TantivyError, Term,
+    DocAddress, DocSet, Index, IndexWriter, ReloadPolicy, Searcher, TERMINATED, TantivyDocument,
+    TantivyError, Term,
 };
 
 use super::merges::BoundedMerges;
@@ -27,7 +27,7 @@ const THREAD_MEMORY: usize = 16 * 1024 * 1024;
 /// An embedded store, open to be written to by this process alone.
 pub struct EmbeddedWriter {
     path: PathBuf,
-    reader: IndexReader,
+    index: Index,
     writer: IndexWriter,
     fields: Fields,
     /// The documents of the step that is being gathered, by id.
@@ -60,11 +60,9 @@ impl EmbeddedWriter {
             .build();
         let writer: IndexWriter = index.writer_with_options(options).map_err(fail)?;
         writer.set_merge_policy(Box::new(BoundedMerges));
-        let reader =
-            index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into().map_err(fail)?;
         let mut writer = EmbeddedWriter {
             path: path.to_owned(),
-            reader,
+            index,
             writer,
             fields,
             step: HashMap::new(),
@@ -79,7 +77,7 @@ impl EmbeddedWriter {
     fn clear(&mut self) -> tantivy::Result<()> {
         self.writer.delete_all_documents()?;
         self.writer.commit()?;
-        self.reader.reload()
+        Ok(())
     }
 
     /// Takes documents in; see [`Writer::write`](crate::store::Writer::write).
@@ -115,8 +113,6 @@ impl EmbeddedWriter {
     pub fn finish(mut self) -> Result<Written, StoreError> {
         let written = self.commit()?;
         let path = self.path;
-        // A reader keeps merged segments mapped.
-        drop(self.reader);
         self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))?;
         Ok(written)
     }
@@ -143,7 +139,9 @@ impl EmbeddedWriter {
 
     fn write_step(&mut self, step: Vec<Document>) -> anyhow::Result<Written> {
         let id_field = self.fields.keyword(Keyword::Id);
-        let searcher = self.reader.searcher();
+        // Opened for each step: what a reader has looked at stays mapped as long as it lives.
+        let reader = self.index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
+        let searcher = reader.searcher();
         let mut written = Written::default();
         for document in step {
             let term = Term::from_field_text(id_field, &document.id);
@@ -168,7 +166,6 @@ impl EmbeddedWriter {
             self.writer.add_document(self.fields.index(&document, &json))?;
         }
         self.writer.commit()?;
-        self.reader.reload()?;
         Ok(written)
     }
 
