@@ -132,6 +132,44 @@ fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
 }
 
 #[test]
+fn an_interrupted_pipe_whose_writer_goes_on_loses_nothing_that_was_said() {
+    let workplace = workplace();
+    let mut child = workplace
+        .command(["backfill", "-", "--report", "json"])
+        .stdin(Stdio::piped())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut stdin = child.stdin.take().unwrap();
+    let writer = std::thread::spawn(move || {
+        let mut written = Vec::new();
+        for i in 0_u64.. {
+            let id = 1_601_645_088_790_257_667 + (i << 22);
+            if writeln!(stdin, "{{\"id_str\":\"{id}\",\"text\":\"tweet\",\"user\":{{}}}}").is_err()
+            {
+                break;
+            }
+            written.push(Instant::now());
+            std::thread::sleep(Duration::from_millis(5));
+        }
+        written
+    });
+    std::thread::sleep(Duration::from_millis(1500));
+    let interrupted = Instant::now();
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    let output = child.wait_with_output().unwrap();
+    let written = writer.join().unwrap();
+    // What was said just before may still be in the pipe itself.
+    let said =
+        written.iter().filter(|at| **at + Duration::from_millis(200) < interrupted).count() as u64;
+    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["created"].as_u64().unwrap() >= said && said > 0, "{said} were said: {report}");
+    assert_eq!(output.status.code(), Some(130));
+}
+
+#[test]
 fn documents_and_scores_go_to_stdout() {
     let workplace = workplace();
     workplace

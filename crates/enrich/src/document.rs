@@ -292,7 +292,10 @@ impl Document {
         self.replies = self.replies.or(earlier.replies);
         self.quotes = self.quotes.or(earlier.quotes);
         self.engagement = engagement([self.retweets, self.likes, self.replies, self.quotes]);
-        if self.kind == Kind::Tweet {
+        // Without an id, a kind is a guess at the text.
+        let is_told =
+            self.in_reply_to.is_some() || self.retweet_of.is_some() || self.quote_of.is_some();
+        if earlier.kind != Kind::Tweet && !is_told {
             self.kind = earlier.kind;
         }
         self.in_reply_to = self.in_reply_to.take().or(earlier.in_reply_to);
@@ -384,6 +387,7 @@ mod tests {
         rich.urls = vec!["https://aws.amazon.com/x".into()];
         rich.domains = vec!["aws.amazon.com".into()];
         let mut poor = document(&[], None, Some(6));
+        poor.kind = Kind::Retweet;
         poor.text = "I love…".into();
         poor.location = Some(Location { lat: 46.0, lon: 2.5 });
         poor.geo_source = Some(GeoSource::Place);

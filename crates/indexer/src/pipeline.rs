@@ -266,7 +266,8 @@ fn start_source(
                 if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
                     break;
                 }
-                if stop.load(Ordering::Relaxed) {
+                // The rest of a file stays where it is; what a pipe has said is nowhere else.
+                if stop.load(Ordering::Relaxed) && source != Source::Stdin {
                     break;
                 }
             }

@@ -56,7 +56,7 @@ fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
         let time = timestamp.to_string();
         let text = one_line(&document.text, width);
         let (label, compound) = (sentiment.label.as_str(), sentiment.compound);
-        let marketplace = marketplace.join(",");
+        let (id, marketplace) = (printable(id), printable(&marketplace.join(",")));
         writeln!(
             out,
             "{}  {id:<19}  {label:<8} {compound:>7.4}  {marketplace:<9}  {text}",
@@ -66,10 +66,31 @@ fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
+/// Without what would make a terminal do things: control characters and marks that turn text around.
+fn printable(text: &str) -> String {
+    let is_mark =
+        |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');
+    text.replace(is_mark, "\u{FFFD}")
+}
+
 fn one_line(text: &str, width: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    let line = printable(&text.split_whitespace().collect::<Vec<_>>().join(" "));
     match line.char_indices().nth(width) {
         Some((end, _)) => format!("{}…", &line[..end]),
         None => line,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_tweet_cannot_drive_the_terminal() {
+        assert_eq!(
+            one_line("a\u{1b}[31m\nb \u{202E}c\u{7}", 72),
+            "a\u{FFFD}[31m b \u{FFFD}c\u{FFFD}"
+        );
+        assert_eq!(one_line("日本語 🚀 long", 5), "日本語 🚀…");
     }
 }

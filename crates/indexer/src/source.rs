@@ -1,5 +1,6 @@
 //! Where tweets come from: files, folders, globs, standard input. Finds and opens them, nothing else.
 
+use std::collections::HashSet;
 use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
@@ -83,6 +84,8 @@ struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: io::Cursor<Vec<u8>>,
     stop: Arc<AtomicBool>,
+    /// How many chunks were taken after Ctrl-C.
+    last_chunks: usize,
 }
 
 impl Pipe {
@@ -102,17 +105,24 @@ impl Pipe {
                 }
             }
         });
-        Pipe { chunks, chunk: io::Cursor::default(), stop }
+        Pipe { chunks, chunk: io::Cursor::default(), stop, last_chunks: 0 }
     }
 }
+
+/// How many chunks of what was said before Ctrl-C may still be on their way.
+const LAST_CHUNKS: usize = 8;
 
 impl Read for Pipe {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.chunk.position() == self.chunk.get_ref().len() as u64 {
-            match self.chunks.recv_timeout(Duration::from_millis(100)) {
+            let is_stopping = self.stop.load(Ordering::Relaxed);
+            self.last_chunks += usize::from(is_stopping);
+            let wait = Duration::from_millis(if is_stopping { 0 } else { 100 });
+            match self.chunks.recv_timeout(wait) {
+                _ if self.last_chunks > LAST_CHUNKS => return Err(io::Error::other("interrupted")),
                 Ok(chunk) if matches!(&chunk, Ok(chunk) if chunk.is_empty()) => return Ok(0),
                 Ok(chunk) => self.chunk = io::Cursor::new(chunk?),
-                Err(RecvTimeoutError::Timeout) if self.stop.load(Ordering::Relaxed) => {
+                Err(RecvTimeoutError::Timeout) if is_stopping => {
                     return Err(io::Error::other("interrupted"));
                 }
                 Err(RecvTimeoutError::Timeout) => {}
@@ -192,11 +202,13 @@ fn expand_glob(argument: &str, error: io::Error, found: &mut Vec<Source>) -> any
         return Err(with_hint(anyhow::Error::new(error).context(unreadable()), hint));
     }
     let paths = glob::glob(argument).with_context(unreadable)?;
+    // By links, a pattern may come to the same file on many ways.
+    let mut seen = HashSet::new();
     for path in paths {
         let path = path.with_context(unreadable)?;
         if path.is_dir() {
             walk(&path, found).with_context(unreadable)?;
-        } else {
+        } else if path.canonicalize().is_ok_and(|canonical| seen.insert(canonical)) {
             found.push(Source::File(path));
         }
     }
