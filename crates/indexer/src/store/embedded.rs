@@ -8,16 +8,18 @@ use std::path::{Path, PathBuf};
 use anyhow::Context;
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::LockError;
-use tantivy::{Index, IndexReader, ReloadPolicy, TantivyError};
+use tantivy::{Directory, Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
 
 mod merges;
 mod questions;
+mod read_only;
 mod schema;
 mod tokenizer;
 mod writer;
 
+use read_only::ReadOnly;
 use schema::Fields;
 pub use writer::EmbeddedWriter;
 
@@ -37,7 +39,7 @@ impl Embedded {
     /// If there is none, or it was made by another version, or it cannot be read.
     pub fn open(path: &Path) -> Result<Embedded, StoreError> {
         let (index, fields) = match what_is_at(path)? {
-            Found::Store => open_index(path)?,
+            Found::Store => open_index(path, ReadOnly)?,
             Found::Nothing => return Err(StoreError::Missing { path: path.to_owned() }),
         };
         let reader =
@@ -85,8 +87,13 @@ fn what_is_at(path: &Path) -> Result<Found, StoreError> {
     Ok(Found::Nothing)
 }
 
-fn open_index(path: &Path) -> Result<(Index, Fields), StoreError> {
-    let index = Index::open_in_dir(path).map_err(|error| failed("open", path, error))?;
+fn open_index<D: Directory>(
+    path: &Path,
+    wrap: impl FnOnce(MmapDirectory) -> D,
+) -> Result<(Index, Fields), StoreError> {
+    let directory =
+        MmapDirectory::open(path).map_err(|error| failed("open", path, error.into()))?;
+    let index = Index::open(wrap(directory)).map_err(|error| failed("open", path, error))?;
     let (schema, fields) = schema::schema();
     if index.schema() != schema {
         return Err(StoreError::OtherVersion { path: path.to_owned() });
@@ -97,7 +104,7 @@ fn open_index(path: &Path) -> Result<(Index, Fields), StoreError> {
 
 fn open_or_create_index(path: &Path) -> Result<(Index, Fields), StoreError> {
     if let Found::Store = what_is_at(path)? {
-        return open_index(path);
+        return open_index(path, |directory| directory);
     }
     std::fs::create_dir_all(path).map_err(|error| io("create", path, error))?;
     let (schema, fields) = schema::schema();
