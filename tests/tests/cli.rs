@@ -111,20 +111,12 @@ fn rejects_are_not_written_into_what_they_come_from() {
 #[test]
 fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
     let workplace = workplace();
-    let mut child = workplace
-        .command(["backfill", "-", "--report", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start_pipe(&workplace);
     let mut stdin = child.stdin.take().unwrap();
     stdin.write_all(CSV.as_bytes()).unwrap();
     // Nothing tells from outside that it waits for more.
     std::thread::sleep(Duration::from_millis(1500));
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = interrupt(child);
     drop(stdin);
     assert_eq!(output.status.code(), Some(130));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
@@ -134,13 +126,7 @@ fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
 #[test]
 fn an_interrupted_pipe_whose_writer_goes_on_loses_nothing_that_was_said() {
     let workplace = workplace();
-    let mut child = workplace
-        .command(["backfill", "-", "--report", "json"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .stderr(Stdio::null())
-        .spawn()
-        .unwrap();
+    let mut child = start_pipe(&workplace);
     let mut stdin = child.stdin.take().unwrap();
     let writer = std::thread::spawn(move || {
         let mut written = Vec::new();
@@ -157,9 +143,7 @@ fn an_interrupted_pipe_whose_writer_goes_on_loses_nothing_that_was_said() {
     });
     std::thread::sleep(Duration::from_millis(1500));
     let interrupted = Instant::now();
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = interrupt(child);
     let written = writer.join().unwrap();
     // What was said just before may still be in the pipe itself.
     let said =
@@ -249,15 +233,27 @@ fn a_pipe_is_read_to_its_end() {
     assert!(workplace.show("search ''").contains("2 tweets"));
 }
 
-/// Starts a backfill of endless tweets and waits until some are in the store.
-fn endless_backfill(workplace: &Workplace) -> (Child, std::thread::JoinHandle<()>) {
-    let mut child = workplace
+/// Starts a backfill of what is written to its stdin.
+fn start_pipe(workplace: &Workplace) -> Child {
+    workplace
         .command(["backfill", "-", "--report", "json"])
         .stdin(Stdio::piped())
         .stdout(Stdio::piped())
         .stderr(Stdio::null())
         .spawn()
-        .unwrap();
+        .unwrap()
+}
+
+/// Ctrl-C, and what comes of it.
+fn interrupt(child: Child) -> std::process::Output {
+    let pid = child.id().to_string();
+    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
+    child.wait_with_output().unwrap()
+}
+
+/// Starts a backfill of endless tweets and waits until some are in the store.
+fn endless_backfill(workplace: &Workplace) -> (Child, std::thread::JoinHandle<()>) {
+    let mut child = start_pipe(workplace);
     let mut stdin = child.stdin.take().unwrap();
     let feeder = std::thread::spawn(move || {
         for i in 0_u64.. {
@@ -334,9 +330,7 @@ fn a_second_writer_is_refused_and_the_first_goes_on() {
 fn an_interrupted_backfill_finishes_what_is_under_way_and_reports() {
     let workplace = workplace();
     let (child, feeder) = endless_backfill(&workplace);
-    let pid = child.id().to_string();
-    assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
-    let output = child.wait_with_output().unwrap();
+    let output = interrupt(child);
     feeder.join().unwrap();
     assert_eq!(output.status.code(), Some(130));
     let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();

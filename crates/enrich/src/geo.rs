@@ -22,6 +22,16 @@ pub enum GeoSource {
     Place,
 }
 
+impl GeoSource {
+    /// As documents have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            GeoSource::Exact => "exact",
+            GeoSource::Place => "place",
+        }
+    }
+}
+
 /// The exact position if it is a valid one, else the centre of the place's box.
 pub(crate) fn locate(tweet: &Tweet<'_>) -> Option<(Location, GeoSource)> {
     let exact = tweet.coordinates.and_then(valid).map(|at| (at, GeoSource::Exact));

@@ -65,6 +65,16 @@ pub enum Method {
     Lexicon,
 }
 
+impl Method {
+    /// As documents have it.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Method::Emoticon => "emoticon",
+            Method::Lexicon => "lexicon",
+        }
+    }
+}
+
 /// From here on a compound is positive, and from its negative on negative (Hutto & Gilbert 2014).
 const CUT: f64 = 0.05;
 

@@ -1,6 +1,7 @@
 //! What can be asked of every store, and what the answers look like.
 
-use enrich::{Document, Label, kind_name};
+use enrich::{Document, GeoSource, Label, kind_name};
+pub use ingest::BoundingBox;
 use ingest::Timestamp;
 
 use super::TextQuery;
@@ -16,21 +17,8 @@ pub struct Filter {
     pub to: Option<Timestamp>,
     /// The field has one of the values.
     pub terms: Vec<(Keyword, Vec<String>)>,
-    /// Located within.
+    /// Located within, edges included.
     pub bounding_box: Option<BoundingBox>,
-}
-
-/// A box in degrees, edges included; `west > east` means that it crosses the antimeridian.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct BoundingBox {
-    /// Longitude of the western edge.
-    pub west: f64,
-    /// Latitude of the southern edge.
-    pub south: f64,
-    /// Longitude of the eastern edge.
-    pub east: f64,
-    /// Latitude of the northern edge.
-    pub north: f64,
 }
 
 /// The order of search results. Of equals, the higher id comes first.
@@ -245,10 +233,7 @@ keywords! {
     /// Cloud marketplaces.
     Marketplace "marketplace" exact => |d| many(&d.marketplace);
     /// `exact` or `place`.
-    GeoSource "geo_source" exact => |d| d.geo_source.map(|source| match source {
-        enrich::GeoSource::Exact => "exact",
-        enrich::GeoSource::Place => "place",
-    }).into_iter().collect();
+    GeoSource "geo_source" exact => |d| d.geo_source.map(GeoSource::as_str).into_iter().collect();
     /// Name of the place.
     PlaceName "place.name" exact => |d| one(&d.place.name);
     /// Country of the place.
@@ -258,10 +243,7 @@ keywords! {
     /// `positive`, `negative`, `neutral` or `mixed`.
     Label "sentiment.label" exact => |d| vec![d.sentiment.label.as_str()];
     /// `emoticon` or `lexicon`.
-    Method "sentiment.method" exact => |d| vec![match d.sentiment.method {
-        enrich::Method::Emoticon => "emoticon",
-        enrich::Method::Lexicon => "lexicon",
-    }];
+    Method "sentiment.method" exact => |d| vec![d.sentiment.method.as_str()];
     /// `tweet`, `retweet`, `quote` or `reply`.
     Kind "kind" exact => |d| vec![kind_name(d.kind)];
     /// The tweet it answers.
