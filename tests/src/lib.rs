@@ -8,6 +8,10 @@ use std::process::{Command, Output, Stdio};
 
 use tempfile::TempDir;
 
+mod server;
+
+pub use server::{ELASTICSEARCH, SERVERS, Server, free_port};
+
 /// A folder of its own to run `indexer` in.
 pub struct Workplace {
     folder: TempDir,
@@ -49,7 +53,10 @@ impl Workplace {
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
         // Whoever runs the test may have settings of their own.
         let settings = std::env::vars_os().map(|(name, _)| name);
-        for name in settings.filter(|name| name.to_string_lossy().starts_with("INDEXER_")) {
+        for name in settings.filter(|name| {
+            let name = name.to_string_lossy();
+            name.starts_with("INDEXER_") || name.starts_with("ELASTICSEARCH_")
+        }) {
             command.env_remove(name);
         }
         command

@@ -3,14 +3,15 @@
 
 use std::path::Path;
 
+use indexer::cli::StoreArg;
 use indexer::store::{
-    Address, BoundingBox, Filter, Interval, Keyword, LabelCounts, SentimentSummary, Sort, Store,
+    BoundingBox, Filter, Interval, Keyword, LabelCounts, Load, SentimentSummary, Sort, Store,
     TextQuery,
 };
 use ingest::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tests::Workplace;
+use tests::{SERVERS, Server, Workplace};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -179,8 +180,8 @@ fn labels(labels: LabelCounts) -> String {
     format!("positive {positive}, negative {negative}, neutral {neutral}, mixed {mixed}")
 }
 
-#[test]
-fn the_embedded_store_passes_every_scenario() {
+/// Runs every scenario on stores that `store` names, a new one for each.
+fn check_all(mut store: impl FnMut(&Workplace) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths: Vec<_> =
         folder.join("scenarios").read_dir().unwrap().map(|entry| entry.unwrap().path()).collect();
@@ -190,19 +191,19 @@ fn the_embedded_store_passes_every_scenario() {
         let scenario: Scenario = serde_yaml_ng::from_slice(&std::fs::read(&path).unwrap()).unwrap();
         let name = path.file_stem().unwrap().to_string_lossy();
         let workplace = Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"));
+        let store = store(&workplace);
         for (run, sources) in scenario.backfill.iter().enumerate() {
             let sources = sources
                 .iter()
                 .map(|source| folder.join("fixtures").join(source).display().to_string());
-            let arguments =
-                ["backfill", "--report", "json"].map(str::to_owned).into_iter().chain(sources);
-            let output = workplace.run(arguments);
+            let arguments = ["backfill", "--report", "json", "--store", &store].map(str::to_owned);
+            let output = workplace.run(arguments.into_iter().chain(sources));
             assert!(output.status.success(), "{name}: {output:?}");
             if let Some(expected) = scenario.reports.get(run) {
                 assert_has(&serde_json::from_slice(&output.stdout).unwrap(), expected);
             }
         }
-        let store = Store::open(&Address::Folder(workplace.path("tweets-index"))).unwrap();
+        let store = open(&store);
         for question in &scenario.questions {
             let answer = question.answer(&store);
             let result = std::panic::catch_unwind(|| question.check(&answer));
@@ -213,5 +214,31 @@ fn the_embedded_store_passes_every_scenario() {
                 question.filter.q
             );
         }
+    }
+}
+
+fn open(store: &str) -> Store {
+    #[derive(clap::Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        store: StoreArg,
+    }
+    let arguments: Arguments = clap::Parser::parse_from(["indexer", "--store", store]);
+    Store::open(&arguments.store.address(Load::default()).unwrap()).unwrap()
+}
+
+#[test]
+fn the_embedded_store_passes_every_scenario() {
+    check_all(|workplace| workplace.path("tweets-index").display().to_string());
+}
+
+#[test]
+fn elasticsearch_and_opensearch_pass_every_scenario() {
+    for name in SERVERS {
+        let Some(server) = Server::start(name) else { continue };
+        check_all(|_| {
+            server.ask("DELETE", "/tweets-2022?ignore_unavailable=true", "");
+            server.url()
+        });
     }
 }

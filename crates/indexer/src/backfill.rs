@@ -9,20 +9,21 @@ use anyhow::Context;
 use ingest::Options;
 
 use crate::cli::{Backfill, Enrich, Reading, ReportFormat};
-use crate::failure::{COULD_NOT_RUN, with_hint};
-use crate::pipeline::{self, Output, StoreOutput};
+use crate::failure::{self, COULD_NOT_RUN, with_hint};
+use crate::pipeline::{self, Ended, Output, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::expand;
+use crate::store::{Address, ClusterError, StoreError};
 
 /// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
 const INTERRUPTED: u8 = 130;
 
 /// Indexes the sources into the store.
 pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
-    let address = args.store.address()?;
+    let address = args.store.address(args.load.load())?;
     if args.recreate && !args.yes {
-        confirm(&args.store.store)?;
+        confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
     let output = match args.dry_run {
@@ -31,12 +32,19 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
             address: address.clone(),
             recreate: args.recreate,
             writer: None,
+            stop: Arc::clone(&stop),
         })),
     };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
     let sources = expand(&args.reading.sources);
     rejects.check(&sources)?;
-    let report = pipeline::run(sources, &options(&args.reading), output, &mut rejects, &stop)?;
+    let Ended { report, failure } =
+        pipeline::run(sources, &options(&args.reading), output, &mut rejects, &stop)?;
+    let failure = failure.map(|error| {
+        let interrupted = matches!(error, StoreError::Cluster(ClusterError::Interrupted { .. }));
+        failure::log(&error.into());
+        ExitCode::from(if interrupted { INTERRUPTED } else { COULD_NOT_RUN })
+    });
     if let Some(path) = rejects.finish()? {
         let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
         tracing::warn!(
@@ -49,7 +57,7 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     print(&report, args.reading.report, &mut out).context("cannot write the report")?;
-    Ok(exit_code(&report, &stop))
+    Ok(failure.unwrap_or_else(|| exit_code(&report, &stop)))
 }
 
 /// Writes the sources' documents to stdout.
@@ -62,7 +70,7 @@ pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
     let sources = expand(&args.reading.sources);
     rejects.check(&sources)?;
-    let report = pipeline::run(
+    let Ended { report, .. } = pipeline::run(
         sources,
         &options(&args.reading),
         Output::Lines(&mut out),
@@ -124,7 +132,7 @@ fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
     Ok(stop)
 }
 
-fn confirm(store: &str) -> anyhow::Result<()> {
+fn confirm(store: &Address) -> anyhow::Result<()> {
     let refused = |why: &str| {
         let error = anyhow::anyhow!("the store {store} was not emptied: {why}");
         with_hint(error, "say --recreate --yes to empty it without being asked")

@@ -9,8 +9,13 @@ use enrich::Label;
 use ingest::{Field, Timestamp};
 
 use crate::sample::Format;
-use crate::store::{Address, BoundingBox, Sort};
-use crate::{backfill, failure, logging, sample, score, search};
+use crate::store::{BoundingBox, Sort};
+use crate::{backfill, failure, logging, sample, score, search, setup};
+
+mod store;
+
+use store::SECRETS;
+pub use store::{ClusterArgs, IndexByArg, LoadArgs, StoreArg};
 
 /// Turn tweets into searchable, mapped, sentiment-scored documents
 #[derive(Debug, Parser)]
@@ -44,6 +49,7 @@ pub enum Command {
     ///
     /// Exits with 0 if everything was indexed, 1 if some records were rejected (they are in the rejects
     /// file, with the reason), 2 if a source or the store could not be used, 130 after Ctrl-C.
+    #[command(after_help = SECRETS)]
     Backfill(Backfill),
     /// Write the documents as NDJSON to stdout; no store is needed
     Enrich(Enrich),
@@ -54,7 +60,14 @@ pub enum Command {
     /// QUERY is words that must all be in the text, "phrases", #hashtags, @users (as authors or
     /// mentioned), field:value (lang:en, from:jack, country:PT, domain:aws.amazon.com), and any of these
     /// with - before it to exclude it.
+    #[command(after_help = SECRETS)]
     Search(Search),
+    /// Install the index template into Elasticsearch, or bring it up to date
+    ///
+    /// `backfill` does that by itself where it may; this is for whoever may and does not load, and to
+    /// see what is there. Exits with 1 if an index is there that does not fit.
+    #[command(after_help = SECRETS)]
+    Setup(Setup),
     /// Write synthetic tweets to stdout: the same seed gives the same bytes
     Sample(Sample),
 }
@@ -123,25 +136,6 @@ impl FromStr for Column {
     }
 }
 
-/// Which store.
-#[derive(Debug, Args)]
-pub struct StoreArg {
-    /// The store: a folder
-    #[arg(long, value_name = "FOLDER", default_value = "./tweets-index", env = "INDEXER_STORE")]
-    pub store: String,
-}
-
-impl StoreArg {
-    /// What it names.
-    ///
-    /// # Errors
-    ///
-    /// If it is an address that this version cannot talk to.
-    pub fn address(&self) -> anyhow::Result<Address> {
-        Ok(Address::parse(&self.store)?)
-    }
-}
-
 /// `indexer backfill`.
 #[derive(Debug, Args)]
 pub struct Backfill {
@@ -161,6 +155,9 @@ pub struct Backfill {
     /// Read and enrich everything, but write nothing except rejects
     #[arg(long, env = "INDEXER_DRY_RUN")]
     pub dry_run: bool,
+    /// How documents are sent to a cluster.
+    #[command(flatten)]
+    pub load: LoadArgs,
 }
 
 /// `indexer enrich`.
@@ -266,6 +263,20 @@ impl From<SortArg> for Sort {
     }
 }
 
+/// `indexer setup`.
+#[derive(Debug, Args)]
+pub struct Setup {
+    /// Write the index template to stdout and do nothing
+    #[arg(long, env = "INDEXER_PRINT")]
+    pub print: bool,
+    /// Which indices are made.
+    #[command(flatten)]
+    pub index_by: IndexByArg,
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArg,
+}
+
 /// `indexer sample`.
 #[derive(Debug, Args)]
 pub struct Sample {
@@ -308,6 +319,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Enrich(args) => backfill::enrich(args),
         Command::Score(args) => score::run(&args),
         Command::Search(args) => search::run(&args),
+        Command::Setup(args) => setup::run(&args),
         Command::Sample(args) => sample::run(&args),
     };
     done.unwrap_or_else(|error| failure::exit_code(&error))

@@ -2,7 +2,7 @@
 
 use std::process::ExitCode;
 
-use crate::store::StoreError;
+use crate::store::{ClusterError, StoreError};
 
 /// The exit code of a run that could not be done, or not for all of its sources.
 pub(crate) const COULD_NOT_RUN: u8 = 2;
@@ -27,6 +27,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .downcast_ref::<WithHint>()
             .map(|with| with.hint)
             .or_else(|| cause.downcast_ref::<StoreError>().map(StoreError::hint))
+            .or_else(|| cause.downcast_ref::<ClusterError>().map(ClusterError::hint))
             .or_else(|| cause.downcast_ref::<ingest::Error>().map(ingest::Error::hint))
     })
 }

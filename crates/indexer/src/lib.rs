@@ -13,6 +13,7 @@ pub mod report;
 pub mod store;
 mod score;
 mod search;
+mod setup;
 pub mod sample;
 mod progress;
 mod logging;

@@ -15,14 +15,14 @@ use std::time::{Duration, Instant};
 use anyhow::Context;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use enrich::{Document, Origin, enrich};
-use ingest::{Batch, Item, Options, Rejected, Timestamp};
+use ingest::{Batch, Item, MAX_ID_BYTES, Options, Rejected, Stage, Timestamp};
 
 use crate::failure;
 use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::Source;
-use crate::store::{Address, Writer, Written};
+use crate::store::{Address, Delivery, StoreError, Writer, Written};
 
 /// How many sources are read side by side.
 const SOURCES_AHEAD: usize = 4;
@@ -48,29 +48,40 @@ pub(crate) struct StoreOutput {
     /// Whether what is in it is dropped first.
     pub(crate) recreate: bool,
     pub(crate) writer: Option<Writer>,
+    /// Set by Ctrl-C.
+    pub(crate) stop: Arc<AtomicBool>,
 }
 
 impl StoreOutput {
-    fn write(&mut self, documents: Vec<Document>) -> anyhow::Result<Written> {
-        if documents.is_empty() {
-            return Ok(Written::default());
-        }
+    /// Makes sure that there is a store to write to.
+    fn open(&mut self) -> Result<&mut Writer, StoreError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::open(&self.address, self.recreate)?,
+            None => Writer::open(&self.address, self.recreate, &self.stop)?,
         };
-        Ok(self.writer.insert(writer).write(documents)?)
+        Ok(self.writer.insert(writer))
     }
 
-    fn finish(self) -> anyhow::Result<Written> {
-        Ok(self.writer.map(Writer::finish).transpose()?.unwrap_or_default())
+    fn write(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        match deliveries.is_empty() {
+            true => Ok(()),
+            false => self.open()?.write(deliveries, written),
+        }
+    }
+
+    fn finish(self, written: &mut Written) -> Result<(), StoreError> {
+        self.writer.map_or(Ok(()), |writer| writer.finish(written))
     }
 }
 
 /// What a batch became.
 #[derive(Default)]
 struct Enriched {
-    documents: Vec<Document>,
+    deliveries: Vec<Delivery>,
     lines: Vec<u8>,
     rejected: Vec<Rejected>,
     report: Report,
@@ -85,7 +96,7 @@ struct Job {
 }
 
 struct SourceInfo {
-    name: String,
+    name: Arc<str>,
     written_at: Option<Timestamp>,
 }
 
@@ -93,6 +104,13 @@ struct SourceInfo {
 enum Sent {
     Batch(Receiver<Enriched>),
     Failed(anyhow::Error),
+}
+
+/// What a run came to.
+pub(crate) struct Ended {
+    pub(crate) report: Report,
+    /// Why it stopped before its end; what had been read and was not taken is in the rejects.
+    pub(crate) failure: Option<StoreError>,
 }
 
 /// Reads `sources` into `output`. A source that fails is logged and counted, and the others go on;
@@ -107,14 +125,22 @@ pub(crate) fn run(
     mut output: Output<'_>,
     rejects: &mut Rejects,
     stop: &Arc<AtomicBool>,
-) -> anyhow::Result<Report> {
+) -> anyhow::Result<Ended> {
     let started = Instant::now();
     let bytes_read = Arc::new(AtomicU64::new(0));
     let total = sources.iter().flatten().map(Source::length).sum::<Option<u64>>();
+    let has_pipe = sources.iter().flatten().any(|source| *source == Source::Stdin);
     let mut progress = Progress::start(total);
-    let mut report = Report::default();
+    let mut ended = Ended { report: Report::default(), failure: None };
     let jobs = start_pool();
     let as_lines = matches!(output, Output::Lines(_));
+    if let Output::Store(store) = &mut output
+        && let Address::Cluster(_) = store.address
+        && sources.iter().any(Result::is_ok)
+    {
+        // Before anything is read: what is the matter with a cluster is most often its address.
+        store.open()?;
+    }
 
     let mut waiting: VecDeque<_> = sources.into();
     let mut open: VecDeque<(String, Receiver<Sent>)> = VecDeque::new();
@@ -130,7 +156,7 @@ pub(crate) fn run(
                     open.push_back((source.name(), sent));
                 }
                 Err(error) => {
-                    report.failed_sources += 1;
+                    ended.report.failed_sources += 1;
                     failure::log(&error);
                 }
             }
@@ -140,11 +166,16 @@ pub(crate) fn run(
         match sent.recv_timeout(Duration::from_millis(100)) {
             Ok(Sent::Batch(enriched)) => {
                 let enriched = enriched.recv().context("a thread that enriches has died")?;
-                write(enriched, &mut output, rejects, &mut report)?;
-                progress.at(bytes_read.load(Ordering::Relaxed), report.read);
+                ended.write(enriched, &mut output, rejects, has_pipe)?;
+                if ended.failure.is_some() {
+                    // Only what was read already is still to be rejected.
+                    stop.store(true, Ordering::Relaxed);
+                }
+                progress.at(bytes_read.load(Ordering::Relaxed), ended.report.read);
             }
+            Ok(Sent::Failed(_)) if ended.failure.is_some() => {}
             Ok(Sent::Failed(error)) => {
-                report.failed_sources += 1;
+                ended.report.failed_sources += 1;
                 failure::log(&error.context(format!("cannot read `{name}`")));
             }
             Err(RecvTimeoutError::Disconnected) => {
@@ -160,39 +191,76 @@ pub(crate) fn run(
         }
         silent_since = None;
     }
-    if let Output::Store(store) = output {
-        report.add_written(store.finish()?);
-    } else if let Output::Lines(out) = output {
-        out.flush().context("cannot write to stdout")?;
-    }
-    progress.finish();
-    report.bytes = bytes_read.load(Ordering::Relaxed);
-    report.seconds = started.elapsed().as_secs_f64();
-    Ok(report)
-}
-
-fn write(
-    mut enriched: Enriched,
-    output: &mut Output<'_>,
-    rejects: &mut Rejects,
-    report: &mut Report,
-) -> anyhow::Result<()> {
-    for rejected in &enriched.rejected {
-        rejects.write(rejected)?;
-    }
     match output {
         Output::Store(store) => {
-            report.add_written(store.write(std::mem::take(&mut enriched.documents))?)
+            let mut written = Written::default();
+            let done = store.finish(&mut written);
+            ended.settle(written, done, rejects, has_pipe)?;
         }
-        Output::Lines(out) => {
-            out.write_all(&enriched.lines).context("cannot write to stdout")?;
-            report.created +=
-                enriched.report.read - enriched.report.notices - enriched.report.rejected;
-        }
-        Output::Nowhere => report.created += enriched.documents.len() as u64,
+        Output::Lines(out) => out.flush().context("cannot write to stdout")?,
+        Output::Nowhere => {}
     }
-    report.add(enriched.report);
-    Ok(())
+    progress.finish();
+    ended.report.bytes = bytes_read.load(Ordering::Relaxed);
+    ended.report.seconds = started.elapsed().as_secs_f64();
+    Ok(ended)
+}
+
+impl Ended {
+    fn write(
+        &mut self,
+        mut enriched: Enriched,
+        output: &mut Output<'_>,
+        rejects: &mut Rejects,
+        has_pipe: bool,
+    ) -> anyhow::Result<()> {
+        for rejected in &enriched.rejected {
+            rejects.write(rejected)?;
+        }
+        let deliveries = std::mem::take(&mut enriched.deliveries);
+        let n_documents = enriched.report.read - enriched.report.notices - enriched.report.rejected;
+        self.report.add(enriched.report);
+        match output {
+            Output::Store(store) => {
+                let mut written = Written::default();
+                let done = store.write(deliveries, &mut written);
+                self.settle(written, done, rejects, has_pipe)?;
+            }
+            Output::Lines(out) => {
+                out.write_all(&enriched.lines).context("cannot write to stdout")?;
+                self.report.created += n_documents;
+            }
+            Output::Nowhere => self.report.created += n_documents,
+        }
+        Ok(())
+    }
+
+    /// Takes note of what was written, and of what was not.
+    ///
+    /// # Errors
+    ///
+    /// If the store is of no use any more, and nothing would be saved by going on.
+    fn settle(
+        &mut self,
+        written: Written,
+        done: Result<(), StoreError>,
+        rejects: &mut Rejects,
+        has_pipe: bool,
+    ) -> anyhow::Result<()> {
+        self.report.add_written(&written);
+        if let Err(error) = done {
+            // Nothing has been taken, and files can be read again: then there is nothing to save.
+            let took_nothing = self.report.created + self.report.updated == 0;
+            if !error.rejects_the_rest() || took_nothing && !has_pipe {
+                return Err(error.into());
+            }
+            self.failure.get_or_insert(error);
+        }
+        for rejected in &written.rejected {
+            rejects.write(rejected)?;
+        }
+        Ok(())
+    }
 }
 
 /// Starts the threads that enrich; they end when the returned sender and all its clones are gone.
@@ -211,19 +279,49 @@ fn start_pool() -> Sender<Job> {
     jobs
 }
 
+impl Enriched {
+    fn add(&mut self, document: Document, source: Arc<str>, line: u64, as_lines: bool) {
+        self.report.add_document(&document);
+        if !as_lines {
+            self.deliveries.push(Delivery { document, source, line });
+        } else if serde_json::to_writer(&mut self.lines, &document).is_ok() {
+            self.lines.push(b'\n');
+        }
+    }
+
+    fn reject(&mut self, rejected: Rejected) {
+        self.report.read += 1;
+        self.report.rejected += 1;
+        self.rejected.push(rejected);
+    }
+}
+
+impl Job {
+    /// The source to name: where a reject came from first, else this one.
+    fn name(&self, first: Option<&str>) -> Arc<str> {
+        first.map_or_else(|| Arc::clone(&self.source.name), Arc::from)
+    }
+}
+
 fn enrich_batch(job: &Job) -> Enriched {
     let origin = Origin { source: &job.source.name, received_at: job.source.written_at };
     let mut enriched = Enriched::default();
     job.batch.read(|item| match item {
-        Item::Tweet { tweet, source, .. } => {
+        Item::Tweet { line, tweet, source } => {
+            let name = job.name(source);
             // What was rejected once keeps the name of the source that it came from first.
             let origin = source.map_or(origin, |source| Origin { source, received_at: None });
-            let document = enrich(tweet, origin);
-            enriched.report.add_document(&document);
-            if !job.as_lines {
-                enriched.documents.push(document);
-            } else if serde_json::to_writer(&mut enriched.lines, &document).is_ok() {
-                enriched.lines.push(b'\n');
+            enriched.add(enrich(tweet, origin), name, line, job.as_lines);
+        }
+        Item::Document { line, json, source } => {
+            let source = job.name(source);
+            match parse_document(json) {
+                Ok(document) => enriched.add(document, source, line, job.as_lines),
+                Err(reason) => {
+                    let mut rejected = Rejected::new(line, Stage::Parse, reason, json.as_bytes());
+                    rejected.source = source.to_string();
+                    enriched.reject(rejected);
+                }
             }
         }
         Item::Notice { .. } => {
@@ -231,15 +329,24 @@ fn enrich_batch(job: &Job) -> Enriched {
             enriched.report.notices += 1;
         }
         Item::Rejected(mut rejected) => {
-            enriched.report.read += 1;
-            enriched.report.rejected += 1;
             if rejected.source.is_empty() {
-                rejected.source.clone_from(&job.source.name);
+                rejected.source = job.source.name.to_string();
             }
-            enriched.rejected.push(rejected);
+            enriched.reject(rejected);
         }
     });
     enriched
+}
+
+/// Reads what a tweet became in an earlier run.
+fn parse_document(json: &str) -> Result<Document, String> {
+    let document: Document = serde_json::from_str(json)
+        .map_err(|error| format!("it looks like a document of indexer, but: {error}"))?;
+    match document.id.len() {
+        0 => Err("its id is empty".to_owned()),
+        1..=MAX_ID_BYTES => Ok(document),
+        _ => Err("its id is longer than 512 bytes".to_owned()),
+    }
 }
 
 /// Starts the thread that reads a source and splits it into batches for the pool.
@@ -258,7 +365,8 @@ fn start_source(
     thread::spawn(move || {
         let read = || -> anyhow::Result<()> {
             let opened = source.open(bytes_read, &stop)?;
-            let info = Arc::new(SourceInfo { name: source.name(), written_at: opened.written_at });
+            let info =
+                Arc::new(SourceInfo { name: source.name().into(), written_at: opened.written_at });
             for batch in ingest::open(opened.reader, &options)? {
                 let batch = batch?;
                 let (reply, enriched) = bounded(1);

@@ -69,9 +69,11 @@ impl Report {
     }
 
     /// Adds what was written.
-    pub(crate) fn add_written(&mut self, written: Written) {
+    pub(crate) fn add_written(&mut self, written: &Written) {
         self.created += written.created;
         self.updated += written.updated;
+        self.retried += written.retried;
+        self.rejected += written.rejected.len() as u64;
     }
 }
 

@@ -7,11 +7,11 @@ use anyhow::Context;
 use enrich::{Document, Label, canonical_marketplace};
 
 use crate::cli::Search;
-use crate::store::{Filter, Hits, Keyword, Store, TextQuery};
+use crate::store::{Filter, Hits, Keyword, Load, Store, TextQuery};
 
 /// Asks the store and writes what it answers.
 pub(crate) fn run(args: &Search) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&args.store.address()?)?;
+    let store = Store::open(&args.store.address(Load::default())?)?;
     let mut terms = Vec::new();
     if let Some(marketplace) = &args.marketplace {
         let name = canonical_marketplace(marketplace).unwrap_or(marketplace);

@@ -3,14 +3,24 @@
 //! A closed `enum`: each `match` on it shows every place that a new store must fill. All stores take the
 //! same documents and give the same answers, which `tests/scenarios` holds them to.
 
+use std::fmt;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
 
 use enrich::Document;
+use ingest::Rejected;
 
+mod elasticsearch;
 mod embedded;
 mod query;
 mod question;
 
+pub use elasticsearch::{
+    Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Identity, IndexBy,
+    Installed, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes, parse_proxy, set_up,
+    template,
+};
 pub use embedded::{Embedded, EmbeddedWriter};
 pub use query::TextQuery;
 pub use question::{
@@ -45,12 +55,9 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-    /// It is an address that this version cannot talk to.
-    #[error("the store {url} is not a folder; Elasticsearch is not supported yet")]
-    Unsupported {
-        /// The address, as given.
-        url: String,
-    },
+    /// A cluster could not be used.
+    #[error(transparent)]
+    Cluster(#[from] ClusterError),
     /// Files could not be made, read or written.
     #[error("cannot {action} the store at {path}")]
     Io {
@@ -64,6 +71,12 @@ pub enum StoreError {
 }
 
 impl StoreError {
+    /// Whether a writer that has failed so rejects what it could not write, so that what was read and
+    /// is nowhere else is not lost. The embedded store cannot tell what it had written.
+    pub fn rejects_the_rest(&self) -> bool {
+        matches!(self, StoreError::Cluster(_))
+    }
+
     /// What the user can do about it, as one line.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -77,7 +90,7 @@ impl StoreError {
             StoreError::Locked { .. } => {
                 "wait until that has finished, or name another folder: --store FOLDER"
             }
-            StoreError::Unsupported { .. } => "name a folder: --store FOLDER",
+            StoreError::Cluster(error) => error.hint(),
             StoreError::Io { .. } => {
                 "check the folder's permissions and the space left on its disk; what was committed before is kept"
             }
@@ -85,19 +98,36 @@ impl StoreError {
     }
 }
 
-/// How many documents a write made and met.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+/// A document on its way into a store, and where it was read.
+#[derive(Debug, Clone)]
+pub struct Delivery {
+    /// The document.
+    pub document: Document,
+    /// The file or object that it was read from.
+    pub source: Arc<str>,
+    /// The line that its record starts on, from 1.
+    pub line: u64,
+}
+
+/// What writing did.
+#[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
     /// Ids that were not there before.
     pub created: u64,
     /// Ids that were there, from this run or an earlier one.
     pub updated: u64,
+    /// Documents that had to be sent again.
+    pub retried: u64,
+    /// Documents that the store does not take.
+    pub rejected: Vec<Rejected>,
 }
 
 impl std::ops::AddAssign for Written {
     fn add_assign(&mut self, other: Written) {
         self.created += other.created;
         self.updated += other.updated;
+        self.retried += other.retried;
+        self.rejected.extend(other.rejected);
     }
 }
 
@@ -105,12 +135,16 @@ impl std::ops::AddAssign for Written {
 pub enum Store {
     /// A folder on this machine.
     Embedded(Embedded),
+    /// A cluster.
+    Elasticsearch(Elasticsearch),
 }
 
 /// A store, open to be written to.
 pub enum Writer {
     /// A folder on this machine.
     Embedded(EmbeddedWriter),
+    /// A cluster.
+    Elasticsearch(ElasticsearchWriter),
 }
 
 /// What `--store` names.
@@ -118,36 +152,28 @@ pub enum Writer {
 pub enum Address {
     /// A folder.
     Folder(PathBuf),
+    /// A cluster.
+    Cluster(Box<Cluster>),
+}
+
+impl fmt::Display for Address {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Address::Folder(path) => path.display().fmt(f),
+            Address::Cluster(cluster) => cluster.fmt(f),
+        }
+    }
 }
 
 impl Address {
-    /// Reads what `--store` was given.
-    ///
-    /// # Errors
-    ///
-    /// If it is an address that this version cannot talk to.
-    pub fn parse(address: &str) -> Result<Address, StoreError> {
-        if address.contains("://") {
-            // A password may stand in it.
-            let url = match address.split_once('@') {
-                Some((before, after)) => {
-                    let scheme = before.split_once("://").map_or("", |(scheme, _)| scheme);
-                    format!("{scheme}://…@{after}")
-                }
-                None => address.to_owned(),
-            };
-            return Err(StoreError::Unsupported { url });
-        }
-        Ok(Address::Folder(PathBuf::from(address)))
-    }
-
-    /// Where files that go with the store are put: the folder it lies in.
+    /// Where files that go with the store are put: the folder it lies in; here for a cluster.
     pub fn beside(&self) -> &Path {
         match self {
             Address::Folder(path) => match path.parent() {
                 Some(parent) if parent != Path::new("") => parent,
                 _ => Path::new("."),
             },
+            Address::Cluster(_) => Path::new("."),
         }
     }
 }
@@ -161,6 +187,7 @@ impl Store {
     pub fn open(address: &Address) -> Result<Store, StoreError> {
         match address {
             Address::Folder(path) => Embedded::open(path).map(Store::Embedded),
+            Address::Cluster(cluster) => Ok(Store::Elasticsearch(Elasticsearch::open(cluster)?)),
         }
     }
 
@@ -172,6 +199,7 @@ impl Store {
     pub fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
         match self {
             Store::Embedded(store) => store.count(filter),
+            Store::Elasticsearch(store) => Ok(store.count(filter)?),
         }
     }
 
@@ -189,6 +217,7 @@ impl Store {
     ) -> Result<Hits, StoreError> {
         match self {
             Store::Embedded(store) => store.search(filter, sort, offset, limit),
+            Store::Elasticsearch(store) => Ok(store.search(filter, sort, offset, limit)?),
         }
     }
 
@@ -205,6 +234,7 @@ impl Store {
     ) -> Result<Vec<TermCount>, StoreError> {
         match self {
             Store::Embedded(store) => store.top(filter, field, n),
+            Store::Elasticsearch(store) => Ok(store.top(filter, field, n)?),
         }
     }
 
@@ -221,6 +251,7 @@ impl Store {
     ) -> Result<Vec<TermSentiment>, StoreError> {
         match self {
             Store::Embedded(store) => store.sentiment_by(filter, field, n),
+            Store::Elasticsearch(store) => Ok(store.sentiment_by(filter, field, n)?),
         }
     }
 
@@ -232,6 +263,7 @@ impl Store {
     pub fn sentiment(&self, filter: &Filter) -> Result<SentimentSummary, StoreError> {
         match self {
             Store::Embedded(store) => store.sentiment(filter),
+            Store::Elasticsearch(store) => Ok(store.sentiment(filter)?),
         }
     }
 
@@ -247,6 +279,7 @@ impl Store {
     ) -> Result<Vec<TimelineBucket>, StoreError> {
         match self {
             Store::Embedded(store) => store.timeline(filter, interval),
+            Store::Elasticsearch(store) => Ok(store.timeline(filter, interval)?),
         }
     }
 
@@ -259,6 +292,7 @@ impl Store {
     pub fn distinct(&self, filter: &Filter, field: Keyword) -> Result<u64, StoreError> {
         match self {
             Store::Embedded(store) => store.distinct(filter, field),
+            Store::Elasticsearch(store) => Ok(store.distinct(filter, field)?),
         }
     }
 
@@ -270,32 +304,48 @@ impl Store {
     pub fn map(&self, filter: &Filter, zoom: u8) -> Result<Vec<Cell>, StoreError> {
         match self {
             Store::Embedded(store) => store.map(filter, zoom),
+            Store::Elasticsearch(store) => Ok(store.map(filter, zoom)?),
         }
     }
 }
 
 impl Writer {
     /// Opens a store to write to it, making it if it is not there; with `recreate`, what is in it is
-    /// dropped first.
+    /// dropped first. `stop` ends the waiting for a store that does not answer.
     ///
     /// # Errors
     ///
     /// If it cannot be made or opened, or another process is writing to it.
-    pub fn open(address: &Address, recreate: bool) -> Result<Writer, StoreError> {
+    pub fn open(
+        address: &Address,
+        recreate: bool,
+        stop: &Arc<AtomicBool>,
+    ) -> Result<Writer, StoreError> {
         match address {
             Address::Folder(path) => EmbeddedWriter::open(path, recreate).map(Writer::Embedded),
+            Address::Cluster(cluster) => {
+                let writer = ElasticsearchWriter::open(cluster, recreate, Arc::clone(stop))?;
+                Ok(Writer::Elasticsearch(writer))
+            }
         }
     }
 
-    /// Takes documents in, merging those whose ids are there already. What is returned may be of
-    /// documents that came earlier: they are written in large steps.
+    /// Takes documents in, merging those whose ids are there already. What is added to `written` may
+    /// be of documents that came earlier: they are written in large steps.
     ///
     /// # Errors
     ///
-    /// If the store cannot be written; what was committed before is kept.
-    pub fn write(&mut self, documents: Vec<Document>) -> Result<Written, StoreError> {
+    /// If the store cannot be written; what was taken before is kept. If the error
+    /// [`rejects_the_rest`](StoreError::rejects_the_rest), what was not taken is in `written`, and so
+    /// will be whatever still comes.
+    pub fn write(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
         match self {
-            Writer::Embedded(writer) => writer.write(documents),
+            Writer::Embedded(writer) => writer.write(deliveries, written),
+            Writer::Elasticsearch(writer) => Ok(writer.write(deliveries, written)?),
         }
     }
 
@@ -304,9 +354,10 @@ impl Writer {
     /// # Errors
     ///
     /// As for [`Writer::write`].
-    pub fn finish(self) -> Result<Written, StoreError> {
+    pub fn finish(self, written: &mut Written) -> Result<(), StoreError> {
         match self {
-            Writer::Embedded(writer) => writer.finish(),
+            Writer::Embedded(writer) => writer.finish(written),
+            Writer::Elasticsearch(writer) => Ok(writer.finish(written)?),
         }
     }
 }

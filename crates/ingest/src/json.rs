@@ -51,6 +51,9 @@ fn dispatch(
     if let Some(kind) = record.notice() {
         return sink(Item::Notice { line, kind });
     }
+    if record.is_document() {
+        return sink(Item::Document { line, json, source: None });
+    }
     if record.is_envelope() {
         return read_envelope(json, record, line, options, sink);
     }

@@ -15,7 +15,7 @@
 //! for batch in ingest::open(csv.as_bytes(), &Arc::new(Options::default()))? {
 //!     batch?.read(|item| match item {
 //!         Item::Tweet { tweet, .. } => texts.push(tweet.text.into_owned()),
-//!         Item::Notice { .. } => {}
+//!         Item::Document { .. } | Item::Notice { .. } => {}
 //!         Item::Rejected(rejected) => panic!("{}", rejected.reason),
 //!     });
 //! }
@@ -42,7 +42,7 @@ mod error;
 
 pub use crate::columns::Field;
 pub use crate::error::Error;
-pub use crate::read::{Item, Options};
+pub use crate::read::{Item, MAX_ID_BYTES, Options};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
 pub use crate::split::{Batch, Batches, open};
 pub use crate::text::unescape_entities;

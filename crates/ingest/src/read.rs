@@ -35,6 +35,15 @@ pub enum Item<'a> {
         /// Where it came from first, if it is a reject that was read again.
         source: Option<&'a str>,
     },
+    /// What a tweet became in an earlier run: a document, which is not to be enriched again.
+    Document {
+        /// From 1, in the decompressed source.
+        line: u64,
+        /// Its JSON.
+        json: &'a str,
+        /// Where it came from first, if it is a reject that was read again.
+        source: Option<&'a str>,
+    },
     /// Something that a stream says of itself: a deletion, a limit, an empty page.
     Notice {
         /// From 1, in the decompressed source.
@@ -79,7 +88,7 @@ pub(crate) struct Claims<'a, 'c> {
 }
 
 /// The longest `_id` that Elasticsearch takes, in bytes.
-const MAX_ID_BYTES: usize = 512;
+pub const MAX_ID_BYTES: usize = 512;
 
 /// Makes a tweet of what a record claims, or says why it is none.
 pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<Tweet<'a>, String> {
@@ -165,6 +174,9 @@ pub(crate) fn read_again(rejected: Rejected, options: &Options, sink: &mut dyn F
             Item::Rejected(inner) => sink(again(inner.reason)),
             Item::Tweet { tweet, .. } => {
                 sink(Item::Tweet { line: rejected.line, tweet, source: Some(&rejected.source) })
+            }
+            Item::Document { json, .. } => {
+                sink(Item::Document { line: rejected.line, json, source: Some(&rejected.source) })
             }
             Item::Notice { kind, .. } => sink(Item::Notice { line: rejected.line, kind }),
         });

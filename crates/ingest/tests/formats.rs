@@ -29,6 +29,7 @@ fn read(bytes: &[u8], options: Options) -> String {
 
 fn describe(item: &Item<'_>) -> String {
     match item {
+        Item::Document { line, json, .. } => format!("{line}: document {json}"),
         Item::Notice { line, kind } => format!("{line}: notice {kind}"),
         Item::Rejected(rejected) => {
             format!(
@@ -135,7 +136,7 @@ fn a_source_longer_than_any_buffer_keeps_its_lines_and_loses_nothing() {
                 tweets += 1;
             }
             Item::Rejected(reject) => rejected.push(reject.line),
-            Item::Notice { .. } => {}
+            Item::Document { .. } | Item::Notice { .. } => {}
         });
     }
     assert_eq!((tweets, rejected), (40_000, vec![7, 10_008, 20_009, 30_010]));

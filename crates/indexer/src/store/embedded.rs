@@ -12,6 +12,7 @@ use tantivy::{Directory, Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
 
+mod geo;
 mod merges;
 mod questions;
 mod read_only;

@@ -108,6 +108,10 @@ pub(super) struct Record<'a> {
     pub(super) stage: Present,
     pub(super) reason: Present,
     pub(super) raw: Present,
+    // A document, as `indexer enrich` writes it.
+    #[serde(rename = "@timestamp")]
+    pub(super) at_timestamp: Present,
+    pub(super) sentiment: Object<Anything>,
     // What rows of tables call the text; such a row is no notice, whatever its other columns are.
     #[serde(alias = "tweet_text", alias = "body", alias = "message", alias = "rawContent")]
     pub(super) content: Present,
@@ -152,6 +156,11 @@ impl<'a> Record<'a> {
     /// Whether it wraps tweets as the v2 API does.
     pub(super) fn is_envelope(&self) -> bool {
         (self.data.0.is_some() || self.tweets.0.is_some()) && !self.is_tweet()
+    }
+
+    /// Whether it is what a tweet becomes, and not a tweet any more.
+    pub(super) fn is_document(&self) -> bool {
+        self.at_timestamp.0 && self.sentiment.0.is_some() && self.text.0.is_some()
     }
 
     pub(super) fn is_reject(&self) -> bool {

@@ -19,8 +19,9 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption, Value};
 use tantivy::{DocAddress, Order, Searcher, TantivyDocument, Term};
 
+use super::geo::kept_box;
 use super::schema::{COMPOUND, ENGAGEMENT, LAT, LON, TIMESTAMP, keyword_name, tile_name};
-use super::tokenizer::words;
+use super::tokenizer::{fold, words};
 use super::{Embedded, parse_document};
 use crate::store::query::Wanted;
 use crate::store::{
@@ -202,7 +203,7 @@ impl Embedded {
             let terms = values.iter().map(|value| self.term(*field, value));
             parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
         }
-        if let Some(bounds) = filter.bounding_box {
+        if let Some(bounds) = filter.bounding_box.map(kept_box) {
             let range = |field: Field, from: f64, to: f64| -> Box<dyn Query> {
                 let term = |degrees: f64| Bound::Included(Term::from_field_f64(field, degrees));
                 Box::new(RangeQuery::new(term(from), term(to)))
@@ -247,9 +248,8 @@ impl Embedded {
     }
 
     fn term(&self, field: Keyword, value: &str) -> Term {
-        // Letter by letter, as the index does it; `str::to_lowercase` looks at a final sigma's neighbors.
         let folded = match field.folds_case() {
-            true => value.chars().flat_map(char::to_lowercase).collect(),
+            true => fold(value),
             false => value.to_owned(),
         };
         Term::from_field_text(self.fields.keyword(field), &folded)

@@ -6,6 +6,7 @@ use tantivy::schema::{
     BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
 
+use super::geo::kept;
 use super::tokenizer::{FOLDED, WORDS};
 use crate::store::question::{Keyword, ZOOMS, tile};
 
@@ -95,13 +96,15 @@ impl Fields {
         let mut indexed = TantivyDocument::default();
         indexed.add_text(self.text, &document.text);
         indexed.add_i64(self.timestamp, document.timestamp.as_millis());
-        indexed.add_f64(self.compound, document.sentiment.compound);
+        // Elasticsearch's `float`; means are of the same numbers.
+        indexed.add_f64(self.compound, f64::from(document.sentiment.compound as f32));
         indexed.add_u64(self.engagement, document.engagement.unwrap_or(0));
         if let Some(at) = document.location {
-            indexed.add_f64(self.lat, at.lat);
-            indexed.add_f64(self.lon, at.lon);
+            let (lat, lon) = kept(at.lat, at.lon);
+            indexed.add_f64(self.lat, lat);
+            indexed.add_f64(self.lon, lon);
             for (zoom, field) in &self.tiles {
-                indexed.add_text(*field, tile(at.lat, at.lon, *zoom));
+                indexed.add_text(*field, tile(lat, lon, *zoom));
             }
         }
         for (keyword, field) in &self.keywords {

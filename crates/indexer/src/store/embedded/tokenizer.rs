@@ -1,28 +1,36 @@
-//! How text becomes words to search: by Unicode's word boundaries (UAX #29) and in lower case, as
-//! Elasticsearch's `standard` analyzer does it, but that emoji are no words here.
+//! How text becomes words to search: as Lucene's `StandardTokenizer` and lower case do it, which is
+//! Elasticsearch's `standard` analyzer, so that both stores find the same tweets.
+//!
+//! That is Unicode's word boundaries (UAX #29), where ideographs and Hiragana are words letter by letter,
+//! a run of a script that is written without spaces (Thai, Khmer) is one word, and so is an emoji.
+
+use std::iter::Peekable;
 
 use tantivy::Index;
-use tantivy::tokenizer::{LowerCaser, RawTokenizer, TextAnalyzer, Token, TokenStream, Tokenizer};
-use unicode_segmentation::{UnicodeSegmentation, UnicodeWordIndices};
+use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer};
+use unicode_properties::GeneralCategory::DecimalNumber;
+use unicode_properties::GeneralCategoryGroup::{Mark, Number};
+use unicode_properties::UnicodeGeneralCategory;
+use unicode_segmentation::{UWordBoundIndices, UnicodeSegmentation};
 
 /// The tokenizer of running text.
-pub(super) const WORDS: &str = "words";
+pub(super) const WORDS: &str = "standard";
 /// The tokenizer of exact values whose capitals do not matter.
 pub(super) const FOLDED: &str = "folded";
 
-/// Longer words are cut, in characters.
+/// Longer words are cut into pieces of so many UTF-16 units.
 const MAX_WORD: usize = 255;
 
 pub(super) fn register(index: &Index) {
-    let folded = || TextAnalyzer::builder(RawTokenizer::default()).filter(LowerCaser).build();
-    index.tokenizers().register(WORDS, TextAnalyzer::builder(Words).filter(LowerCaser).build());
+    let folded = || TextAnalyzer::builder(RawTokenizer::default()).filter(Fold).build();
+    index.tokenizers().register(WORDS, TextAnalyzer::builder(Words).filter(Fold).build());
     index.tokenizers().register(FOLDED, folded());
     index.fast_field_tokenizer().register(FOLDED, folded());
 }
 
 /// The words of a text, as they are indexed.
 pub(super) fn words(text: &str) -> Vec<String> {
-    let mut analyzer = TextAnalyzer::builder(Words).filter(LowerCaser).build();
+    let mut analyzer = TextAnalyzer::builder(Words).filter(Fold).build();
     let mut stream = analyzer.token_stream(text);
     let mut words = Vec::new();
     while stream.advance() {
@@ -31,11 +39,67 @@ pub(super) fn words(text: &str) -> Vec<String> {
     words
 }
 
+/// A value without its capitals, letter by letter, as Java does it: `İ` is the one letter that Rust makes
+/// two of.
+pub(super) fn fold(text: &str) -> String {
+    text.chars().filter_map(|c| c.to_lowercase().next()).collect()
+}
+
+#[derive(Clone)]
+struct Fold;
+
+#[derive(Clone)]
+struct FoldTokenizer<T>(T);
+
+struct FoldStream<S>(S);
+
+impl TokenFilter for Fold {
+    type Tokenizer<T: Tokenizer> = FoldTokenizer<T>;
+
+    fn transform<T: Tokenizer>(self, tokenizer: T) -> FoldTokenizer<T> {
+        FoldTokenizer(tokenizer)
+    }
+}
+
+impl<T: Tokenizer> Tokenizer for FoldTokenizer<T> {
+    type TokenStream<'t> = FoldStream<T::TokenStream<'t>>;
+
+    fn token_stream<'t>(&'t mut self, text: &'t str) -> Self::TokenStream<'t> {
+        FoldStream(self.0.token_stream(text))
+    }
+}
+
+impl<S: TokenStream> TokenStream for FoldStream<S> {
+    fn advance(&mut self) -> bool {
+        if !self.0.advance() {
+            return false;
+        }
+        let text = &mut self.0.token_mut().text;
+        if text.is_ascii() {
+            text.make_ascii_lowercase();
+        } else {
+            *text = fold(text);
+        }
+        true
+    }
+
+    fn token(&self) -> &Token {
+        self.0.token()
+    }
+
+    fn token_mut(&mut self) -> &mut Token {
+        self.0.token_mut()
+    }
+}
+
 #[derive(Clone)]
 struct Words;
 
 struct WordStream<'t> {
-    words: UnicodeWordIndices<'t>,
+    text: &'t str,
+    segments: Peekable<UWordBoundIndices<'t>>,
+    /// What is left of a word that is longer than words may be.
+    rest: Option<(usize, usize)>,
     token: Token,
 }
 
@@ -43,21 +107,51 @@ impl Tokenizer for Words {
     type TokenStream<'t> = WordStream<'t>;
 
     fn token_stream<'t>(&'t mut self, text: &'t str) -> WordStream<'t> {
-        WordStream { words: text.unicode_word_indices(), token: Token::default() }
+        let segments = text.split_word_bound_indices().peekable();
+        WordStream { text, segments, rest: None, token: Token::default() }
+    }
+}
+
+impl WordStream<'_> {
+    /// The next word, from where to where.
+    fn next(&mut self) -> Option<(usize, usize)> {
+        let (start, mut end) = match self.rest.take() {
+            Some(rest) => rest,
+            None => self.next_whole()?,
+        };
+        let mut units = 0;
+        let too_long = self.text[start..end].char_indices().find(|(_, c)| {
+            units += c.len_utf16();
+            units > MAX_WORD
+        });
+        if let Some((length, _)) = too_long {
+            self.rest = Some((start + length, end));
+            end = start + length;
+        }
+        Some((start, end))
+    }
+
+    fn next_whole(&mut self) -> Option<(usize, usize)> {
+        let (start, segment) = self.segments.find(|(_, segment)| is_word(segment))?;
+        let mut end = start + segment.len();
+        // A run of a script without spaces, which Unicode leaves to dictionaries.
+        let is_part = |segment: &str| segment.chars().all(is_unspaced);
+        if is_part(segment) {
+            while let Some((next, more)) = self.segments.next_if(|(_, more)| is_part(more)) {
+                end = next + more.len();
+            }
+        }
+        Some((start, end))
     }
 }
 
 impl TokenStream for WordStream<'_> {
     fn advance(&mut self) -> bool {
-        let Some((start, word)) = self.words.next() else { return false };
-        let word = match word.char_indices().nth(MAX_WORD) {
-            Some((end, _)) => &word[..end],
-            None => word,
-        };
+        let Some((start, end)) = self.next() else { return false };
         self.token.text.clear();
-        self.token.text.push_str(word);
+        self.token.text.push_str(&self.text[start..end]);
         self.token.offset_from = start;
-        self.token.offset_to = start + word.len();
+        self.token.offset_to = end;
         self.token.position = self.token.position.wrapping_add(1);
         true
     }
@@ -69,4 +163,55 @@ impl TokenStream for WordStream<'_> {
     fn token_mut(&mut self) -> &mut Token {
         &mut self.token
     }
+}
+
+/// Whether a segment between two boundaries is a word, and not a blank or a sign.
+fn is_word(segment: &str) -> bool {
+    // Not `is_alphanumeric`: ½ and ② are no digits to Lucene, and a mark alone is no letter.
+    let is_letter = |c: char| match c.general_category_group() {
+        Mark => false,
+        Number => c.general_category() == DecimalNumber || c.is_alphabetic(),
+        _ => c.is_alphabetic(),
+    };
+    segment.chars().any(|c| match c {
+        '\0'..='\x7F' => c.is_ascii_alphanumeric(),
+        _ => is_letter(c) || is_pictograph(c),
+    }) || segment.ends_with('\u{20E3}') && segment.starts_with(['#', '*'])
+        || segment.chars().filter(|c| matches!(c, '\u{1F1E6}'..='\u{1F1FF}')).count() > 1
+}
+
+/// Whether Unicode calls it an `Extended_Pictographic` (emoji-data.txt), or it gives a skin its tone.
+fn is_pictograph(c: char) -> bool {
+    let after = PICTOGRAPHS.partition_point(|&(first, _)| first <= c);
+    after > 0 && c <= PICTOGRAPHS[after - 1].1
+}
+
+#[rustfmt::skip]
+const PICTOGRAPHS: [(char, char); 58] = [
+    ('\u{A9}', '\u{A9}'), ('\u{AE}', '\u{AE}'), ('\u{203C}', '\u{203C}'), ('\u{2049}', '\u{2049}'),
+    ('\u{2122}', '\u{2122}'), ('\u{2139}', '\u{2139}'), ('\u{2194}', '\u{2199}'), ('\u{21A9}', '\u{21AA}'),
+    ('\u{231A}', '\u{231B}'), ('\u{2328}', '\u{2328}'), ('\u{2388}', '\u{2388}'), ('\u{23CF}', '\u{23CF}'),
+    ('\u{23E9}', '\u{23F3}'), ('\u{23F8}', '\u{23FA}'), ('\u{24C2}', '\u{24C2}'), ('\u{25AA}', '\u{25AB}'),
+    ('\u{25B6}', '\u{25B6}'), ('\u{25C0}', '\u{25C0}'), ('\u{25FB}', '\u{25FE}'), ('\u{2600}', '\u{2605}'),
+    ('\u{2607}', '\u{2612}'), ('\u{2614}', '\u{2685}'), ('\u{2690}', '\u{2705}'), ('\u{2708}', '\u{2712}'),
+    ('\u{2714}', '\u{2714}'), ('\u{2716}', '\u{2716}'), ('\u{271D}', '\u{271D}'), ('\u{2721}', '\u{2721}'),
+    ('\u{2728}', '\u{2728}'), ('\u{2733}', '\u{2734}'), ('\u{2744}', '\u{2744}'), ('\u{2747}', '\u{2747}'),
+    ('\u{274C}', '\u{274C}'), ('\u{274E}', '\u{274E}'), ('\u{2753}', '\u{2755}'), ('\u{2757}', '\u{2757}'),
+    ('\u{2763}', '\u{2767}'), ('\u{2795}', '\u{2797}'), ('\u{27A1}', '\u{27A1}'), ('\u{27B0}', '\u{27B0}'),
+    ('\u{27BF}', '\u{27BF}'), ('\u{2934}', '\u{2935}'), ('\u{2B05}', '\u{2B07}'), ('\u{2B1B}', '\u{2B1C}'),
+    ('\u{2B50}', '\u{2B50}'), ('\u{2B55}', '\u{2B55}'), ('\u{3030}', '\u{3030}'), ('\u{303D}', '\u{303D}'),
+    ('\u{3297}', '\u{3297}'), ('\u{3299}', '\u{3299}'), ('\u{1F000}', '\u{1F0FF}'), ('\u{1F10D}', '\u{1F10F}'),
+    ('\u{1F12F}', '\u{1F12F}'), ('\u{1F16C}', '\u{1F171}'), ('\u{1F17E}', '\u{1F19A}'), ('\u{1F1AD}', '\u{1F1E5}'),
+    ('\u{1F201}', '\u{1F64F}'), ('\u{1F680}', '\u{1FAFF}'),
+];
+
+/// Whether Unicode gives the letter's line breaking the class SA: Thai, Lao, Burmese, Khmer and others.
+fn is_unspaced(c: char) -> bool {
+    matches!(c,
+        '\u{0E01}'..='\u{0E3A}' | '\u{0E40}'..='\u{0E4E}' | '\u{0E81}'..='\u{0EBD}'
+        | '\u{0EC0}'..='\u{0ECE}' | '\u{0EDC}'..='\u{0EDF}' | '\u{1000}'..='\u{103F}'
+        | '\u{1050}'..='\u{108F}' | '\u{109A}'..='\u{109F}' | '\u{1780}'..='\u{17D3}'
+        | '\u{17D7}' | '\u{17DC}' | '\u{17DD}' | '\u{1950}'..='\u{1974}' | '\u{1980}'..='\u{19C9}'
+        | '\u{1A20}'..='\u{1A7C}' | '\u{A9E0}'..='\u{A9EF}' | '\u{A9FA}'..='\u{A9FE}'
+        | '\u{AA60}'..='\u{AADF}')
 }

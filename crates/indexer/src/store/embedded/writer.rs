@@ -16,7 +16,7 @@ use tantivy::{
 use super::merges::BoundedMerges;
 use super::schema::Fields;
 use super::{failed, io, open_or_create_index, parse_document};
-use crate::store::{Keyword, StoreError, Written};
+use crate::store::{Delivery, Keyword, StoreError, Written};
 
 /// A step is committed when it has so many documents, or takes so many bytes.
 const STEP_DOCUMENTS: usize = 16_000;
@@ -85,9 +85,12 @@ impl EmbeddedWriter {
     /// # Errors
     ///
     /// If the store cannot be written.
-    pub fn write(&mut self, documents: Vec<Document>) -> Result<Written, StoreError> {
-        let mut written = Written::default();
-        for document in documents {
+    pub fn write(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        written: &mut Written,
+    ) -> Result<(), StoreError> {
+        for Delivery { document, .. } in deliveries {
             self.step_bytes += weight(&document);
             match self.step.entry(document.id.clone()) {
                 Entry::Occupied(mut there) => {
@@ -99,10 +102,10 @@ impl EmbeddedWriter {
                 }
             }
             if self.step.len() >= STEP_DOCUMENTS || self.step_bytes >= STEP_BYTES {
-                written += self.commit()?;
+                *written += self.commit()?;
             }
         }
-        Ok(written)
+        Ok(())
     }
 
     /// Commits what is left; see [`Writer::finish`](crate::store::Writer::finish).
@@ -110,11 +113,10 @@ impl EmbeddedWriter {
     /// # Errors
     ///
     /// If the store cannot be written.
-    pub fn finish(mut self) -> Result<Written, StoreError> {
-        let written = self.commit()?;
+    pub fn finish(mut self, written: &mut Written) -> Result<(), StoreError> {
+        *written += self.commit()?;
         let path = self.path;
-        self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))?;
-        Ok(written)
+        self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))
     }
 
     fn commit(&mut self) -> Result<Written, StoreError> {

@@ -1,0 +1,90 @@
+//! The store in a cluster: Elasticsearch 8 and 9, OpenSearch 2 and 3.
+//!
+//! One index a year (or month, or day), all made by one template and read under one alias. Writing goes
+//! through `_bulk` alone: [`bulk`] says what is sent for a document and what an answer means, [`settle`]
+//! sends until each document is indexed or refused, [`writer`] keeps several bulks under way.
+
+use std::sync::Arc;
+
+use tokio::runtime::Runtime;
+
+mod backoff;
+mod bulk;
+mod connection;
+mod error;
+mod greeting;
+mod questions;
+mod settings;
+mod settle;
+mod template;
+mod writer;
+
+pub use connection::Failure;
+pub use error::ClusterError;
+pub use settings::{Cluster, Identity, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy};
+pub use template::{Installed, TEMPLATE_NAME, template};
+pub use writer::ElasticsearchWriter;
+
+use backoff::Patience;
+use connection::Connection;
+
+/// A cluster, open to be asked.
+pub struct Elasticsearch {
+    runtime: Runtime,
+    connection: Connection,
+}
+
+impl Elasticsearch {
+    /// Connects to a cluster.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be reached, is none, or does not let us.
+    pub fn open(cluster: &Cluster) -> Result<Elasticsearch, ClusterError> {
+        let connection = Connection::new(cluster)?;
+        let elasticsearch = Elasticsearch { runtime: runtime()?, connection };
+        let patience = Patience::none();
+        elasticsearch.runtime.block_on(elasticsearch.connection.greet(&patience))?;
+        Ok(elasticsearch)
+    }
+}
+
+/// What a cluster is set up to.
+#[derive(Debug)]
+pub struct SetUp {
+    /// Its name and version.
+    pub server: String,
+    /// What became of the index template.
+    pub template: Installed,
+    /// How long its indices are.
+    pub index_by: IndexBy,
+    /// The indices that are there, and how their mapping differs from the template's.
+    pub indices: Vec<(String, Option<String>)>,
+}
+
+/// Puts the index template, or brings it up to date. Nothing is deleted.
+///
+/// # Errors
+///
+/// If the cluster cannot be reached or does not let us, or has such a template that is not ours.
+pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
+    let connection = Connection::new(cluster)?;
+    let patience = Patience::new(cluster.load.retry_for, Arc::default());
+    runtime()?.block_on(async {
+        let server = connection.greet(&patience).await?;
+        let asked = cluster.load.index_by;
+        let (template, index_by) = connection.install_template(asked, true, &patience).await?;
+        let indices = connection.our_indices(&patience).await?;
+        Ok(SetUp { server, template, index_by, indices })
+    })
+}
+
+/// Two threads: one to send while the other reads an answer.
+fn runtime() -> Result<Runtime, ClusterError> {
+    tokio::runtime::Builder::new_multi_thread()
+        .worker_threads(2)
+        .thread_name("elasticsearch")
+        .enable_all()
+        .build()
+        .map_err(|error| ClusterError::internal("start threads", error))
+}

@@ -1,0 +1,243 @@
+//! When to try again, and how much at a time.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, OnceLock};
+use std::time::{Duration, Instant};
+
+use tokio::sync::Notify;
+
+use super::ClusterError;
+use super::connection::{Connection, Failure};
+
+const FIRST_WAIT: Duration = Duration::from_millis(250);
+const LONGEST_WAIT: Duration = Duration::from_secs(10);
+
+/// For how long a run goes on when nothing is taken; shared by all that it sends.
+pub(super) struct Patience {
+    retry_for: Duration,
+    /// Set by Ctrl-C.
+    stop: Arc<AtomicBool>,
+    /// Why a part of the run gave up: the others need not find out for themselves.
+    over: OnceLock<String>,
+    state: Mutex<State>,
+}
+
+struct State {
+    /// When the cluster last took something.
+    last_success: Instant,
+    /// Whether the user was told that it does not.
+    was_told: bool,
+}
+
+impl Patience {
+    pub(super) fn new(retry_for: Duration, stop: Arc<AtomicBool>) -> Patience {
+        let state = State { last_success: Instant::now(), was_told: false };
+        Patience { retry_for, stop, over: OnceLock::new(), state: Mutex::new(state) }
+    }
+
+    /// For questions, which somebody waits for.
+    pub(super) fn none() -> Patience {
+        Patience::new(Duration::ZERO, Arc::default())
+    }
+
+    pub(super) fn is_none(&self) -> bool {
+        self.retry_for.is_zero()
+    }
+
+    /// Takes note that the cluster took something.
+    pub(super) fn succeeded(&self, url: &str) {
+        let mut state = self.state();
+        state.last_success = Instant::now();
+        if std::mem::take(&mut state.was_told) {
+            tracing::info!("{url} answers again");
+        }
+    }
+
+    /// Lets all that is still waiting give up.
+    pub(super) fn end(&self, error: &ClusterError) {
+        self.over.get_or_init(|| error.to_string());
+    }
+
+    /// Why documents are not sent any more.
+    pub(super) fn why_over(&self) -> String {
+        format!("not indexed: {}", self.over.get().map_or("interrupted", String::as_str))
+    }
+
+    /// Whether nothing has been taken for too long.
+    pub(super) fn is_spent(&self) -> bool {
+        self.state().last_success.elapsed() >= self.retry_for
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn is_over(&self) -> bool {
+        self.over.get().is_some() || self.stop.load(Ordering::Relaxed)
+    }
+}
+
+/// The waits of one request: each about twice as long as the last, by chance so that many clients do
+/// not come back at once, and as long as the server asks.
+pub(super) struct Backoff<'p> {
+    patience: &'p Patience,
+    since: Option<Instant>,
+    failures: u32,
+}
+
+impl<'p> Backoff<'p> {
+    pub(super) fn new(patience: &'p Patience) -> Backoff<'p> {
+        Backoff { patience, since: None, failures: 0 }
+    }
+
+    /// Begins anew, after a success.
+    pub(super) fn reset(&mut self) {
+        (self.since, self.failures) = (None, 0);
+    }
+
+    /// Whether it has been tried for long enough.
+    pub(super) fn is_spent(&self) -> bool {
+        self.since.is_some_and(|since| since.elapsed() >= self.patience.retry_for)
+    }
+
+    /// Waits before the same request is sent again.
+    ///
+    /// # Errors
+    ///
+    /// If nothing has been taken for too long, or the user has stopped the run.
+    pub(super) async fn wait(
+        &mut self,
+        failure: &Failure,
+        connection: &Connection,
+    ) -> Result<(), ClusterError> {
+        let patience = self.patience;
+        let url = || connection.url.clone();
+        let since = *self.since.get_or_insert_with(Instant::now);
+        self.failures += 1;
+        let last_success = patience.state().last_success.max(since);
+        if last_success.elapsed() >= patience.retry_for {
+            let after = patience.retry_for;
+            return Err(ClusterError::GaveUp { url: url(), after, failure: failure.clone() });
+        }
+        self.tell(failure, connection);
+        // Another node may be up: each is tried once before the first wait.
+        let n_other_nodes = connection.n_nodes as u32 - 1;
+        let pause = match failure {
+            Failure::Lost { .. } if self.failures <= n_other_nodes => Duration::ZERO,
+            _ => {
+                let doublings = (self.failures - 1).min(10);
+                let most = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
+                let pause = most.mul_f64(fastrand::f64().mul_add(0.5, 0.5));
+                pause.max(failure.retry_after().unwrap_or_default().min(patience.retry_for))
+            }
+        };
+        let until = Instant::now() + pause;
+        while Instant::now() < until {
+            if patience.is_over() {
+                break;
+            }
+            let rest = until.saturating_duration_since(Instant::now());
+            tokio::time::sleep(rest.min(Duration::from_millis(100))).await;
+        }
+        match patience.is_over() {
+            true => Err(ClusterError::Interrupted { url: url() }),
+            false => Ok(()),
+        }
+    }
+
+    /// Says once that the cluster is not well; a hiccup is not worth a line.
+    fn tell(&self, failure: &Failure, connection: &Connection) {
+        let mut state = self.patience.state();
+        if self.failures >= 3 && !std::mem::replace(&mut state.was_told, true) {
+            tracing::warn!(
+                "{} does not take documents, trying on for {} seconds: {failure}",
+                connection.url,
+                self.patience.retry_for.as_secs()
+            );
+        }
+    }
+}
+
+/// How many requests are under way: fewer while the cluster pushes back, more again after (additive
+/// increase, multiplicative decrease, as TCP does it).
+pub(super) struct Gate {
+    most: f64,
+    state: Mutex<GateState>,
+    freed: Notify,
+}
+
+struct GateState {
+    limit: f64,
+    running: usize,
+}
+
+impl Gate {
+    pub(super) fn new(most: usize) -> Gate {
+        let most = most.max(1) as f64;
+        let state = Mutex::new(GateState { limit: most, running: 0 });
+        Gate { most, state, freed: Notify::new() }
+    }
+
+    /// Waits until a request may be sent; the pass is given back when it is dropped.
+    pub(super) async fn pass(&self) -> Pass<'_> {
+        loop {
+            let freed = self.freed.notified();
+            {
+                let mut state = self.state();
+                if (state.running as f64) < state.limit.floor().max(1.0) {
+                    state.running += 1;
+                    return Pass(self);
+                }
+            }
+            freed.await;
+        }
+    }
+
+    pub(super) fn pushed_back(&self) {
+        let mut state = self.state();
+        state.limit = (state.limit / 2.0).max(1.0);
+    }
+
+    pub(super) fn accepted(&self) {
+        let mut state = self.state();
+        state.limit = (state.limit + 1.0 / state.limit).min(self.most);
+        drop(state);
+        self.freed.notify_waiters();
+    }
+
+    fn state(&self) -> std::sync::MutexGuard<'_, GateState> {
+        self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+}
+
+/// Leave to send a request.
+pub(super) struct Pass<'g>(&'g Gate);
+
+impl Drop for Pass<'_> {
+    fn drop(&mut self) {
+        self.0.state().running -= 1;
+        self.0.freed.notify_waiters();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_gate_narrows_under_pressure_and_opens_again() {
+        let gate = Gate::new(4);
+        let limit = || gate.state().limit.floor() as usize;
+        let mut seen = vec![limit()];
+        for _ in 0..3 {
+            gate.pushed_back();
+            seen.push(limit());
+        }
+        for _ in 0..10 {
+            gate.accepted();
+        }
+        seen.push(limit());
+        assert_eq!(seen, [4, 2, 1, 1, 4]);
+    }
+}

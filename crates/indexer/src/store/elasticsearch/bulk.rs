@@ -1,0 +1,375 @@
+//! A bulk request: what is sent for each document, and what its answer means.
+//!
+//! A document is first sent with `create`. Where the cluster says that its id is there already, the one
+//! that is there is read (an `update` with nothing in it, which answers with the document and is a
+//! `noop`), merged with ours by [`Document::merge`], and, if that changes anything, put in its place
+//! provided that nobody else has changed it in the meantime (`if_seq_no`). So every store merges by the
+//! same code, a rerun writes nothing, and nothing is needed but `_bulk`.
+
+use std::io::Write;
+use std::ops::Range;
+use std::sync::Arc;
+
+use enrich::Document;
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use serde::{Deserialize, Serialize};
+use serde_json::value::RawValue;
+
+use super::connection::{is_block, is_transient, reason};
+
+/// The documents of a bulk request, serialized once.
+#[derive(Default)]
+pub(super) struct Bulk {
+    /// Their JSON, one after the other.
+    json: Vec<u8>,
+    pub(super) entries: Vec<Entry>,
+}
+
+/// A document in a bulk request, and where it was read.
+pub(super) struct Entry {
+    pub(super) id: String,
+    pub(super) index: Arc<str>,
+    pub(super) source: Arc<str>,
+    pub(super) line: u64,
+    range: Range<usize>,
+}
+
+impl Bulk {
+    /// How many bytes its documents have.
+    pub(super) fn bytes(&self) -> usize {
+        self.json.len()
+    }
+
+    /// Adds a document.
+    pub(super) fn push(
+        &mut self,
+        document: &Document,
+        index: Arc<str>,
+        source: Arc<str>,
+        line: u64,
+    ) -> serde_json::Result<()> {
+        let range = self.write(document)?;
+        let id = document.id.clone();
+        self.entries.push(Entry { id, index, source, line, range });
+        Ok(())
+    }
+
+    /// Merges a document into the one that is at `entry` with the same id.
+    pub(super) fn merge(&mut self, entry: usize, later: Document) -> serde_json::Result<()> {
+        let mut merged: Document = serde_json::from_slice(self.json(entry))?;
+        merged.merge(later);
+        self.entries[entry].range = self.write(&merged)?;
+        Ok(())
+    }
+
+    fn write(&mut self, document: &Document) -> serde_json::Result<Range<usize>> {
+        let start = self.json.len();
+        serde_json::to_writer(&mut self.json, document)?;
+        Ok(start..self.json.len())
+    }
+
+    /// A document's JSON.
+    pub(super) fn json(&self, entry: usize) -> &[u8] {
+        &self.json[self.entries[entry].range.clone()]
+    }
+}
+
+/// What is to be done with a document of a bulk request.
+pub(super) struct Operation {
+    /// Which document.
+    pub(super) entry: usize,
+    pub(super) action: Action,
+    /// How often it was put off.
+    pub(super) retries: u32,
+}
+
+/// What is asked of the cluster.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub(super) enum Action {
+    /// To take it, if its id is not there.
+    Create,
+    /// To tell what is there.
+    Read,
+    /// To take what was made of both, if what is there is still what was read.
+    Replace { json: Vec<u8>, seq_no: u64, primary_term: u64 },
+}
+
+/// The body of a request, compressed or not.
+pub(super) fn body(bulk: &Bulk, operations: &[Operation], gzip: bool) -> std::io::Result<Vec<u8>> {
+    if gzip {
+        // The fastest level: the wire is rarely slower than that.
+        let mut out = GzEncoder::new(Vec::new(), Compression::fast());
+        write_body(bulk, operations, &mut out)?;
+        out.finish()
+    } else {
+        let mut out = Vec::with_capacity(bulk.bytes() + operations.len() * 80);
+        write_body(bulk, operations, &mut out)?;
+        Ok(out)
+    }
+}
+
+fn write_body(bulk: &Bulk, operations: &[Operation], out: &mut impl Write) -> std::io::Result<()> {
+    #[derive(Serialize)]
+    struct Target<'t> {
+        _index: &'t str,
+        _id: &'t str,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        _source: Option<bool>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        if_seq_no: Option<u64>,
+        #[serde(skip_serializing_if = "Option::is_none")]
+        if_primary_term: Option<u64>,
+    }
+    #[derive(Serialize)]
+    #[serde(rename_all = "lowercase")]
+    enum Line<'t> {
+        Create(Target<'t>),
+        Update(Target<'t>),
+        Index(Target<'t>),
+    }
+    for Operation { entry, action, .. } in operations {
+        let Entry { id, index, .. } = &bulk.entries[*entry];
+        let mut target = Target {
+            _index: index,
+            _id: id,
+            _source: None,
+            if_seq_no: None,
+            if_primary_term: None,
+        };
+        let (line, document) = match action {
+            Action::Create => (Line::Create(target), bulk.json(*entry)),
+            Action::Read => {
+                target._source = Some(true);
+                (Line::Update(target), br#"{"doc":{}}"#.as_slice())
+            }
+            Action::Replace { json, seq_no, primary_term } => {
+                (target.if_seq_no, target.if_primary_term) = (Some(*seq_no), Some(*primary_term));
+                (Line::Index(target), json.as_slice())
+            }
+        };
+        serde_json::to_writer(&mut *out, &line)?;
+        out.write_all(b"\n")?;
+        out.write_all(document)?;
+        out.write_all(b"\n")?;
+    }
+    Ok(())
+}
+
+/// Of an answer, only what is looked at.
+pub(super) const FILTER_PATH: &str = "errors,items.*.status,items.*.result,items.*.error,\
+     items.*._seq_no,items.*._primary_term,items.*.get._source";
+
+/// What became of one operation.
+#[derive(Debug, PartialEq)]
+pub(super) enum Verdict {
+    /// The id was not there, and is now.
+    Created,
+    /// The id was there, and the document has what we know.
+    Known,
+    /// There is more to do.
+    Next(Action),
+    /// The cluster is busy: the same again, later.
+    Later(String),
+    /// It will never take this document.
+    Refused(String),
+    /// It will take none.
+    Stopped { status: u16, reason: String },
+}
+
+/// Judges the answers to a request one by one; none if it is no answer to `operations`.
+pub(super) fn judge(bulk: &Bulk, operations: &[Operation], answer: &[u8]) -> Option<Vec<Verdict>> {
+    let answer: BulkAnswer<'_> = serde_json::from_slice(answer).ok()?;
+    if answer.items.len() != operations.len() {
+        return None;
+    }
+    let items = answer.items.into_iter().zip(operations);
+    Some(items.map(|(item, operation)| verdict(bulk, operation, item.result)).collect())
+}
+
+#[derive(Deserialize)]
+struct BulkAnswer<'a> {
+    #[serde(borrow)]
+    items: Vec<Item<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Item<'a> {
+    #[serde(borrow, alias = "create", alias = "update", alias = "index")]
+    result: ItemResult<'a>,
+}
+
+#[derive(Deserialize)]
+struct ItemResult<'a> {
+    status: u16,
+    #[serde(borrow)]
+    error: Option<&'a RawValue>,
+    #[serde(rename = "_seq_no")]
+    seq_no: Option<u64>,
+    #[serde(rename = "_primary_term")]
+    primary_term: Option<u64>,
+    #[serde(borrow)]
+    get: Option<Got<'a>>,
+}
+
+#[derive(Deserialize)]
+struct Got<'a> {
+    #[serde(borrow, rename = "_source")]
+    source: &'a RawValue,
+}
+
+fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdict {
+    let status = result.status;
+    match (status, &operation.action) {
+        (200..300, Action::Create) => Verdict::Created,
+        (200..300, Action::Replace { .. }) => Verdict::Known,
+        (200..300, Action::Read) => merged(bulk, operation.entry, result),
+        // The id is there, or somebody else was faster.
+        (409, _) => Verdict::Next(Action::Read),
+        _ => {
+            let error = result.error.and_then(|raw| serde_json::from_str(raw.get()).ok());
+            let reason = reason(&error.unwrap_or_default());
+            match status {
+                404 if reason.contains("document_missing") => Verdict::Next(Action::Create),
+                401 | 403 => Verdict::Stopped { status, reason },
+                _ if is_block(&reason) => Verdict::Stopped { status, reason },
+                _ if is_transient(status) => Verdict::Later(format!("{status} {reason}")),
+                _ => Verdict::Refused(format!("{status} {reason}")),
+            }
+        }
+    }
+}
+
+fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
+    let (Some(got), Some(seq_no), Some(primary_term)) =
+        (result.get, result.seq_no, result.primary_term)
+    else {
+        return Verdict::Refused("the server does not tell what it has under this id".to_owned());
+    };
+    let (ours, there) = (bulk.json(entry), got.source.get());
+    // A rerun: the same bytes, as the server keeps them.
+    if ours == there.as_bytes() {
+        return Verdict::Known;
+    }
+    let merge = || -> serde_json::Result<Option<Vec<u8>>> {
+        let before: Document = serde_json::from_str(there)?;
+        let mut after = before.clone();
+        after.merge(serde_json::from_slice(ours)?);
+        (after != before).then(|| serde_json::to_vec(&after)).transpose()
+    };
+    match merge() {
+        Ok(None) => Verdict::Known,
+        Ok(Some(json)) => Verdict::Next(Action::Replace { json, seq_no, primary_term }),
+        Err(error) => Verdict::Refused(format!(
+            "the document under this id was not written by indexer: {error}"
+        )),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use enrich::{Origin, enrich};
+    use ingest::{Timestamp, Tweet};
+
+    fn bulk(marketplace: &'static str) -> (Bulk, Document) {
+        let mut tweet = Tweet::new("1601645088790257667", Timestamp::from_millis(0), "I love it");
+        tweet.marketplaces = vec![marketplace.into()];
+        let document = enrich(tweet, Origin::default());
+        let mut bulk = Bulk::default();
+        bulk.push(&document, "tweets-2022".into(), "a.csv".into(), 2).unwrap();
+        (bulk, document)
+    }
+
+    fn judged(action: Action, item: &str) -> Verdict {
+        let (bulk, _) = bulk("AWS");
+        let operations = [Operation { entry: 0, action, retries: 0 }];
+        let answer = format!(r#"{{"errors":true,"items":[{{"create":{item}}}]}}"#);
+        judge(&bulk, &operations, answer.as_bytes()).unwrap().remove(0)
+    }
+
+    #[test]
+    fn each_item_is_judged_by_its_status_and_error() {
+        let error = |status: u16, kind: &str| {
+            format!(r#"{{"status":{status},"error":{{"type":"{kind}","reason":"why"}}}}"#)
+        };
+        for (item, verdict) in [
+            (r#"{"status":201,"result":"created"}"#.to_owned(), Verdict::Created),
+            (error(409, "version_conflict_engine_exception"), Verdict::Next(Action::Read)),
+            (
+                error(429, "es_rejected_execution_exception"),
+                Verdict::Later("429 es_rejected_execution_exception: why".into()),
+            ),
+            (
+                error(503, "unavailable_shards_exception"),
+                Verdict::Later("503 unavailable_shards_exception: why".into()),
+            ),
+            (
+                error(400, "document_parsing_exception"),
+                Verdict::Refused("400 document_parsing_exception: why".into()),
+            ),
+            (
+                error(403, "security_exception"),
+                Verdict::Stopped { status: 403, reason: "security_exception: why".into() },
+            ),
+            (
+                error(429, "cluster_block_exception"),
+                Verdict::Stopped { status: 429, reason: "cluster_block_exception: why".into() },
+            ),
+        ] {
+            assert_eq!(judged(Action::Create, &item), verdict, "{item}");
+        }
+        let missing = error(404, "document_missing_exception");
+        assert_eq!(judged(Action::Read, &missing), Verdict::Next(Action::Create));
+    }
+
+    #[test]
+    fn what_is_there_is_merged_and_put_back_only_if_that_changes_it() {
+        let (_, aws) = bulk("AWS");
+        let (_, azure) = bulk("Azure");
+        let there = |document: &Document| {
+            let source = serde_json::to_string_pretty(document).unwrap();
+            format!(
+                r#"{{"status":200,"_seq_no":3,"_primary_term":1,"get":{{"_source":{source}}}}}"#
+            )
+        };
+        assert_eq!(judged(Action::Read, &there(&aws)), Verdict::Known);
+        let Verdict::Next(Action::Replace { json, seq_no: 3, primary_term: 1 }) =
+            judged(Action::Read, &there(&azure))
+        else {
+            panic!("nothing to put back");
+        };
+        let document: Document = serde_json::from_slice(&json).unwrap();
+        assert_eq!(document.marketplace, ["AWS", "Azure"]);
+        let foreign = r#"{"status":200,"_seq_no":3,"_primary_term":1,"get":{"_source":{"a":1}}}"#;
+        assert!(matches!(judged(Action::Read, foreign), Verdict::Refused(_)));
+    }
+
+    #[test]
+    fn an_answer_that_is_none_is_not_judged() {
+        let (bulk, _) = bulk("AWS");
+        let operations = [Operation { entry: 0, action: Action::Create, retries: 0 }];
+        for answer in ["", "<html>", "{}", r#"{"items":[]}"#, r#"{"items":[{"create":"#] {
+            assert_eq!(judge(&bulk, &operations, answer.as_bytes()), None, "{answer}");
+        }
+    }
+
+    #[test]
+    fn a_body_is_two_lines_a_document() {
+        let (mut bulk, document) = bulk("AWS");
+        bulk.merge(0, document).unwrap();
+        let replace = Action::Replace { json: b"{}".into(), seq_no: 3, primary_term: 1 };
+        let operations = [Action::Create, Action::Read, replace].map(|action| Operation {
+            entry: 0,
+            action,
+            retries: 0,
+        });
+        let body = String::from_utf8(body(&bulk, &operations, false).unwrap()).unwrap();
+        let lines: Vec<&str> = body.lines().collect();
+        let target = r#""_index":"tweets-2022","_id":"1601645088790257667""#;
+        assert_eq!(lines[0], format!(r#"{{"create":{{{target}}}}}"#));
+        assert_eq!(lines[2], format!(r#"{{"update":{{{target},"_source":true}}}}"#));
+        let index = format!(r#"{{"index":{{{target},"if_seq_no":3,"if_primary_term":1}}}}"#);
+        assert_eq!(lines[4..], [&index, "{}"]);
+    }
+}

@@ -1,0 +1,220 @@
+//! What can go wrong with a cluster, told apart by what its user can do about it.
+
+use std::path::PathBuf;
+use std::time::Duration;
+
+use super::connection::Failure;
+
+/// Why a cluster could not be used.
+#[derive(Debug, thiserror::Error)]
+pub enum ClusterError {
+    /// Its address, or what goes with it, cannot be understood.
+    #[error("cannot use the store address `{address}`: {why}")]
+    Address {
+        /// As given, without secrets.
+        address: String,
+        /// What is wrong with it.
+        why: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A certificate or secret lies in a file that cannot be used.
+    #[error("cannot use {what} in `{path}`")]
+    File {
+        /// What should be in it.
+        what: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        source: anyhow::Error,
+    },
+    /// A secret has characters that no header can have.
+    #[error("{variable} holds characters that an API key or a user cannot have")]
+    Secret {
+        /// Where it came from.
+        variable: &'static str,
+    },
+    /// No answer came.
+    #[error("cannot reach Elasticsearch at {url}: {failure}")]
+    Unreachable {
+        /// The nodes.
+        url: String,
+        /// What happened.
+        failure: Failure,
+    },
+    /// Something else answered.
+    #[error("the server at {url} is not Elasticsearch: {answer}")]
+    NotElasticsearch {
+        /// The nodes.
+        url: String,
+        /// What it said.
+        answer: String,
+    },
+    /// It is too old.
+    #[error("{server} at {url} is not supported")]
+    Version {
+        /// The nodes.
+        url: String,
+        /// Its name and version.
+        server: String,
+    },
+    /// It does not know us.
+    #[error("{url} does not accept {credentials}: {reason}")]
+    Unauthorized {
+        /// The nodes.
+        url: String,
+        /// What was sent, in words.
+        credentials: &'static str,
+        /// What the server said.
+        reason: String,
+    },
+    /// It knows us, and does not allow it.
+    #[error("{url} does not allow to {action}: {reason}")]
+    Forbidden {
+        /// The nodes.
+        url: String,
+        /// What was to be done.
+        action: String,
+        /// What the server said.
+        reason: String,
+    },
+    /// An index may be read but not written.
+    #[error("an index at {url} is read-only: {reason}")]
+    ReadOnly {
+        /// The nodes.
+        url: String,
+        /// What the server said, with the index.
+        reason: String,
+    },
+    /// An index was made with other fields.
+    #[error("the index `{index}` at {url} has another mapping: {difference}")]
+    OtherMapping {
+        /// The nodes.
+        url: String,
+        /// The index.
+        index: String,
+        /// The first field that differs.
+        difference: String,
+    },
+    /// There is a template of our name that we did not make.
+    #[error("the index template `{name}` at {url} was not made by indexer")]
+    OtherTemplate {
+        /// The nodes.
+        url: String,
+        /// Its name.
+        name: &'static str,
+    },
+    /// Tweets are kept in indices of other lengths.
+    #[error("the tweets at {url} are kept in an index for each {kept}, not for each {asked}")]
+    OtherIndices {
+        /// The nodes.
+        url: String,
+        /// What the template says.
+        kept: &'static str,
+        /// What was asked for.
+        asked: &'static str,
+    },
+    /// It has no tweets yet.
+    #[error("there are no tweets at {url}")]
+    Empty {
+        /// The nodes.
+        url: String,
+    },
+    /// It does not do what was asked, for a reason of its own.
+    #[error("cannot {action} at {url}: {failure}")]
+    Refused {
+        /// The nodes.
+        url: String,
+        /// What was to be done.
+        action: String,
+        /// What it said.
+        failure: Failure,
+    },
+    /// It did not take documents for too long.
+    #[error("{url} took nothing for {}: {failure}", patience(.after))]
+    GaveUp {
+        /// The nodes.
+        url: String,
+        /// For how long it was tried.
+        after: Duration,
+        /// What happened last.
+        failure: Failure,
+    },
+    /// Something of our own went wrong.
+    #[error("cannot {action}")]
+    Internal {
+        /// What was being done.
+        action: &'static str,
+        /// Why not.
+        source: anyhow::Error,
+    },
+    /// The user said so.
+    #[error("interrupted while {url} did not answer")]
+    Interrupted {
+        /// The nodes.
+        url: String,
+    },
+}
+
+impl ClusterError {
+    pub(super) fn internal(action: &'static str, source: impl Into<anyhow::Error>) -> ClusterError {
+        ClusterError::Internal { action, source: source.into() }
+    }
+
+    /// What the user can do about it.
+    pub fn hint(&self) -> &'static str {
+        match self {
+            ClusterError::Address { hint, .. } => hint,
+            ClusterError::File { .. } => "check the name and the permissions of the file",
+            ClusterError::Secret { .. } => {
+                "set it to the `encoded` value that Elasticsearch showed, or to id:api_key, without quotes or line breaks"
+            }
+            ClusterError::Unreachable { failure, .. } => failure.hint(),
+            ClusterError::NotElasticsearch { .. } => {
+                "name the address of Elasticsearch 8 or 9 or OpenSearch 2 or 3, such as --store http://localhost:9200"
+            }
+            ClusterError::Version { .. } => {
+                "use Elasticsearch 8 or 9, or OpenSearch 2 or 3; or a folder: --store FOLDER"
+            }
+            ClusterError::Unauthorized { credentials, .. } => match *credentials {
+                super::settings::NO_CREDENTIALS => {
+                    "set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
+                }
+                _ => "it may be mistyped, expired or revoked: make a new one and set it again",
+            },
+            ClusterError::Forbidden { .. } => {
+                "let its role have create_index, read, write and view_index_metadata on tweets-*; or have someone run `indexer setup` who may manage_index_templates"
+            }
+            ClusterError::ReadOnly { .. } => {
+                "mostly a disk is full: free space or add nodes, then set index.blocks.read_only_allow_delete to null on tweets-*, and run it again"
+            }
+            ClusterError::OtherMapping { .. } => {
+                "move that index out of the way (reindex or rename it), or delete all tweets first: --recreate"
+            }
+            ClusterError::OtherTemplate { .. } => {
+                "rename or delete that template, then run `indexer setup`"
+            }
+            ClusterError::OtherIndices { .. } => {
+                "leave --index-by out to go on as before, or delete all tweets first: --recreate"
+            }
+            ClusterError::Empty { .. } => {
+                "fill it: indexer backfill --store URL tweets.csv, or name another store: --store URL or FOLDER"
+            }
+            ClusterError::Refused { .. } => "the server's log may say more",
+            ClusterError::GaveUp { .. } => {
+                "once it answers again, run the same command again: what is there already is not doubled; --retry-for waits longer"
+            }
+            ClusterError::Internal { .. } => "check the limits of memory, threads and files",
+            ClusterError::Interrupted { .. } => {
+                "run the same command again: what is there already is not doubled"
+            }
+        }
+    }
+}
+
+fn patience(duration: &Duration) -> String {
+    match duration.as_secs() {
+        seconds if seconds >= 120 => format!("{} minutes", seconds / 60),
+        seconds => format!("{seconds} seconds"),
+    }
+}

@@ -1,0 +1,94 @@
+//! The first request: is this a cluster that we can talk to, and which one?
+
+use elasticsearch::http::Method;
+use serde_json::Value as Json;
+
+use super::ClusterError;
+use super::backoff::{Backoff, Patience};
+use super::connection::{Answer, Connection, Failure, Request, is_transient};
+
+impl Connection {
+    /// Asks what is there. Tells its name and version, `Elasticsearch 9.5.3`.
+    pub(super) async fn greet(&self, patience: &Patience) -> Result<String, ClusterError> {
+        let mut waits = Backoff::new(patience);
+        let answer = loop {
+            match self.send(&Request::new(Method::Get, "/")).await {
+                Ok(answer) if !is_transient(answer.status) || patience.is_none() => break answer,
+                // It is starting, or busy.
+                Ok(answer) => waits.wait(&answer.failure(), self).await?,
+                // An address that nobody listens at is most often mistyped.
+                Err(failure) => {
+                    return Err(ClusterError::Unreachable { url: self.url.clone(), failure });
+                }
+            }
+        };
+        self.recognize(answer, patience).await
+    }
+
+    async fn recognize(&self, answer: Answer, patience: &Patience) -> Result<String, ClusterError> {
+        let is_elasticsearch = answer.header("x-elastic-product") == Some("Elasticsearch");
+        let json = answer.json().unwrap_or_default();
+        match answer.status {
+            200..300 if json["version"]["number"].is_string() => {
+                self.supported(&json["version"], is_elasticsearch)
+            }
+            // Its page was taken away by a proxy.
+            200..300 if is_elasticsearch => Ok("Elasticsearch".to_owned()),
+            401 if names_a_user(&answer, &json) => Err(self.refused("connect", answer.failure())),
+            // A key that may not ask for the version, or a distribution without that page.
+            403..=405 if is_elasticsearch => {
+                let mut request = Request::new(Method::Get, "_nodes/_local");
+                request.query = &[("filter_path", "nodes.*.version")];
+                let answer = self.ask(request, patience).await?;
+                let json = answer.json().unwrap_or_default();
+                let node = json["nodes"].as_object().and_then(|nodes| nodes.values().next());
+                match node.map(|node| serde_json::json!({ "number": node["version"] })) {
+                    Some(version) => self.supported(&version, true),
+                    None => Ok("Elasticsearch".to_owned()),
+                }
+            }
+            403 if json["error"].is_object() || json["Message"].is_string() => {
+                Err(self.refused("connect", answer.failure()))
+            }
+            status if is_transient(status) => {
+                Err(ClusterError::Unreachable { url: self.url.clone(), failure: answer.failure() })
+            }
+            status => Err(ClusterError::NotElasticsearch {
+                url: self.url.clone(),
+                answer: format!("it answered {status}: {}", answer.beginning()),
+            }),
+        }
+    }
+
+    fn supported(&self, version: &Json, has_header: bool) -> Result<String, ClusterError> {
+        let number = version["number"].as_str().unwrap_or_default();
+        let name = match version["distribution"].as_str() {
+            Some("opensearch") => "OpenSearch",
+            // Others have the page too, but not the header.
+            _ if has_header || number.starts_with(['6', '7']) => "Elasticsearch",
+            _ => {
+                return Err(ClusterError::NotElasticsearch {
+                    url: self.url.clone(),
+                    answer: format!("it says that it is version {number} of something else"),
+                });
+            }
+        };
+        let server = format!("{name} {number}");
+        let major: u32 = number.split('.').next().and_then(|n| n.parse().ok()).unwrap_or(0);
+        let oldest = if name == "OpenSearch" { 2 } else { 8 };
+        match major >= oldest {
+            true => Ok(server),
+            false => Err(ClusterError::Version { url: self.url.clone(), server }),
+        }
+    }
+}
+
+/// Whether a 401 is Elasticsearch's or OpenSearch's, and not some web server's.
+fn names_a_user(answer: &Answer, json: &Json) -> bool {
+    json["error"].is_object()
+        || answer.header("www-authenticate").is_some_and(|scheme| {
+            let scheme = scheme.to_lowercase();
+            scheme.contains("security") || scheme.contains("apikey")
+        })
+        || matches!(answer.failure(), Failure::Status { ref reason, .. } if reason == "Unauthorized")
+}

@@ -1,0 +1,249 @@
+//! Sends the documents of one bulk until each is indexed or refused.
+//!
+//! What can go wrong, and what is done: a busy or lost cluster is waited for; an item that is put off is
+//! sent again while the others are done with; a request that is too large is halved; an answer that
+//! cannot be understood is taken as none, since asking again finds what the first time did.
+
+use std::collections::VecDeque;
+use std::sync::atomic::{AtomicUsize, Ordering};
+
+use elasticsearch::http::Method;
+use ingest::{Rejected, Stage};
+
+use super::ClusterError;
+use super::backoff::{Backoff, Gate, Patience};
+use super::bulk::{Action, Bulk, FILTER_PATH, Operation, Verdict, body, judge};
+use super::connection::{Connection, Failure, NDJSON, Request};
+use crate::store::Written;
+
+/// What all bulks of a run share.
+pub(super) struct Shared {
+    pub(super) connection: Connection,
+    pub(super) patience: Patience,
+    pub(super) gate: Gate,
+    pub(super) gzip: bool,
+    /// The most bytes of documents in a request: less after the server found one too large.
+    pub(super) bulk_bytes: AtomicUsize,
+}
+
+/// What became of a bulk.
+pub(super) struct Settled {
+    pub(super) written: Written,
+    /// Of its documents, how many were there already.
+    pub(super) known: usize,
+    /// Why the rest of the run need not be tried.
+    pub(super) stopped: Option<ClusterError>,
+}
+
+/// Sends the documents of `bulk` until each is indexed or refused. `first` is what most of them will need.
+pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settled {
+    let operations = (0..bulk.entries.len())
+        .map(|entry| Operation { entry, action: first.clone(), retries: 0 })
+        .collect();
+    let mut work = Work {
+        shared,
+        bulk,
+        requests: VecDeque::from([operations]),
+        later: Vec::new(),
+        waits: Backoff::new(&shared.patience),
+        settled: Settled { written: Written::default(), known: 0, stopped: None },
+    };
+    let done = work.run().await;
+    if let Err((error, left)) = done {
+        shared.patience.end(&error);
+        let reason = shared.patience.why_over();
+        let rest = work.requests.drain(..).flatten().chain(work.later.drain(..));
+        for operation in left.into_iter().chain(rest).collect::<Vec<_>>() {
+            work.reject(operation.entry, &reason);
+        }
+        work.settled.stopped = Some(error);
+    }
+    work.settled
+}
+
+struct Work<'s> {
+    shared: &'s Shared,
+    bulk: &'s Bulk,
+    /// What is still to be sent, a request each.
+    requests: VecDeque<Vec<Operation>>,
+    /// What was put off, and why, until the rest is done.
+    later: Vec<Operation>,
+    waits: Backoff<'s>,
+    settled: Settled,
+}
+
+/// Why the work stopped, and what was being sent.
+type Stop = (ClusterError, Vec<Operation>);
+
+impl Work<'_> {
+    async fn run(&mut self) -> Result<(), Stop> {
+        let mut busy = None;
+        loop {
+            while let Some(operations) = self.requests.pop_front() {
+                let verdicts = self.send(operations).await?;
+                busy = self.apply(verdicts)?.or(busy);
+            }
+            let Some(reason) = busy.take().filter(|_| !self.later.is_empty()) else {
+                return Ok(());
+            };
+            self.put_off(reason).await?;
+        }
+    }
+
+    /// Waits before what was put off is sent again; what was put off for too long is rejected.
+    async fn put_off(&mut self, reason: String) -> Result<(), Stop> {
+        let later = std::mem::take(&mut self.later);
+        if self.waits.is_spent() && !self.shared.patience.is_spent() {
+            for operation in later {
+                self.reject(operation.entry, &format!("put off for too long: {reason}"));
+            }
+            self.waits.reset();
+            return Ok(());
+        }
+        let failure = Failure::Status { status: 429, reason, retry_after: None };
+        match self.waits.wait(&failure, &self.shared.connection).await {
+            Ok(()) => {
+                self.requests.push_back(later);
+                Ok(())
+            }
+            Err(error) => Err((error, later)),
+        }
+    }
+
+    /// Sends one request until it is answered item by item. What is too large is split, and the rest
+    /// of it queued.
+    async fn send(
+        &mut self,
+        mut operations: Vec<Operation>,
+    ) -> Result<Vec<(Operation, Verdict)>, Stop> {
+        let shared = self.shared;
+        let mut waits = Backoff::new(&shared.patience);
+        // An earlier one may have been found too large.
+        while self.size(&operations) > shared.bulk_bytes.load(Ordering::Relaxed)
+            && let Some(rest) = halve(&mut operations)
+        {
+            self.requests.push_front(rest);
+        }
+        loop {
+            let failure = match self.exchange(&operations).await {
+                Ok(verdicts) => return Ok(operations.into_iter().zip(verdicts).collect()),
+                Err(failure) => failure,
+            };
+            match failure {
+                Failure::Status { status: 413, ref reason, .. } => {
+                    let size = self.size(&operations);
+                    let Some(rest) = halve(&mut operations) else {
+                        let only = operations.remove(0);
+                        let reason = format!("413 too large for the server: {reason}");
+                        return Ok(vec![(only, Verdict::Refused(reason))]);
+                    };
+                    // The next ones need not find out for themselves.
+                    shared.bulk_bytes.fetch_min((size / 2).max(1), Ordering::Relaxed);
+                    self.requests.push_front(rest);
+                }
+                failure if failure.is_transient() => {
+                    if matches!(failure, Failure::Status { .. }) {
+                        shared.gate.pushed_back();
+                    }
+                    if let Err(error) = waits.wait(&failure, &shared.connection).await {
+                        return Err((error, operations));
+                    }
+                    self.settled.written.retried += operations.len() as u64;
+                }
+                failure => {
+                    let error = shared.connection.refused("index documents", failure);
+                    return Err((error, operations));
+                }
+            }
+        }
+    }
+
+    /// How many bytes of documents a request has.
+    fn size(&self, operations: &[Operation]) -> usize {
+        operations.iter().map(|operation| self.bulk.json(operation.entry).len()).sum()
+    }
+
+    async fn exchange(&self, operations: &[Operation]) -> Result<Vec<Verdict>, Failure> {
+        let Shared { connection, gate, gzip, .. } = self.shared;
+        let _pass = gate.pass().await;
+        let body = body(self.bulk, operations, *gzip)
+            .map_err(|error| Failure::Garbled { what: error.to_string() })?;
+        let mut request = Request::new(Method::Post, "_bulk");
+        (request.content_type, request.gzip) = (NDJSON, *gzip);
+        request.query = &[("filter_path", FILTER_PATH)];
+        request.body = Some(body.into());
+        let answer = connection.send(&request).await?.ok()?;
+        let verdicts = judge(self.bulk, operations, &answer.body);
+        verdicts.ok_or_else(|| Failure::Garbled { what: answer.beginning() })
+    }
+
+    /// Does what the verdicts say. Tells why items were put off, if any were.
+    fn apply(&mut self, verdicts: Vec<(Operation, Verdict)>) -> Result<Option<String>, Stop> {
+        let (mut next, mut busy) = (Vec::new(), None);
+        let mut stopped: Option<Stop> = None;
+        let mut progress = false;
+        for (mut operation, verdict) in verdicts {
+            match verdict {
+                Verdict::Created => self.settled.written.created += 1,
+                Verdict::Known => {
+                    self.settled.written.updated += 1;
+                    self.settled.known += 1;
+                }
+                Verdict::Next(action) => {
+                    operation.action = action;
+                    next.push(operation);
+                    progress = true;
+                    continue;
+                }
+                Verdict::Later(reason) => {
+                    self.settled.written.retried += 1;
+                    operation.retries += 1;
+                    self.later.push(operation);
+                    busy = Some(reason);
+                    continue;
+                }
+                Verdict::Refused(reason) => self.reject(operation.entry, &reason),
+                Verdict::Stopped { status, reason } => {
+                    let failure = Failure::Status { status, reason, retry_after: None };
+                    let index = &self.bulk.entries[operation.entry].index;
+                    let action = format!("index documents into {index}");
+                    let error = || self.shared.connection.refused(&action, failure);
+                    stopped.get_or_insert_with(|| (error(), Vec::new())).1.push(operation);
+                    continue;
+                }
+            }
+            progress = true;
+        }
+        if !next.is_empty() {
+            self.requests.push_front(next);
+        }
+        if progress {
+            self.shared.patience.succeeded(&self.shared.connection.url);
+            self.waits.reset();
+        }
+        match busy {
+            Some(_) => self.shared.gate.pushed_back(),
+            None => self.shared.gate.accepted(),
+        }
+        stopped.map_or(Ok(busy), Err)
+    }
+
+    fn reject(&mut self, entry: usize, reason: &str) {
+        let rejected = rejected(self.bulk, entry, reason);
+        self.settled.written.rejected.push(rejected);
+    }
+}
+
+/// Keeps the first half of what was too large and gives the second; none if there is but one.
+fn halve(operations: &mut Vec<Operation>) -> Option<Vec<Operation>> {
+    (operations.len() > 1).then(|| operations.split_off(operations.len() / 2))
+}
+
+/// A document as a reject, which can be read again.
+pub(super) fn rejected(bulk: &Bulk, entry: usize, reason: &str) -> Rejected {
+    let at = &bulk.entries[entry];
+    let mut rejected = Rejected::new(at.line, Stage::Index, reason, bulk.json(entry));
+    rejected.id = Some(at.id.clone());
+    rejected.source = at.source.to_string();
+    rejected
+}

@@ -1,0 +1,311 @@
+//! The index template and the indices made by it: put if missing, compared if there.
+
+use elasticsearch::http::Method;
+use serde_json::{Map, Value as Json, json};
+
+use super::ClusterError;
+use super::backoff::Patience;
+use super::connection::{Answer, Connection, Failure, Request};
+use super::settings::IndexBy;
+
+/// The template's name.
+pub const TEMPLATE_NAME: &str = "tweets";
+/// Whoever reads finds all tweets under this name.
+pub(super) const ALIAS: &str = "tweets";
+const PATH: &str = "_index_template/tweets";
+
+/// What became of the template.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Installed {
+    /// It was not there.
+    Created,
+    /// It was there in another version.
+    Updated {
+        /// That version.
+        from: u64,
+    },
+    /// It was there as it should be.
+    Current,
+    /// It is of a later version of indexer, and was left alone.
+    Newer {
+        /// That version.
+        version: u64,
+    },
+}
+
+/// The template, for indices of that length.
+pub fn template(index_by: IndexBy) -> Json {
+    // It is a part of the program, and a test reads it.
+    let mut template: Json =
+        serde_json::from_str(include_str!("template.json")).unwrap_or_default();
+    template["_meta"]["index_by"] = json!(index_by.as_str());
+    template
+}
+
+/// The version of the template and of the mapping in it.
+pub(super) fn version() -> u64 {
+    template(IndexBy::default())["version"].as_u64().unwrap_or_default()
+}
+
+/// What the cluster has under the template's name.
+pub(super) struct Found {
+    version: u64,
+    is_ours: bool,
+    index_by: IndexBy,
+}
+
+impl Connection {
+    /// The template that the cluster has; none also if we may not see it.
+    pub(super) async fn find_template(
+        &self,
+        patience: &Patience,
+    ) -> Result<Option<Found>, ClusterError> {
+        let answer = self.ask(Request::new(Method::Get, PATH), patience).await?;
+        match answer.status {
+            404 | 403 => return Ok(None),
+            200..300 => {}
+            _ => return Err(self.refused("read the index template", answer.failure())),
+        }
+        let json = answer.json().unwrap_or_default();
+        let template = &json["index_templates"][0]["index_template"];
+        if template.is_null() {
+            return Ok(None);
+        }
+        let meta = &template["_meta"];
+        let index_by = [IndexBy::Year, IndexBy::Month, IndexBy::Day]
+            .into_iter()
+            .find(|index_by| meta["index_by"] == index_by.as_str());
+        Ok(Some(Found {
+            version: template["version"].as_u64().unwrap_or_default(),
+            is_ours: meta["created_by"] == "tweet-indexer",
+            index_by: index_by.unwrap_or_default(),
+        }))
+    }
+
+    /// Puts the template if it is not there, or, if `update`, when it is of an earlier version. Tells
+    /// what was done and how long its indices are.
+    pub(super) async fn install_template(
+        &self,
+        asked: Option<IndexBy>,
+        update: bool,
+        patience: &Patience,
+    ) -> Result<(Installed, IndexBy), ClusterError> {
+        let found = self.find_template(patience).await?;
+        let installed = match &found {
+            None => Installed::Created,
+            Some(Found { is_ours: false, .. }) => {
+                return Err(ClusterError::OtherTemplate {
+                    url: self.url.clone(),
+                    name: TEMPLATE_NAME,
+                });
+            }
+            Some(Found { index_by, .. }) if asked.is_some_and(|asked| asked != *index_by) => {
+                return Err(ClusterError::OtherIndices {
+                    url: self.url.clone(),
+                    kept: index_by.as_str(),
+                    asked: asked.unwrap_or_default().as_str(),
+                });
+            }
+            Some(found) if found.version == version() => Installed::Current,
+            Some(found) if found.version > version() => Installed::Newer { version: found.version },
+            Some(found) => Installed::Updated { from: found.version },
+        };
+        let index_by = found.map_or(asked.unwrap_or_default(), |found| found.index_by);
+        let put = match installed {
+            Installed::Created => true,
+            Installed::Updated { .. } => update,
+            Installed::Current | Installed::Newer { .. } => false,
+        };
+        if put {
+            self.put_template(index_by, patience).await?;
+        }
+        Ok((installed, index_by))
+    }
+
+    async fn put_template(
+        &self,
+        index_by: IndexBy,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let request = Request::json(Method::Put, PATH, &template(index_by));
+        let answer = self.ask(request, patience).await?;
+        let action = "put the index template";
+        answer.ok().map(drop).map_err(|failure| self.refused(action, failure))
+    }
+
+    /// Makes sure that tweets can be written to an index: that it has our mapping if it is there, and
+    /// that it is there.
+    pub(super) async fn prepare_index(
+        &self,
+        index: &str,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let path = format!("{index}/_mapping");
+        let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
+        match answer.status {
+            404 => return self.create_index(index, patience).await,
+            // A key that may write but not look; what does not fit is refused document by document.
+            403 => return Ok(()),
+            200..300 => {}
+            _ => return Err(self.refused(&format!("read {path}"), answer.failure())),
+        }
+        match difference_in(&answer) {
+            None => Ok(()),
+            Some(difference) => Err(ClusterError::OtherMapping {
+                url: self.url.clone(),
+                index: index.to_owned(),
+                difference,
+            }),
+        }
+    }
+
+    /// Makes an index. The mapping is in the template, but who may not put that may still do this.
+    async fn create_index(&self, index: &str, patience: &Patience) -> Result<(), ClusterError> {
+        let mut made = template(IndexBy::default())["template"].take();
+        if let Some(parts) = made.as_object_mut() {
+            // Settings are the template's business: there, others may have changed them.
+            parts.remove("settings");
+        }
+        let answer = self.ask(Request::json(Method::Put, index, &made), patience).await?;
+        match answer.ok() {
+            Ok(_) => Ok(()),
+            // Another run was faster.
+            Err(Failure::Status { status: 400, reason, .. })
+                if reason.contains("resource_already_exists_exception") =>
+            {
+                Ok(())
+            }
+            Err(failure) => Err(self.refused(&format!("create the index {index}"), failure)),
+        }
+    }
+
+    /// The indices that hold tweets, by the names that we give.
+    pub(super) async fn our_indices(
+        &self,
+        patience: &Patience,
+    ) -> Result<Vec<(String, Option<String>)>, ClusterError> {
+        let answer = self.ask(Request::new(Method::Get, "tweets-*/_mapping"), patience).await?;
+        if answer.status == 404 {
+            return Ok(Vec::new());
+        }
+        let answer = answer.ok().map_err(|failure| self.refused("list the indices", failure))?;
+        let json = answer.json().unwrap_or_default();
+        let indices = json.as_object().into_iter().flatten();
+        let ours = indices.filter(|(name, _)| is_our_name(name));
+        Ok(ours.map(|(name, index)| (name.clone(), difference(&index["mappings"]))).collect())
+    }
+
+    /// Deletes all tweets, and the template with them.
+    pub(super) async fn delete_all(&self, patience: &Patience) -> Result<(), ClusterError> {
+        for (index, _) in self.our_indices(patience).await? {
+            let answer = self.ask(Request::new(Method::Delete, &index), patience).await?;
+            if answer.status != 404 {
+                let action = format!("delete the index {index}");
+                answer.ok().map_err(|failure| self.refused(&action, failure))?;
+            }
+        }
+        if self.find_template(patience).await?.is_some_and(|found| found.is_ours) {
+            let answer = self.ask(Request::new(Method::Delete, PATH), patience).await?;
+            let action = "delete the index template";
+            answer.ok().map_err(|failure| self.refused(action, failure))?;
+        }
+        Ok(())
+    }
+}
+
+/// Whether we would give an index that name: `tweets-2022`, `tweets-2022.12`, `tweets-2022.12.10`.
+fn is_our_name(name: &str) -> bool {
+    let Some(date) = name.strip_prefix("tweets-") else { return false };
+    let mut lengths = [4, 2, 2].into_iter();
+    date.split('.')
+        .all(|part| lengths.next() == Some(part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
+}
+
+/// The first difference of the mapping in an answer. What cannot be read is let pass: the cluster
+/// refuses what does not fit.
+fn difference_in(answer: &Answer) -> Option<String> {
+    let json = answer.json()?;
+    // Under its own name, which is another one if it was asked for by an alias.
+    let index = json.as_object()?.values().next()?;
+    index.get("mappings").and_then(difference)
+}
+
+/// How a mapping differs from ours, by the first field that does.
+fn difference(mapping: &Json) -> Option<String> {
+    let ours = template(IndexBy::default());
+    let ours = flat(&ours["template"]["mappings"]["properties"]);
+    let theirs = flat(&mapping["properties"]);
+    ours.iter().find_map(|(field, our)| {
+        let their = theirs.get(field);
+        match their {
+            None => Some(format!("`{field}` is not mapped")),
+            Some(their) if their["type"] != our["type"] => {
+                let name = |field: &Json| field["type"].as_str().unwrap_or("object").to_owned();
+                Some(format!("`{field}` is {}, not {}", name(their), name(our)))
+            }
+            Some(their) if their["normalizer"] != our["normalizer"] => {
+                Some(format!("`{field}` does not fold case"))
+            }
+            Some(_) => None,
+        }
+    })
+}
+
+/// The fields by their whole names.
+fn flat(properties: &Json) -> Map<String, Json> {
+    let mut fields = Map::new();
+    for (name, field) in properties.as_object().into_iter().flatten() {
+        match field.get("properties") {
+            None => {
+                fields.insert(name.clone(), field.clone());
+            }
+            Some(inner) => fields.extend(
+                flat(inner).into_iter().map(|(inner, field)| (format!("{name}.{inner}"), field)),
+            ),
+        }
+    }
+    fields
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::Keyword;
+
+    #[test]
+    fn every_keyword_is_in_the_mapping_and_folds_case_as_it_should() {
+        let template = template(IndexBy::Year);
+        let fields = flat(&template["template"]["mappings"]["properties"]);
+        for keyword in Keyword::ALL {
+            let field = &fields[keyword.name()];
+            assert_eq!(field["type"], "keyword", "{}", keyword.name());
+            assert_eq!(field["normalizer"] == "lowercase", keyword.folds_case(), "{field}");
+        }
+    }
+
+    #[test]
+    fn a_mapping_differs_where_a_field_has_another_type_or_none() {
+        let ours = template(IndexBy::Year)["template"]["mappings"].take();
+        assert_eq!(difference(&ours), None);
+        let mut dynamic = ours.clone();
+        dynamic["properties"]["location"] = json!({ "type": "float" });
+        assert_eq!(difference(&dynamic).as_deref(), Some("`location` is float, not geo_point"));
+        dynamic["properties"]["lang"] = json!(null);
+        assert_eq!(difference(&dynamic).as_deref(), Some("`lang` is object, not keyword"));
+        assert!(difference(&json!({})).is_some());
+    }
+
+    #[test]
+    fn only_indices_that_we_name_are_ours() {
+        for (name, ours) in [
+            ("tweets-2022", true),
+            ("tweets-2022.12", true),
+            ("tweets-2022.12.10", true),
+            ("tweets-backup", false),
+            ("tweets-2022-old", false),
+            ("tweets-2022.12.10.1", false),
+        ] {
+            assert_eq!(is_our_name(name), ours, "{name}");
+        }
+    }
+}

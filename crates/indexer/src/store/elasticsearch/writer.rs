@@ -1,0 +1,244 @@
+//! Writing to a cluster: documents are gathered into bulks, and several bulks are settled at a time.
+//!
+//! Whoever brings documents waits while all places are taken. Two documents of the same id are never
+//! under way together, so that the later one is merged into the earlier one, whatever the network does.
+
+use std::collections::HashMap;
+use std::collections::hash_map::Entry as Known;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::mpsc::{Receiver, Sender, channel};
+
+use elasticsearch::http::Method;
+use tokio::runtime::Runtime;
+
+use super::backoff::{Gate, Patience};
+use super::bulk::{Action, Bulk};
+use super::connection::{Connection, Request};
+use super::settings::{Cluster, IndexBy};
+use super::settle::{Settled, Shared, rejected, settle};
+use super::{ClusterError, runtime};
+use crate::store::{Delivery, Written};
+
+/// A cluster, open to be written to.
+pub struct ElasticsearchWriter {
+    runtime: Runtime,
+    shared: Arc<Shared>,
+    index_by: IndexBy,
+    bulk_documents: usize,
+    bulk_requests: usize,
+    /// The indices that tweets were written to, by the day of the tweets (since 1970).
+    indices: HashMap<i64, Arc<str>>,
+    prepared: Vec<Arc<str>>,
+    /// What is being gathered, and where in it each id is.
+    bulk: Bulk,
+    ids: HashMap<String, usize>,
+    under_way: Vec<Arc<Bulk>>,
+    settled: Receiver<(Arc<Bulk>, Settled)>,
+    settle: Sender<(Arc<Bulk>, Settled)>,
+    /// Whether most documents turned out to be there already, as in a rerun: then it is asked first.
+    expects_known: bool,
+    has_failed: bool,
+}
+
+impl ElasticsearchWriter {
+    /// Connects to a cluster and makes sure that it has the index template; with `recreate`, deletes
+    /// all tweets first. `stop` ends the waiting for a cluster that does not answer.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be reached, is none, or does not let us.
+    pub fn open(
+        cluster: &Cluster,
+        recreate: bool,
+        stop: Arc<AtomicBool>,
+    ) -> Result<ElasticsearchWriter, ClusterError> {
+        let runtime = runtime()?;
+        let connection = Connection::new(cluster)?;
+        let load = &cluster.load;
+        let patience = Patience::new(load.retry_for, stop);
+        let index_by = runtime.block_on(async {
+            let server = connection.greet(&patience).await?;
+            tracing::info!("writing to {server} at {}", connection.url);
+            if recreate {
+                connection.delete_all(&patience).await?;
+            }
+            let put = connection.install_template(load.index_by, false, &patience).await;
+            match put {
+                Ok((_, index_by)) => Ok(index_by),
+                // Indices are made with the mapping in any case.
+                Err(ClusterError::Forbidden { .. }) => Ok(load.index_by.unwrap_or_default()),
+                Err(error) => Err(error),
+            }
+        })?;
+        patience.succeeded(&connection.url);
+        let shared = Shared {
+            connection,
+            patience,
+            gate: Gate::new(load.bulk_requests),
+            gzip: load.gzip,
+            bulk_bytes: AtomicUsize::new(load.bulk_bytes),
+        };
+        let (settle, settled) = channel();
+        Ok(ElasticsearchWriter {
+            runtime,
+            shared: Arc::new(shared),
+            index_by,
+            bulk_documents: load.bulk_documents,
+            bulk_requests: load.bulk_requests.max(1),
+            indices: HashMap::new(),
+            prepared: Vec::new(),
+            bulk: Bulk::default(),
+            ids: HashMap::new(),
+            under_way: Vec::new(),
+            settled,
+            settle,
+            expects_known: false,
+            has_failed: false,
+        })
+    }
+
+    /// Takes documents in; see [`Writer::write`](crate::store::Writer::write).
+    ///
+    /// # Errors
+    ///
+    /// If the cluster stopped taking documents: those that it did not take are rejected, and so is
+    /// whatever comes after.
+    pub fn write(
+        &mut self,
+        deliveries: Vec<Delivery>,
+        written: &mut Written,
+    ) -> Result<(), ClusterError> {
+        let mut done = Ok(());
+        for delivery in deliveries {
+            let index = self.gather(delivery, written)?;
+            if done.is_ok() && !self.has_failed {
+                done = self.advance(index, written);
+            }
+        }
+        done.map_err(|error| self.fail(error, written))?;
+        if self.has_failed {
+            self.reject_gathered(written);
+        }
+        Ok(())
+    }
+
+    /// Sends what is left, waits for all, and lets it be found.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ElasticsearchWriter::write`].
+    pub fn finish(mut self, written: &mut Written) -> Result<(), ClusterError> {
+        if self.has_failed {
+            return Ok(());
+        }
+        self.settle_all(written).map_err(|error| self.fail(error, written))?;
+        for index in &self.prepared {
+            let path = format!("{index}/_refresh");
+            let request = Request::new(Method::Post, &path);
+            // It happens by itself a second later, and a key need not be allowed to ask for it.
+            let _ = self.runtime.block_on(self.shared.connection.send(&request));
+        }
+        Ok(())
+    }
+
+    /// Adds a document to the bulk. Tells its index.
+    fn gather(
+        &mut self,
+        delivery: Delivery,
+        written: &mut Written,
+    ) -> Result<Arc<str>, ClusterError> {
+        let Delivery { document, source, line } = delivery;
+        let day = document.timestamp.as_millis().div_euclid(24 * 3_600_000);
+        let name = || Arc::from(self.index_by.index(document.timestamp));
+        let index = Arc::clone(self.indices.entry(day).or_insert_with(name));
+        let added = match self.ids.entry(document.id.clone()) {
+            Known::Occupied(there) => {
+                written.updated += 1;
+                self.bulk.merge(*there.get(), document)
+            }
+            Known::Vacant(room) => {
+                room.insert(self.bulk.entries.len());
+                self.bulk.push(&document, Arc::clone(&index), source, line)
+            }
+        };
+        added.map(|()| index).map_err(|error| ClusterError::internal("write a document", error))
+    }
+
+    /// Sends the bulk if it is full.
+    fn advance(&mut self, index: Arc<str>, written: &mut Written) -> Result<(), ClusterError> {
+        if !self.prepared.contains(&index) {
+            let Shared { connection, patience, .. } = &*self.shared;
+            self.runtime.block_on(connection.prepare_index(&index, patience))?;
+            self.prepared.push(index);
+        }
+        let is_full = self.bulk.entries.len() >= self.bulk_documents
+            || self.bulk.bytes() >= self.shared.bulk_bytes.load(Ordering::Relaxed);
+        if is_full { self.send(written) } else { Ok(()) }
+    }
+
+    /// Sends what was gathered, when there is a place and none of its ids is under way.
+    fn send(&mut self, written: &mut Written) -> Result<(), ClusterError> {
+        if self.bulk.entries.is_empty() {
+            return Ok(());
+        }
+        while self.under_way.len() >= self.bulk_requests || self.is_any_id_under_way() {
+            self.settle_one(written)?;
+        }
+        let bulk = Arc::new(std::mem::take(&mut self.bulk));
+        self.ids.clear();
+        self.under_way.push(Arc::clone(&bulk));
+        let first = if self.expects_known { Action::Read } else { Action::Create };
+        let (shared, done) = (Arc::clone(&self.shared), self.settle.clone());
+        self.runtime.spawn(async move {
+            let settled = settle(&shared, &bulk, first).await;
+            // Nobody waits any more if the run was cut short.
+            let _ = done.send((bulk, settled));
+        });
+        Ok(())
+    }
+
+    fn is_any_id_under_way(&self) -> bool {
+        self.under_way
+            .iter()
+            .any(|bulk| bulk.entries.iter().any(|entry| self.ids.contains_key(&entry.id)))
+    }
+
+    /// Waits until one of the bulks under way is settled.
+    fn settle_one(&mut self, written: &mut Written) -> Result<(), ClusterError> {
+        let Ok((bulk, settled)) = self.settled.recv() else { return Ok(()) };
+        self.under_way.retain(|other| !Arc::ptr_eq(other, &bulk));
+        self.expects_known = settled.known * 2 > bulk.entries.len();
+        *written += settled.written;
+        settled.stopped.map_or(Ok(()), Err)
+    }
+
+    fn settle_all(&mut self, written: &mut Written) -> Result<(), ClusterError> {
+        self.send(written)?;
+        while !self.under_way.is_empty() {
+            self.settle_one(written)?;
+        }
+        Ok(())
+    }
+
+    /// Gives up: waits until all that is under way has noticed, and rejects what was not sent.
+    fn fail(&mut self, error: ClusterError, written: &mut Written) -> ClusterError {
+        self.has_failed = true;
+        self.shared.patience.end(&error);
+        while !self.under_way.is_empty() {
+            // The first error is the one that is told.
+            let _ = self.settle_one(written);
+        }
+        self.reject_gathered(written);
+        error
+    }
+
+    fn reject_gathered(&mut self, written: &mut Written) {
+        let bulk = std::mem::take(&mut self.bulk);
+        self.ids.clear();
+        let reason = self.shared.patience.why_over();
+        written
+            .rejected
+            .extend((0..bulk.entries.len()).map(|entry| rejected(&bulk, entry, &reason)));
+    }
+}
