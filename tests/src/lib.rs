@@ -9,8 +9,10 @@ use std::process::{Command, Output, Stdio};
 use tempfile::TempDir;
 
 mod server;
+mod sink;
 
-pub use server::{ELASTICSEARCH, SERVERS, Server, free_port};
+pub use server::{ELASTICSEARCH, PASSWORD, SERVERS, Server, free_port};
+pub use sink::{Faults, Sink};
 
 /// A folder of its own to run `indexer` in.
 pub struct Workplace {

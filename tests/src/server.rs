@@ -1,8 +1,7 @@
 //! Real servers for the tests: downloaded once, started on a free port, killed when they are done with.
 
 use std::fs::File;
-use std::io::{Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::net::TcpListener;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
@@ -17,12 +16,18 @@ pub const ELASTICSEARCH: &str = "elasticsearch-9.5.3";
 /// All that the scenarios run on.
 pub const SERVERS: [&str; 3] = [ELASTICSEARCH, "elasticsearch-8.19.21", "opensearch-3.8.0"];
 
+/// The password of all users.
+pub const PASSWORD: &str = "changeme";
+/// As the server's file of users has it (bcrypt).
+const HASH: &str = "$2a$10$USBNpiVgMl.7p7CtvTQOwOzPSWNqVsvKuFeMDDADAsEqCkwVhjCMy";
+/// `admin` and [`PASSWORD`]; a server without users does not mind it.
+const AUTHORIZATION: &str = "Basic YWRtaW46Y2hhbmdlbWU=";
+
 /// A server of one's own.
 pub struct Server {
     name: String,
     port: u16,
-    settings: Vec<String>,
-    password: Option<String>,
+    has_users: bool,
     folder: TempDir,
     child: Option<Child>,
 }
@@ -34,15 +39,16 @@ impl Server {
     /// Starts a server, such as [`ELASTICSEARCH`]; none, and the test is to be skipped, where the machine
     /// has not what it needs.
     pub fn start(name: &str) -> Option<Server> {
-        Server::start_with(name, &[], None)
+        Server::start_with(name, "")
     }
 
-    /// Starts one with settings (`name=value`) and, with a password, with users.
+    /// Starts one that has, besides `admin` who may do all, a user for each role of a `roles.yml`, all
+    /// with the password [`PASSWORD`]; without roles, one for everybody.
     ///
     /// # Panics
     ///
     /// If it does not start although the machine has what it needs, or with `CI=true` if it has not.
-    pub fn start_with(name: &str, settings: &[&str], password: Option<&str>) -> Option<Server> {
+    pub fn start_with(name: &str, roles: &str) -> Option<Server> {
         let installed = script(&[name]).output().expect("tests/servers/start");
         if installed.status.code() == Some(3) {
             skip(&format!("{name}: {}", String::from_utf8_lossy(&installed.stderr).trim()));
@@ -53,13 +59,27 @@ impl Server {
         let mut server = Server {
             name: name.to_owned(),
             port: free_port(),
-            settings: settings.iter().map(|&setting| setting.to_owned()).collect(),
-            password: password.map(str::to_owned),
+            has_users: !roles.is_empty(),
             folder: folder.expect("a temporary folder"),
             child: None,
         };
+        if server.has_users {
+            server.add_users(roles).expect("a folder for its users");
+        }
         server.restart();
         Some(server)
+    }
+
+    fn add_users(&self, roles: &str) -> std::io::Result<()> {
+        let conf = self.folder.path().join("conf");
+        std::fs::create_dir(&conf)?;
+        let names = roles.lines().filter_map(|line| line.strip_suffix(':'));
+        let names: Vec<&str> = names.filter(|name| !name.starts_with(' ')).collect();
+        let users = names.iter().chain(&["admin"]).map(|user| format!("{user}:{HASH}\n"));
+        let own = names.iter().map(|name| format!("{name}:{name}\n"));
+        std::fs::write(conf.join("roles.yml"), roles)?;
+        std::fs::write(conf.join("users"), users.collect::<String>())?;
+        std::fs::write(conf.join("users_roles"), own.collect::<String>() + "superuser:admin\n")
     }
 
     /// Starts it (again) on the same port with the same data, and waits until it answers.
@@ -89,11 +109,9 @@ impl Server {
         let folder = self.folder.path().join("data").display().to_string();
         let log = File::create(self.folder.path().join("log")).expect("a log");
         let port = self.port.to_string();
-        let mut arguments = vec![self.name.as_str(), port.as_str(), folder.as_str()];
-        arguments.extend(self.settings.iter().map(String::as_str));
-        let mut command = script(&arguments);
-        if let Some(password) = &self.password {
-            command.env("PASSWORD", password);
+        let mut command = script(&[&self.name, &port, &folder]);
+        if self.has_users {
+            command.env("CONF", self.folder.path().join("conf"));
         }
         let errors = log.try_clone().expect("a log");
         command.stdin(Stdio::null()).stdout(log).stderr(errors).process_group(0);
@@ -101,8 +119,7 @@ impl Server {
     }
 
     fn is_up(&self) -> bool {
-        // 401: it has users, and is up.
-        matches!(self.request("GET", "/_cluster/health", ""), Some((200 | 401, _)))
+        matches!(self.request("GET", "/_cluster/health", ""), Some((200, _)))
     }
 
     /// Kills it as a machine does that loses its power (-9).
@@ -132,17 +149,22 @@ impl Server {
 
     /// The status and the body of an answer, if one came.
     fn request(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
-        let mut stream = TcpStream::connect(("127.0.0.1", self.port)).ok()?;
-        stream.set_read_timeout(Some(Duration::from_secs(60))).ok()?;
-        let length = body.len();
-        let head = format!(
-            "{method} {path} HTTP/1.0\r\nContent-Type: application/json\r\nContent-Length: {length}\r\n"
-        );
-        stream.write_all(format!("{head}\r\n{body}").as_bytes()).ok()?;
-        let mut answer = String::new();
-        stream.read_to_string(&mut answer).ok()?;
-        let (head, body) = answer.split_once("\r\n\r\n")?;
-        Some((head.split(' ').nth(1)?.parse().ok()?, body.to_owned()))
+        let agent: ureq::Agent = ureq::Agent::config_builder()
+            .http_status_as_error(false)
+            .timeout_global(Some(Duration::from_secs(60)))
+            .build()
+            .into();
+        let request = ureq::http::Request::builder()
+            .method(method)
+            .uri(self.url() + path)
+            .header("content-type", "application/json")
+            .header("authorization", AUTHORIZATION);
+        let mut answer = match body {
+            "" => agent.run(request.body(()).ok()?),
+            body => agent.run(request.body(body.to_owned()).ok()?),
+        }
+        .ok()?;
+        Some((answer.status().as_u16(), answer.body_mut().read_to_string().ok()?))
     }
 }
 

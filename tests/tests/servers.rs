@@ -1,10 +1,14 @@
 //! What only real servers can show: the same words, crashes survived, rights and mappings respected.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
+use std::process::{Command, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
+
 use indexer::cli::StoreArg;
 use indexer::store::{Filter, Load, Store, TextQuery};
-use serde_json::json;
-use tests::{ELASTICSEARCH, Server, Workplace};
+use serde_json::{Value, json};
+use tests::{ELASTICSEARCH, Faults, PASSWORD, Server, Sink, Workplace, free_port};
 
 fn workplace() -> Workplace {
     Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"))
@@ -64,7 +68,7 @@ fn both_stores_find_the_same_words_and_phrases() {
     let [embedded, elasticsearch] = stores.map(|store| open(&store));
     for text in texts {
         let asked = json!({ "analyzer": "standard", "text": text }).to_string();
-        let answer = server.ask("GET", "/_analyze", &asked);
+        let answer = server.ask("POST", "/_analyze", &asked);
         let words: Vec<&str> = answer["tokens"]
             .as_array()
             .unwrap()
@@ -78,4 +82,166 @@ fn both_stores_find_the_same_words_and_phrases() {
             assert_eq!(count(&embedded, &query), expected, "{words:?} of {text:?}");
         }
     }
+}
+
+#[test]
+fn a_cluster_that_is_killed_twice_has_every_tweet_once() {
+    let Some(mut server) = Server::start(ELASTICSEARCH) else { return };
+    let workplace = workplace();
+    let sample = workplace.run(["sample", "--count", &COUNT.to_string()]);
+    workplace.file("tweets.csv", sample.stdout);
+    let arguments = ["backfill", "tweets.csv", "--report", "json", "--store", &server.url()];
+    let mut child = workplace
+        .command(arguments.into_iter().chain(["--bulk-documents", "2000"]))
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    for _ in 0..2 {
+        let at = documents(&server);
+        let started = Instant::now();
+        while documents(&server) < at + 15_000 && started.elapsed() < Duration::from_secs(60) {
+            thread::sleep(Duration::from_millis(50));
+        }
+        server.kill();
+        thread::sleep(Duration::from_secs(1));
+        server.restart();
+    }
+    assert!(child.try_wait().unwrap().is_none(), "it was killed while it was written to");
+    let output = child.wait_with_output().unwrap();
+    let stderr = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.success(), "{stderr}");
+    let report: Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert!(report["retried"].as_u64() > Some(0), "{report}");
+
+    workplace.run(["backfill", "tweets.csv"]);
+    let embedded = open(&workplace.path("tweets-index").display().to_string());
+    let elasticsearch = open(&server.url());
+    assert_eq!(count(&elasticsearch, ""), count(&embedded, ""));
+    for marketplace in ["AWS", "Azure", "GCP"] {
+        let query = format!("marketplace:{marketplace}");
+        assert_eq!(count(&elasticsearch, &query), count(&embedded, &query), "{marketplace}");
+    }
+}
+
+/// How many tweets a server is killed over.
+const COUNT: u64 = 150_000;
+
+/// How many documents were taken, found or not yet.
+fn documents(server: &Server) -> u64 {
+    let stats = server.ask("GET", "/_stats/docs,indexing?filter_path=_all.primaries.indexing", "");
+    stats["_all"]["primaries"]["indexing"]["index_total"].as_u64().unwrap_or(0)
+}
+
+#[test]
+fn what_a_cluster_does_not_allow_is_said_once_with_a_hint() {
+    let roles = "reader:
+  cluster: [monitor]
+  indices: [{ names: ['tweets*'], privileges: [read, view_index_metadata] }]
+writer:
+  indices: [{ names: ['tweets*'], privileges: [read, write, create_index, view_index_metadata] }]
+";
+    let Some(server) = Server::start_with(ELASTICSEARCH, roles) else { return };
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,fine\n");
+    let url = server.url();
+    let show = |user: &str, password: &str, arguments: &str| {
+        let mut command = workplace.command(arguments.split(' ').chain(["--store", &url]));
+        command.env("ELASTICSEARCH_USERNAME", user).env("ELASTICSEARCH_PASSWORD", password);
+        shown(&mut command, &server)
+    };
+    let backfill = "backfill tweets.csv --retry-for 1m";
+    let started = Instant::now();
+    let mut seen = vec![
+        shown(&mut workplace.command(backfill.split(' ').chain(["--store", &url])), &server),
+        show("admin", "wrong", backfill),
+        show("reader", PASSWORD, backfill),
+        // Indices have the mapping even if the template may not be put.
+        show("writer", PASSWORD, backfill),
+        show("writer", PASSWORD, "setup"),
+        show("admin", PASSWORD, "setup"),
+    ];
+    let mapping = server.ask("GET", "/tweets-2022/_mapping", "");
+    assert_eq!(mapping["tweets-2022"]["mappings"]["properties"]["location"]["type"], "geo_point");
+
+    let block = json!({ "index.blocks.read_only_allow_delete": true }).to_string();
+    server.ask("PUT", "/tweets-2022/_settings", &block);
+    workplace.file("tweets.csv", "id,text\n1601645088790257668,new\n");
+    seen.push(show("admin", PASSWORD, backfill));
+    server.ask("DELETE", "/tweets-2022", "");
+    let other = json!({ "mappings": { "properties": { "text": { "type": "keyword" } } } });
+    server.ask("DELETE", "/_index_template/tweets", "");
+    server.ask("PUT", "/tweets-2022", &other.to_string());
+    seen.push(show("admin", PASSWORD, backfill));
+    seen.push(show("admin", PASSWORD, "setup"));
+    seen.push(show("admin", PASSWORD, "backfill tweets.csv --recreate"));
+    seen.push(show("admin", PASSWORD, "backfill tweets.csv --recreate --yes"));
+    seen.push(show("admin", PASSWORD, "backfill tweets.csv --index-by month"));
+    assert!(started.elapsed() < Duration::from_secs(60), "nothing of that is waited for");
+    insta::with_settings!({filters => vec![(r"seconds +[0-9.]+", "seconds      [seconds]")]}, {
+        insta::assert_snapshot!(seen.join("\n"));
+    });
+}
+
+#[test]
+fn what_is_not_a_cluster_that_we_know_is_said_so() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,fine\n");
+    let mut seen = Vec::new();
+    for (status, body) in [
+        (200, "<html>Welcome to nginx!</html>"),
+        (404, "<html>Not Found</html>"),
+        (200, r#"{"version":{"number":"7.17.29"},"tagline":"You Know, for Search"}"#),
+        (200, r#"{"version":{"number":"1.3.20","distribution":"opensearch"}}"#),
+        (
+            403,
+            r#"{"error":{"type":"security_exception","reason":"action [indices:data/write/bulk] is unauthorized"},"status":403}"#,
+        ),
+        (
+            401,
+            r#"{"error":{"type":"security_exception","reason":"api key is expired"},"status":401}"#,
+        ),
+    ] {
+        let sink =
+            Sink::start(Faults { greeting: Some((status, body.into())), ..Faults::default() });
+        let mut command = workplace.command(["backfill", "tweets.csv", "--store", &sink.url()]);
+        command.env("ELASTICSEARCH_API_KEY", "c2VjcmV0OnNlY3JldA==");
+        seen.push(shown_at(&mut command, &sink.url()));
+    }
+    let nobody = format!("http://127.0.0.1:{}", free_port());
+    for command in ["backfill tweets.csv", "search ''", "setup"] {
+        let mut command = workplace.command(command.split(' ').chain(["--store", &nobody]));
+        seen.push(shown_at(&mut command, &nobody));
+    }
+    for arguments in [
+        "--store ftp://localhost",
+        "--store http://localhost:9200/?a=b",
+        "--store http://localhost --ca-file nothing.pem",
+        "--cloud-id mistyped",
+        "--store http://nowhere.invalid:9200",
+    ] {
+        let command = ["backfill", "tweets.csv"].into_iter().chain(arguments.split(' '));
+        seen.push(shown_at(&mut workplace.command(command), &nobody));
+    }
+    insta::assert_snapshot!(seen.join("\n"));
+}
+
+fn shown(command: &mut Command, server: &Server) -> String {
+    shown_at(command, &server.url())
+}
+
+/// Exit code, stdout and stderr, with a name for the server's address.
+fn shown_at(command: &mut Command, url: &str) -> String {
+    let output = command.output().unwrap();
+    let arguments: Vec<_> = command.get_args().map(|arg| arg.to_string_lossy()).collect();
+    let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+    let all = format!(
+        "$ indexer {}\nexit {}\n{}{}",
+        arguments.join(" "),
+        output.status.code().unwrap(),
+        text(&output.stdout),
+        text(&output.stderr)
+    );
+    assert!(!all.contains(PASSWORD) && !all.contains("c2VjcmV0"), "a secret is shown: {all}");
+    all.replace(url, "http://CLUSTER").replace(url.trim_start_matches("http://"), "CLUSTER")
 }

@@ -7,7 +7,9 @@ use anyhow::Context;
 
 use crate::cli::Setup;
 use crate::failure::with_hint;
-use crate::store::{Address, IndexBy, Installed, Load, SetUp, TEMPLATE_NAME, set_up, template};
+use crate::store::{
+    Address, Index, IndexBy, Installed, Load, SetUp, TEMPLATE_NAME, set_up, template,
+};
 
 /// Installs the index template, or shows it.
 pub(crate) fn run(args: &Setup) -> anyhow::Result<ExitCode> {
@@ -25,7 +27,7 @@ pub(crate) fn run(args: &Setup) -> anyhow::Result<ExitCode> {
     };
     let done = set_up(&cluster)?;
     report(&done, &mut out).context("cannot write to stdout")?;
-    Ok(ExitCode::from(u8::from(done.indices.iter().any(|(_, difference)| difference.is_some()))))
+    Ok(ExitCode::from(u8::from(done.indices.iter().any(|index| index.difference.is_some()))))
 }
 
 fn report(done: &SetUp, out: &mut impl Write) -> io::Result<()> {
@@ -45,12 +47,11 @@ fn report(done: &SetUp, out: &mut impl Write) -> io::Result<()> {
         "index template `{TEMPLATE_NAME}`: {what}; an index for each {}",
         index_by.as_str()
     )?;
-    for (index, difference) in indices {
+    for Index { name, difference, has_alias } in indices {
         match difference {
-            None => writeln!(out, "index `{index}`: fits")?,
-            Some(difference) => {
-                writeln!(out, "index `{index}`: has another mapping: {difference}")?
-            }
+            Some(difference) => writeln!(out, "index `{name}`: has another mapping: {difference}")?,
+            None if *has_alias => writeln!(out, "index `{name}`: fits")?,
+            None => writeln!(out, "index `{name}`: fits, and is found under the alias now")?,
         }
     }
     Ok(())

@@ -17,7 +17,7 @@ mod query;
 mod question;
 
 pub use elasticsearch::{
-    Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Identity, IndexBy,
+    Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Identity, Index, IndexBy,
     Installed, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes, parse_proxy, set_up,
     template,
 };
@@ -142,9 +142,9 @@ pub enum Store {
 /// A store, open to be written to.
 pub enum Writer {
     /// A folder on this machine.
-    Embedded(EmbeddedWriter),
+    Embedded(Box<EmbeddedWriter>),
     /// A cluster.
-    Elasticsearch(ElasticsearchWriter),
+    Elasticsearch(Box<ElasticsearchWriter>),
 }
 
 /// What `--store` names.
@@ -322,10 +322,12 @@ impl Writer {
         stop: &Arc<AtomicBool>,
     ) -> Result<Writer, StoreError> {
         match address {
-            Address::Folder(path) => EmbeddedWriter::open(path, recreate).map(Writer::Embedded),
+            Address::Folder(path) => {
+                Ok(Writer::Embedded(Box::new(EmbeddedWriter::open(path, recreate)?)))
+            }
             Address::Cluster(cluster) => {
                 let writer = ElasticsearchWriter::open(cluster, recreate, Arc::clone(stop))?;
-                Ok(Writer::Elasticsearch(writer))
+                Ok(Writer::Elasticsearch(Box::new(writer)))
             }
         }
     }

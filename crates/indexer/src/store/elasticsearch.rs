@@ -22,7 +22,7 @@ mod writer;
 pub use connection::Failure;
 pub use error::ClusterError;
 pub use settings::{Cluster, Identity, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy};
-pub use template::{Installed, TEMPLATE_NAME, template};
+pub use template::{Index, Installed, TEMPLATE_NAME, template};
 pub use writer::ElasticsearchWriter;
 
 use backoff::Patience;
@@ -58,8 +58,8 @@ pub struct SetUp {
     pub template: Installed,
     /// How long its indices are.
     pub index_by: IndexBy,
-    /// The indices that are there, and how their mapping differs from the template's.
-    pub indices: Vec<(String, Option<String>)>,
+    /// The indices that are there, as they were found: those that fit have the alias now.
+    pub indices: Vec<Index>,
 }
 
 /// Puts the index template, or brings it up to date. Nothing is deleted.
@@ -75,6 +75,10 @@ pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
         let asked = cluster.load.index_by;
         let (template, index_by) = connection.install_template(asked, true, &patience).await?;
         let indices = connection.our_indices(&patience).await?;
+        let fits = |index: &&Index| index.difference.is_none() && !index.has_alias;
+        for index in indices.iter().filter(fits) {
+            connection.add_alias(&index.name, &patience).await?;
+        }
         Ok(SetUp { server, template, index_by, indices })
     })
 }

@@ -10,7 +10,7 @@ use tokio::sync::Notify;
 use super::ClusterError;
 use super::connection::{Connection, Failure};
 
-const FIRST_WAIT: Duration = Duration::from_millis(250);
+const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
 /// For how long a run goes on when nothing is taken; shared by all that it sends.

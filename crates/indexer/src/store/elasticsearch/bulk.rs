@@ -80,8 +80,8 @@ pub(super) struct Operation {
     /// Which document.
     pub(super) entry: usize,
     pub(super) action: Action,
-    /// How often it was put off.
-    pub(super) retries: u32,
+    /// Whether it had to be sent again.
+    pub(super) was_retried: bool,
 }
 
 /// What is asked of the cluster.
@@ -283,7 +283,7 @@ mod tests {
 
     fn judged(action: Action, item: &str) -> Verdict {
         let (bulk, _) = bulk("AWS");
-        let operations = [Operation { entry: 0, action, retries: 0 }];
+        let operations = [Operation { entry: 0, action, was_retried: false }];
         let answer = format!(r#"{{"errors":true,"items":[{{"create":{item}}}]}}"#);
         judge(&bulk, &operations, answer.as_bytes()).unwrap().remove(0)
     }
@@ -348,7 +348,7 @@ mod tests {
     #[test]
     fn an_answer_that_is_none_is_not_judged() {
         let (bulk, _) = bulk("AWS");
-        let operations = [Operation { entry: 0, action: Action::Create, retries: 0 }];
+        let operations = [Operation { entry: 0, action: Action::Create, was_retried: false }];
         for answer in ["", "<html>", "{}", r#"{"items":[]}"#, r#"{"items":[{"create":"#] {
             assert_eq!(judge(&bulk, &operations, answer.as_bytes()), None, "{answer}");
         }
@@ -362,7 +362,7 @@ mod tests {
         let operations = [Action::Create, Action::Read, replace].map(|action| Operation {
             entry: 0,
             action,
-            retries: 0,
+            was_retried: false,
         });
         let body = String::from_utf8(body(&bulk, &operations, false).unwrap()).unwrap();
         let lines: Vec<&str> = body.lines().collect();

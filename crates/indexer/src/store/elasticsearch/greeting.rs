@@ -47,6 +47,10 @@ impl Connection {
                     None => Ok("Elasticsearch".to_owned()),
                 }
             }
+            // A key that may do nothing but what is asked of it later.
+            403 if json["error"]["type"] == "security_exception" => {
+                Ok("Elasticsearch or OpenSearch".to_owned())
+            }
             403 if json["error"].is_object() || json["Message"].is_string() => {
                 Err(self.refused("connect", answer.failure()))
             }

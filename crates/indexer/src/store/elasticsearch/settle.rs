@@ -38,7 +38,7 @@ pub(super) struct Settled {
 /// Sends the documents of `bulk` until each is indexed or refused. `first` is what most of them will need.
 pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settled {
     let operations = (0..bulk.entries.len())
-        .map(|entry| Operation { entry, action: first.clone(), retries: 0 })
+        .map(|entry| Operation { entry, action: first.clone(), was_retried: false })
         .collect();
     let mut work = Work {
         shared,
@@ -119,9 +119,7 @@ impl Work<'_> {
         let shared = self.shared;
         let mut waits = Backoff::new(&shared.patience);
         // An earlier one may have been found too large.
-        while self.size(&operations) > shared.bulk_bytes.load(Ordering::Relaxed)
-            && let Some(rest) = halve(&mut operations)
-        {
+        if let Some(rest) = self.cut(&mut operations) {
             self.requests.push_front(rest);
         }
         loop {
@@ -131,15 +129,17 @@ impl Work<'_> {
             };
             match failure {
                 Failure::Status { status: 413, ref reason, .. } => {
-                    let size = self.size(&operations);
-                    let Some(rest) = halve(&mut operations) else {
+                    if operations.len() == 1 {
                         let only = operations.remove(0);
                         let reason = format!("413 too large for the server: {reason}");
                         return Ok(vec![(only, Verdict::Refused(reason))]);
-                    };
+                    }
                     // The next ones need not find out for themselves.
-                    shared.bulk_bytes.fetch_min((size / 2).max(1), Ordering::Relaxed);
-                    self.requests.push_front(rest);
+                    let half = self.sizes(&operations).sum::<usize>().div_ceil(2);
+                    shared.bulk_bytes.fetch_min(half, Ordering::Relaxed);
+                    if let Some(rest) = self.cut(&mut operations) {
+                        self.requests.push_front(rest);
+                    }
                 }
                 failure if failure.is_transient() => {
                     if matches!(failure, Failure::Status { .. }) {
@@ -148,7 +148,7 @@ impl Work<'_> {
                     if let Err(error) = waits.wait(&failure, &shared.connection).await {
                         return Err((error, operations));
                     }
-                    self.settled.written.retried += operations.len() as u64;
+                    operations.iter_mut().for_each(|operation| self.count_retry(operation));
                 }
                 failure => {
                     let error = shared.connection.refused("index documents", failure);
@@ -158,9 +158,22 @@ impl Work<'_> {
         }
     }
 
-    /// How many bytes of documents a request has.
-    fn size(&self, operations: &[Operation]) -> usize {
-        operations.iter().map(|operation| self.bulk.json(operation.entry).len()).sum()
+    fn sizes(&self, operations: &[Operation]) -> impl Iterator<Item = usize> {
+        operations.iter().map(|operation| self.bulk.json(operation.entry).len())
+    }
+
+    /// Keeps as many of the operations as a request may have, at least one, and gives the rest.
+    fn cut(&self, operations: &mut Vec<Operation>) -> Option<Vec<Operation>> {
+        let most = self.shared.bulk_bytes.load(Ordering::Relaxed);
+        // A bulk is full when its last document is over that: no reason to send that one alone.
+        let most = most + most / 8;
+        let mut bytes = 0;
+        let first_left = self.sizes(operations).position(|size| {
+            bytes += size;
+            bytes > most
+        });
+        let kept = first_left?.max(1);
+        (kept < operations.len()).then(|| operations.split_off(kept))
     }
 
     async fn exchange(&self, operations: &[Operation]) -> Result<Vec<Verdict>, Failure> {
@@ -196,8 +209,7 @@ impl Work<'_> {
                     continue;
                 }
                 Verdict::Later(reason) => {
-                    self.settled.written.retried += 1;
-                    operation.retries += 1;
+                    self.count_retry(&mut operation);
                     self.later.push(operation);
                     busy = Some(reason);
                     continue;
@@ -228,15 +240,15 @@ impl Work<'_> {
         stopped.map_or(Ok(busy), Err)
     }
 
+    fn count_retry(&mut self, operation: &mut Operation) {
+        self.settled.written.retried += u64::from(!operation.was_retried);
+        operation.was_retried = true;
+    }
+
     fn reject(&mut self, entry: usize, reason: &str) {
         let rejected = rejected(self.bulk, entry, reason);
         self.settled.written.rejected.push(rejected);
     }
-}
-
-/// Keeps the first half of what was too large and gives the second; none if there is but one.
-fn halve(operations: &mut Vec<Operation>) -> Option<Vec<Operation>> {
-    (operations.len() > 1).then(|| operations.split_off(operations.len() / 2))
 }
 
 /// A document as a reject, which can be read again.

@@ -33,6 +33,17 @@ pub enum Installed {
     },
 }
 
+/// An index that holds tweets.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Index {
+    /// Its name.
+    pub name: String,
+    /// How its mapping differs from the template's, if it does.
+    pub difference: Option<String>,
+    /// Whether it is found under the alias.
+    pub has_alias: bool,
+}
+
 /// The template, for indices of that length.
 pub fn template(index_by: IndexBy) -> Json {
     // It is a part of the program, and a test reads it.
@@ -159,48 +170,77 @@ impl Connection {
         }
     }
 
-    /// Makes an index. The mapping is in the template, but who may not put that may still do this.
+    /// Makes an index. The mapping is in the template too, but who may not put that may still do this.
     async fn create_index(&self, index: &str, patience: &Patience) -> Result<(), ClusterError> {
+        // Settings are left to the template, where others may have changed them.
         let mut made = template(IndexBy::default())["template"].take();
-        if let Some(parts) = made.as_object_mut() {
-            // Settings are the template's business: there, others may have changed them.
-            parts.remove("settings");
-        }
+        made["settings"] = json!({});
+        let action = format!("create the index {index}");
         let answer = self.ask(Request::json(Method::Put, index, &made), patience).await?;
-        match answer.ok() {
-            Ok(_) => Ok(()),
-            // Another run was faster.
-            Err(Failure::Status { status: 400, reason, .. })
-                if reason.contains("resource_already_exists_exception") =>
-            {
-                Ok(())
-            }
-            Err(failure) => Err(self.refused(&format!("create the index {index}"), failure)),
+        if answer.status != 403 {
+            return answer.ok().map(drop).or_else(|failure| match failure {
+                // Another run was faster.
+                Failure::Status { status: 400, reason, .. }
+                    if reason.contains("resource_already_exists_exception") =>
+                {
+                    Ok(())
+                }
+                failure => Err(self.refused(&action, failure)),
+            });
         }
+        // Who may create an index need not be allowed to say what else it is called; the template may.
+        made["aliases"] = json!({});
+        let answer = self.ask(Request::json(Method::Put, index, &made), patience).await?;
+        answer.ok().map_err(|failure| self.refused(&action, failure))?;
+        let path = format!("{index}/_alias/{ALIAS}");
+        let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
+        if answer.status == 404 {
+            tracing::warn!(
+                hint = "have someone run `indexer setup` who may manage indices",
+                "the index {index} cannot be put under the alias `{ALIAS}`, so that it is not searched"
+            );
+        }
+        Ok(())
     }
 
     /// The indices that hold tweets, by the names that we give.
     pub(super) async fn our_indices(
         &self,
         patience: &Patience,
-    ) -> Result<Vec<(String, Option<String>)>, ClusterError> {
-        let answer = self.ask(Request::new(Method::Get, "tweets-*/_mapping"), patience).await?;
+    ) -> Result<Vec<Index>, ClusterError> {
+        let answer = self.ask(Request::new(Method::Get, "tweets-*"), patience).await?;
         if answer.status == 404 {
             return Ok(Vec::new());
         }
         let answer = answer.ok().map_err(|failure| self.refused("list the indices", failure))?;
         let json = answer.json().unwrap_or_default();
         let indices = json.as_object().into_iter().flatten();
-        let ours = indices.filter(|(name, _)| is_our_name(name));
-        Ok(ours.map(|(name, index)| (name.clone(), difference(&index["mappings"]))).collect())
+        let index = |(name, index): (&String, &Json)| Index {
+            name: name.clone(),
+            difference: difference(&index["mappings"]),
+            has_alias: index["aliases"].get(ALIAS).is_some(),
+        };
+        Ok(indices.filter(|(name, _)| is_our_name(name)).map(index).collect())
+    }
+
+    /// Puts an index under the alias.
+    pub(super) async fn add_alias(
+        &self,
+        index: &str,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let path = format!("{index}/_alias/{ALIAS}");
+        let answer = self.ask(Request::new(Method::Put, &path), patience).await?;
+        let action = format!("put the index {index} under the alias {ALIAS}");
+        answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
 
     /// Deletes all tweets, and the template with them.
     pub(super) async fn delete_all(&self, patience: &Patience) -> Result<(), ClusterError> {
-        for (index, _) in self.our_indices(patience).await? {
-            let answer = self.ask(Request::new(Method::Delete, &index), patience).await?;
+        for Index { name, .. } in self.our_indices(patience).await? {
+            let answer = self.ask(Request::new(Method::Delete, &name), patience).await?;
             if answer.status != 404 {
-                let action = format!("delete the index {index}");
+                let action = format!("delete the index {name}");
                 answer.ok().map_err(|failure| self.refused(&action, failure))?;
             }
         }

@@ -24,6 +24,8 @@ use crate::store::{Delivery, Written};
 pub struct ElasticsearchWriter {
     runtime: Runtime,
     shared: Arc<Shared>,
+    /// Its name and version.
+    server: String,
     index_by: IndexBy,
     bulk_documents: usize,
     bulk_requests: usize,
@@ -57,19 +59,19 @@ impl ElasticsearchWriter {
         let connection = Connection::new(cluster)?;
         let load = &cluster.load;
         let patience = Patience::new(load.retry_for, stop);
-        let index_by = runtime.block_on(async {
+        let (server, index_by) = runtime.block_on(async {
             let server = connection.greet(&patience).await?;
-            tracing::info!("writing to {server} at {}", connection.url);
             if recreate {
                 connection.delete_all(&patience).await?;
             }
             let put = connection.install_template(load.index_by, false, &patience).await;
-            match put {
-                Ok((_, index_by)) => Ok(index_by),
+            let index_by = match put {
+                Ok((_, index_by)) => index_by,
                 // Indices are made with the mapping in any case.
-                Err(ClusterError::Forbidden { .. }) => Ok(load.index_by.unwrap_or_default()),
-                Err(error) => Err(error),
-            }
+                Err(ClusterError::Forbidden { .. }) => load.index_by.unwrap_or_default(),
+                Err(error) => return Err(error),
+            };
+            Ok((server, index_by))
         })?;
         patience.succeeded(&connection.url);
         let shared = Shared {
@@ -83,6 +85,7 @@ impl ElasticsearchWriter {
         Ok(ElasticsearchWriter {
             runtime,
             shared: Arc::new(shared),
+            server,
             index_by,
             bulk_documents: load.bulk_documents,
             bulk_requests: load.bulk_requests.max(1),
@@ -170,6 +173,9 @@ impl ElasticsearchWriter {
         if !self.prepared.contains(&index) {
             let Shared { connection, patience, .. } = &*self.shared;
             self.runtime.block_on(connection.prepare_index(&index, patience))?;
+            if self.prepared.is_empty() {
+                tracing::info!("writing to {} at {}", self.server, connection.url);
+            }
             self.prepared.push(index);
         }
         let is_full = self.bulk.entries.len() >= self.bulk_documents

@@ -1,0 +1,330 @@
+//! A bulk sink: answers `_bulk` as Elasticsearch does, and can be told to go wrong in ways that a real one
+//! cannot. It keeps what it is sent, so that a test can tell that nothing was lost or doubled.
+
+use std::collections::{HashMap, HashSet};
+use std::io::{self, BufRead, BufReader, Read, Write};
+use std::net::{TcpListener, TcpStream};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use flate2::read::GzDecoder;
+use serde_json::{Value, json};
+
+/// What goes wrong; by default, nothing.
+#[derive(Debug, Clone, Default)]
+pub struct Faults {
+    /// All bulk requests are answered with 429 until so long after the first.
+    pub busy_for: Duration,
+    /// When a 429 says to come back.
+    pub retry_after: Option<u64>,
+    /// One in so many items is answered with 429, once.
+    pub item_busy_once: Option<u64>,
+    /// One in so many items is always answered with 400.
+    pub item_refused: Option<u64>,
+    /// Larger requests are answered with 413, in bytes before compression.
+    pub too_large: Option<usize>,
+    /// Every so many-th bulk request is done, and its answer cut off in the middle.
+    pub cut_answer: Option<usize>,
+    /// Every so many-th bulk request is done, and answered with what is not JSON.
+    pub not_json: Option<usize>,
+    /// Every so many-th bulk request is not done, and answered by a proxy with 502 in HTML.
+    pub bad_gateway: Option<usize>,
+    /// How long a bulk request takes.
+    pub slow: Duration,
+    /// What it says of itself, without Elasticsearch's header: status and body.
+    pub greeting: Option<(u16, String)>,
+    /// All items are answered with this status and type of error.
+    pub all_items: Option<(u16, String)>,
+}
+
+/// A running sink; it ends with the process.
+pub struct Sink {
+    port: u16,
+    state: Arc<State>,
+}
+
+#[derive(Default)]
+struct State {
+    faults: Faults,
+    began: Mutex<Option<Instant>>,
+    n_bulks: AtomicUsize,
+    under_way: AtomicUsize,
+    most_under_way: AtomicUsize,
+    kept: Mutex<Kept>,
+}
+
+#[derive(Default)]
+struct Kept {
+    documents: HashMap<String, Stored>,
+    was_busy: HashSet<String>,
+    /// How often a document was made that had been there.
+    doubled: usize,
+    n_operations: usize,
+    largest_body: usize,
+}
+
+struct Stored {
+    json: String,
+    seq_no: usize,
+}
+
+impl Sink {
+    /// Starts a sink on a free port.
+    ///
+    /// # Panics
+    ///
+    /// If there is none.
+    pub fn start(faults: Faults) -> Sink {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
+        let port = listener.local_addr().expect("its number").port();
+        let state = Arc::new(State { faults, ..State::default() });
+        let shared = Arc::clone(&state);
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let state = Arc::clone(&shared);
+                // A client that goes away ends its thread.
+                thread::spawn(move || state.serve(stream));
+            }
+        });
+        Sink { port, state }
+    }
+
+    /// Its address.
+    pub fn url(&self) -> String {
+        format!("http://127.0.0.1:{}", self.port)
+    }
+
+    /// The ids that it keeps.
+    pub fn ids(&self) -> HashSet<String> {
+        self.state.kept().documents.keys().cloned().collect()
+    }
+
+    /// A document that it keeps.
+    pub fn document(&self, id: &str) -> Option<Value> {
+        serde_json::from_str(&self.state.kept().documents.get(id)?.json).ok()
+    }
+
+    /// How many bulk requests came.
+    pub fn n_bulks(&self) -> usize {
+        self.state.n_bulks.load(Ordering::Relaxed)
+    }
+
+    /// How many operations came, in all of them.
+    pub fn n_operations(&self) -> usize {
+        self.state.kept().n_operations
+    }
+
+    /// The largest bulk request, in bytes before compression.
+    pub fn largest_body(&self) -> usize {
+        self.state.kept().largest_body
+    }
+
+    /// The most bulk requests that were under way at a time.
+    pub fn most_under_way(&self) -> usize {
+        self.state.most_under_way.load(Ordering::Relaxed)
+    }
+
+    /// How often a document was written over one of the same id unseen: that must not happen.
+    pub fn doubled(&self) -> usize {
+        self.state.kept().doubled
+    }
+}
+
+struct Answer {
+    status: u16,
+    headers: String,
+    body: Vec<u8>,
+    /// How much of it is sent before the connection is closed.
+    cut: Option<usize>,
+}
+
+impl Answer {
+    fn json(status: u16, body: &Value) -> Answer {
+        let headers = "content-type: application/json\r\nx-elastic-product: Elasticsearch\r\n";
+        let headers = headers.to_owned();
+        Answer { status, headers, body: body.to_string().into_bytes(), cut: None }
+    }
+}
+
+impl State {
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
+        stream.set_nodelay(true)?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        while let Some((method, path, body)) = read_request(&mut reader)? {
+            let answer = self.answer(&method, &path, &body);
+            let Answer { status, headers, body, cut } = answer;
+            let length = body.len();
+            let head = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}\r\n\r\n");
+            stream.write_all(head.as_bytes())?;
+            stream.write_all(&body[..cut.unwrap_or(length)])?;
+            if cut.is_some() {
+                return stream.shutdown(std::net::Shutdown::Both);
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&self, method: &str, path: &str, body: &[u8]) -> Answer {
+        let path = path.split('?').next().unwrap_or_default();
+        if path == "/_bulk" {
+            let running = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
+            self.most_under_way.fetch_max(running, Ordering::Relaxed);
+            let answer = self.bulk(body);
+            self.under_way.fetch_sub(1, Ordering::Relaxed);
+            return answer;
+        }
+        match (method, path) {
+            ("GET", "/") => match &self.faults.greeting {
+                Some((status, body)) => Answer {
+                    status: *status,
+                    headers: String::new(),
+                    body: body.clone().into_bytes(),
+                    cut: None,
+                },
+                None => Answer::json(200, &json!({ "version": { "number": "9.5.3" } })),
+            },
+            ("GET", _) => Answer::json(404, &json!({ "error": "not found", "status": 404 })),
+            _ => Answer::json(200, &json!({ "acknowledged": true })),
+        }
+    }
+
+    fn bulk(&self, body: &[u8]) -> Answer {
+        let faults = &self.faults;
+        let n = self.n_bulks.fetch_add(1, Ordering::Relaxed) + 1;
+        let is_every = |every: Option<usize>| every.is_some_and(|every| n % every == 0);
+        thread::sleep(faults.slow);
+        let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_busy = began.get_or_insert_with(Instant::now).elapsed() < faults.busy_for;
+        drop(began);
+        if is_busy {
+            let error = json!({ "type": "es_rejected_execution_exception", "reason": "busy" });
+            let mut answer = Answer::json(429, &json!({ "error": error, "status": 429 }));
+            if let Some(seconds) = faults.retry_after {
+                answer.headers.push_str(&format!("retry-after: {seconds}\r\n"));
+            }
+            return answer;
+        }
+        if is_every(faults.bad_gateway) {
+            let body = b"<html><h1>502 Bad Gateway</h1></html>".to_vec();
+            return Answer { status: 502, headers: String::new(), body, cut: None };
+        }
+        let mut kept = self.kept();
+        kept.largest_body = kept.largest_body.max(body.len());
+        if faults.too_large.is_some_and(|most| body.len() > most) {
+            // In Amazon's words.
+            let message = format!("Request size exceeded {} bytes", faults.too_large.unwrap_or(0));
+            return Answer::json(413, &json!({ "Message": message }));
+        }
+        let mut items = Vec::new();
+        let mut lines = body.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+        while let (Some(action), Some(document)) = (lines.next(), lines.next()) {
+            let action: Value = serde_json::from_slice(action).unwrap_or_default();
+            kept.n_operations += 1;
+            items.push(kept.item(faults, &action, document));
+        }
+        drop(kept);
+        let mut answer = Answer::json(200, &json!({ "took": 1, "errors": true, "items": items }));
+        if is_every(faults.cut_answer) {
+            answer.cut = Some(answer.body.len() / 2);
+        } else if is_every(faults.not_json) {
+            answer.body = b"OK".to_vec();
+        }
+        answer
+    }
+}
+
+impl Kept {
+    fn item(&mut self, faults: &Faults, action: &Value, document: &[u8]) -> Value {
+        let Some((name, target)) = action.as_object().and_then(|action| action.iter().next())
+        else {
+            return Value::Null;
+        };
+        let id = target["_id"].as_str().unwrap_or_default();
+        let is_one_in = |n: Option<u64>| n.is_some_and(|n| number(id).is_multiple_of(n));
+        let (status, mut answer) = if let Some((status, kind)) = &faults.all_items {
+            (*status, error(kind))
+        } else if is_one_in(faults.item_refused) {
+            (400, error("document_parsing_exception"))
+        } else if is_one_in(faults.item_busy_once) && self.was_busy.insert(id.to_owned()) {
+            (429, error("es_rejected_execution_exception"))
+        } else {
+            self.write(name, id, target, document)
+        };
+        answer["status"] = json!(status);
+        json!({ name: answer })
+    }
+
+    fn write(&mut self, name: &str, id: &str, target: &Value, document: &[u8]) -> (u16, Value) {
+        let there = self.documents.get(id);
+        match (name, there) {
+            ("create", Some(_)) => return (409, error("version_conflict_engine_exception")),
+            ("update", None) => return (404, error("document_missing_exception")),
+            ("update", Some(there)) => {
+                let source: Value = serde_json::from_str(&there.json).unwrap_or_default();
+                let got = json!({ "_source": source });
+                let seq_no = there.seq_no;
+                return (
+                    200,
+                    json!({ "result": "noop", "_seq_no": seq_no, "_primary_term": 1, "get": got }),
+                );
+            }
+            ("index", Some(there)) if target["if_seq_no"] != there.seq_no => {
+                if target["if_seq_no"].is_null() {
+                    self.doubled += 1;
+                }
+                return (409, error("version_conflict_engine_exception"));
+            }
+            _ => {}
+        }
+        let seq_no = self.documents.len() + there.map_or(0, |there| there.seq_no + 1);
+        let json = String::from_utf8_lossy(document).into_owned();
+        self.documents.insert(id.to_owned(), Stored { json, seq_no });
+        (201, json!({ "result": "created", "_seq_no": seq_no, "_primary_term": 1 }))
+    }
+}
+
+fn error(kind: &str) -> Value {
+    json!({ "error": { "type": kind, "reason": "because the sink was told so" } })
+}
+
+/// A number for an id, so that the same items go wrong each time.
+fn number(id: &str) -> u64 {
+    id.bytes().fold(7, |number: u64, byte| {
+        (number ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
+    })
+}
+
+/// Method, path and body (decompressed) of the next request; none if the client has gone.
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, String, Vec<u8>)>> {
+    let mut line = String::new();
+    if reader.read_line(&mut line)? == 0 {
+        return Ok(None);
+    }
+    let mut words = line.split(' ').map(str::to_owned);
+    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
+    let (mut length, mut is_gzip) = (0, false);
+    loop {
+        let mut header = String::new();
+        reader.read_line(&mut header)?;
+        let Some((name, value)) = header.trim_end().split_once(':') else { break };
+        match name.to_ascii_lowercase().as_str() {
+            "content-length" => length = value.trim().parse().unwrap_or(0),
+            "content-encoding" => is_gzip = value.trim() == "gzip",
+            _ => {}
+        }
+    }
+    let mut body = vec![0; length];
+    reader.read_exact(&mut body)?;
+    if is_gzip {
+        let mut plain = Vec::new();
+        GzDecoder::new(body.as_slice()).read_to_end(&mut plain)?;
+        body = plain;
+    }
+    Ok(Some((method, path, body)))
+}
