@@ -197,7 +197,7 @@ impl State {
     fn bulk(&self, body: &[u8]) -> Answer {
         let faults = &self.faults;
         let n = self.n_bulks.fetch_add(1, Ordering::Relaxed) + 1;
-        let is_every = |every: Option<usize>| every.is_some_and(|every| n % every == 0);
+        let is_every = |every: Option<usize>| every.is_some_and(|every| n.is_multiple_of(every));
         thread::sleep(faults.slow);
         let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
         let is_busy = began.get_or_insert_with(Instant::now).elapsed() < faults.busy_for;
