@@ -200,3 +200,8 @@ fn a_run_that_breaks_off_rejects_what_it_had_read() {
     assert!(output.status.success(), "{output:?}");
     assert_eq!(healthy.ids().len(), rejects.lines().count());
 }
+
+#[test]
+fn bodies_are_compressed_when_asked() {
+    run(Faults { item_busy_once: Some(50), ..Faults::default() }, "--gzip always").check(0);
+}

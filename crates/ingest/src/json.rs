@@ -18,6 +18,9 @@ use tweet::Includes;
 /// Reads one JSON object and hands what it holds to `sink`.
 pub(crate) fn read(raw: &[u8], line: u64, options: &Options, sink: &mut dyn FnMut(Item<'_>)) {
     let text = decode(raw);
+    if schema::is_surely_document(&text) {
+        return sink(Item::Document { line, json: &text, source: None });
+    }
     let reason = match serde_json::from_str::<Record<'_>>(&text) {
         Ok(record) => return dispatch(&text, record, line, options, sink),
         Err(error) => error,

@@ -6,7 +6,7 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::store::{
-    Address, Cluster, ClusterError, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
+    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
     parse_proxy,
 };
 
@@ -77,9 +77,9 @@ pub struct LoadArgs {
     /// The most bulk requests at a time; fewer while the cluster is overloaded
     #[arg(long, value_name = "N", default_value_t = Load::default().bulk_requests, env = "INDEXER_BULK_REQUESTS")]
     pub bulk_requests: usize,
-    /// Send bodies as they are, not gzipped: for a cluster that is nearer than its processor is fast
-    #[arg(long, env = "INDEXER_NO_GZIP")]
-    pub no_gzip: bool,
+    /// Whether bodies are compressed
+    #[arg(long, value_enum, default_value_t, env = "INDEXER_GZIP")]
+    pub gzip: Gzip,
     /// For how long to go on trying when the cluster takes nothing: 30s, 5m
     #[arg(
         long,
@@ -107,7 +107,7 @@ impl LoadArgs {
             bulk_bytes: self.bulk_bytes,
             bulk_documents: self.bulk_documents,
             bulk_requests: self.bulk_requests,
-            gzip: !self.no_gzip,
+            gzip: self.gzip,
             retry_for: self.retry_for,
         }
     }

@@ -117,6 +117,12 @@ pub(super) struct Record<'a> {
     pub(super) content: Present,
 }
 
+/// Whether the text is a document as `indexer enrich` writes it, told without reading it as a tweet first.
+pub(super) fn is_surely_document(json: &str) -> bool {
+    json.starts_with(r#"{"@timestamp":""#)
+        && memchr::memmem::find(json.as_bytes(), br#""sentiment":{"label":""#).is_some()
+}
+
 /// An object of which nothing is asked but that it is one.
 #[derive(Deserialize, Default)]
 pub(super) struct Anything {}

@@ -8,6 +8,7 @@ use elasticsearch::auth::Credentials;
 use elasticsearch::http::Url;
 use elasticsearch::http::headers::HeaderValue;
 use elasticsearch::http::transport::CloudId;
+use url::Host;
 
 use super::ClusterError;
 
@@ -30,6 +31,23 @@ pub struct Cluster {
     pub load: Load,
 }
 
+impl Cluster {
+    /// Whether bodies are compressed.
+    pub(super) fn gzip(&self) -> bool {
+        let is_here = |url: &Url| match url.host() {
+            Some(Host::Domain(name)) => name == "localhost",
+            Some(Host::Ipv4(address)) => address.is_loopback(),
+            Some(Host::Ipv6(address)) => address.is_loopback(),
+            None => false,
+        };
+        match self.load.gzip {
+            Gzip::Auto => self.proxy.is_some() || !self.nodes.iter().all(is_here),
+            Gzip::Always => true,
+            Gzip::Never => false,
+        }
+    }
+}
+
 impl fmt::Display for Cluster {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let nodes = self.nodes.iter().map(|url| url.as_str().trim_end_matches('/'));
@@ -49,7 +67,7 @@ pub struct Load {
     /// The most bulk requests at a time.
     pub bulk_requests: usize,
     /// Whether bodies are compressed.
-    pub gzip: bool,
+    pub gzip: Gzip,
     /// For how long to go on trying when nothing is taken.
     pub retry_for: Duration,
 }
@@ -62,10 +80,22 @@ impl Default for Load {
             bulk_bytes: 8 * 1024 * 1024,
             bulk_documents: 10_000,
             bulk_requests: 3,
-            gzip: true,
+            gzip: Gzip::Auto,
             retry_for: Duration::from_secs(300),
         }
     }
+}
+
+/// Whether bodies are compressed.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+pub enum Gzip {
+    /// Unless all nodes are on this machine, where it would cost more than it saves.
+    #[default]
+    Auto,
+    /// In any case.
+    Always,
+    /// In no case.
+    Never,
 }
 
 /// How much of the tweets' time an index holds, in UTC.

@@ -3,13 +3,13 @@
 //! Whoever brings documents waits while all places are taken. Two documents of the same id are never
 //! under way together, so that the later one is merged into the earlier one, whatever the network does.
 
-use std::collections::HashMap;
-use std::collections::hash_map::Entry as Known;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 
 use elasticsearch::http::Method;
+use hashbrown::HashMap;
+use hashbrown::hash_map::Entry as Known;
 use tokio::runtime::Runtime;
 
 use super::backoff::{Gate, Patience};
@@ -78,7 +78,7 @@ impl ElasticsearchWriter {
             connection,
             patience,
             gate: Gate::new(load.bulk_requests),
-            gzip: load.gzip,
+            gzip: cluster.gzip(),
             bulk_bytes: AtomicUsize::new(load.bulk_bytes),
         };
         let (settle, settled) = channel();
