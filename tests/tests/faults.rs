@@ -11,6 +11,7 @@ const TWEETS: u64 = 20_000;
 
 /// A run of [`TWEETS`] sample tweets into a sink that goes wrong.
 struct Run {
+    workplace: Workplace,
     sink: Sink,
     code: Option<i32>,
     report: Value,
@@ -23,12 +24,16 @@ fn run(faults: Faults, options: &str) -> Run {
     let workplace = Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"));
     let sample = workplace.run(["sample", "--count", &TWEETS.to_string(), "--format", "ndjson"]);
     workplace.file("tweets.ndjson", &sample.stdout);
-    let ids = sample.stdout.split(|&b| b == b'\n').filter(|line| !line.is_empty());
+    run_again(workplace, Sink::start(faults), options)
+}
+
+fn run_again(workplace: Workplace, sink: Sink, options: &str) -> Run {
+    let sample = std::fs::read(workplace.path("tweets.ndjson")).unwrap();
+    let ids = sample.split(|&b| b == b'\n').filter(|line| !line.is_empty());
     // Others are notices.
     let id =
         |line| Some(serde_json::from_slice::<Value>(line).ok()?["id_str"].as_str()?.to_owned());
     let ids = ids.filter_map(id).collect();
-    let sink = Sink::start(faults);
     let store = sink.url();
     let arguments = [
         "backfill",
@@ -43,6 +48,7 @@ fn run(faults: Faults, options: &str) -> Run {
     let output = workplace.run(arguments.into_iter().chain(options.split_whitespace()));
     let rejects = std::fs::read_to_string(workplace.path("rejects")).unwrap_or_default();
     Run {
+        workplace,
         sink,
         code: output.status.code(),
         report: serde_json::from_slice(&output.stdout).unwrap_or_default(),
@@ -79,6 +85,31 @@ fn nothing_goes_wrong() {
     let run = run(Faults::default(), "");
     run.check(0);
     assert_eq!(run.report["retried"], 0);
+}
+
+#[test]
+fn a_rerun_asks_what_is_there_and_writes_nothing() {
+    let first = run(Faults::default(), "--bulk-documents 1000");
+    first.check(0);
+    let before = first.sink.n_operations() as u64;
+    let again = run_again(first.workplace, first.sink, "--bulk-documents 1000");
+    again.check(0);
+    assert_eq!(again.report["created"], 0);
+    let operations = again.sink.n_operations() as u64 - before;
+    // The first few bulks find out that it is a rerun.
+    assert!(operations < TWEETS + 5_000, "{operations}");
+}
+
+#[test]
+fn another_node_takes_what_one_that_is_down_does_not() {
+    let down = format!("http://127.0.0.1:{}", tests::free_port());
+    let workplace = Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"));
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,fine\n");
+    let sink = Sink::start(Faults::default());
+    let nodes = format!("{down},{}", sink.url());
+    let output = workplace.run(["backfill", "tweets.csv", "--store", &nodes]);
+    assert!(output.status.success(), "{output:?}");
+    assert_eq!(sink.ids().len(), 1);
 }
 
 #[test]

@@ -6,7 +6,8 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indexer::cli::StoreArg;
-use indexer::store::{Filter, Load, Store, TextQuery};
+use indexer::store::{BoundingBox, Filter, Interval, Keyword, Load, Sort, Store, TextQuery};
+use ingest::Timestamp;
 use serde_json::{Value, json};
 use tests::{ELASTICSEARCH, Faults, PASSWORD, Server, Sink, Workplace, free_port};
 
@@ -82,6 +83,73 @@ fn both_stores_find_the_same_words_and_phrases() {
             assert_eq!(count(&embedded, &query), expected, "{words:?} of {text:?}");
         }
     }
+}
+
+#[test]
+fn both_stores_give_the_same_answers_over_many_tweets() {
+    let Some(server) = Server::start(ELASTICSEARCH) else { return };
+    let workplace = workplace();
+    workplace.file("tweets.csv", workplace.run(["sample", "--count", "20000"]).stdout);
+    workplace.file(
+        "tweets.ndjson",
+        workplace.run(["sample", "--count", "5000", "--seed", "2", "--format", "ndjson"]).stdout,
+    );
+    for store in ["tweets-index", &server.url()] {
+        let sources = ["backfill", "tweets.csv", "tweets.ndjson", "--store", store];
+        assert!(workplace.run(sources).status.success());
+    }
+    let embedded = open(&workplace.path("tweets-index").display().to_string());
+    let elasticsearch = open(&server.url());
+    let bounding_box = Some(BoundingBox { west: -10.0, south: 36.0, east: 40.0, north: 60.0 });
+    let everything = embedded.search(&Filter::default(), Sort::Oldest, 0, 1).unwrap();
+    let from = Timestamp::from_millis(
+        everything.documents[0].timestamp.as_millis() + 7 * Interval::Day.as_millis(),
+    );
+    let query = |typed: &str| TextQuery::parse(typed);
+    for filter in [
+        Filter::default(),
+        Filter { text: query("marketplace -azure"), ..Filter::default() },
+        Filter { text: query("#datalake 🚀"), ..Filter::default() },
+        Filter { from: Some(from), bounding_box, ..Filter::default() },
+        Filter { terms: vec![(Keyword::Lang, vec!["en".into()])], ..Filter::default() },
+        Filter { text: query("nothing has this word"), ..Filter::default() },
+    ] {
+        let ask = |store: &Store| answers(store, &filter);
+        for (ours, theirs) in ask(&embedded).iter().zip(ask(&elasticsearch)) {
+            assert!(*ours == theirs, "{filter:?}\n{ours:.3000}\n{theirs:.3000}");
+        }
+    }
+}
+
+/// What a store answers to all questions; means to nine digits, since sums depend on their order.
+fn answers(store: &Store, filter: &Filter) -> Vec<String> {
+    let mean = |mean: f64| format!("{mean:.9}");
+    let mut answers = Vec::new();
+    for field in Keyword::ALL.iter().filter(|field| **field != Keyword::Id) {
+        answers.push(format!("{field:?} {:?}", store.top(filter, *field, 30).unwrap()));
+        let by = store.sentiment_by(filter, *field, 5).unwrap();
+        let by = by.into_iter().map(|t| (t.term, t.sentiment.mean.map(mean), t.sentiment.labels));
+        answers.push(format!("{field:?} {:?}", by.collect::<Vec<_>>()));
+    }
+    let all = store.sentiment(filter).unwrap();
+    answers.push(format!("{} {:?} {:?}", all.count, all.mean.map(mean), all.labels));
+    for interval in [Interval::Minute, Interval::Hour, Interval::Day, Interval::Week] {
+        answers.push(format!("{:?}", store.timeline(filter, interval).unwrap()));
+    }
+    for zoom in [2, 7, 12] {
+        let cells = store.map(filter, zoom).unwrap().into_iter();
+        let cells = cells
+            .map(|c| (c.tile, c.count, mean(c.mean), [c.lat, c.lon].map(|x| format!("{x:.6}"))));
+        answers.push(format!("{:?}", cells.collect::<Vec<_>>()));
+    }
+    for sort in [Sort::Newest, Sort::Oldest, Sort::Engaged, Sort::MostPositive, Sort::MostNegative]
+    {
+        for (offset, limit) in [(0, 50), (900, 1_200), (9_500, 20), (14_990, 30)] {
+            let hits = store.search(filter, sort, offset, limit).unwrap();
+            answers.push(format!("{sort:?} {offset} {hits:?}"));
+        }
+    }
+    answers
 }
 
 #[test]

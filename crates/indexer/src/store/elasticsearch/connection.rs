@@ -53,6 +53,11 @@ pub enum Failure {
         /// When to come back.
         retry_after: Option<Duration>,
     },
+    /// An answer that puts some documents off.
+    Items {
+        /// Why.
+        reason: String,
+    },
     /// An answer that is none of Elasticsearch's.
     Garbled {
         /// What it looks like.
@@ -65,6 +70,7 @@ impl fmt::Display for Failure {
         match self {
             Failure::Lost { what, .. } => f.write_str(what),
             Failure::Status { status, reason, .. } => write!(f, "it answered {status}: {reason}"),
+            Failure::Items { reason } => write!(f, "documents are put off: {reason}"),
             Failure::Garbled { what } => write!(f, "its answer is not Elasticsearch's: {what}"),
         }
     }
@@ -87,7 +93,7 @@ impl Failure {
         match self {
             Failure::Lost { certificate, .. } => !certificate,
             Failure::Status { status, .. } => is_transient(*status),
-            Failure::Garbled { .. } => true,
+            Failure::Items { .. } | Failure::Garbled { .. } => true,
         }
     }
 

@@ -11,11 +11,13 @@ impl Connection {
     /// Asks what is there. Tells its name and version, `Elasticsearch 9.5.3`.
     pub(super) async fn greet(&self, patience: &Patience) -> Result<String, ClusterError> {
         let mut waits = Backoff::new(patience);
+        let mut other_nodes = self.n_nodes - 1;
         let answer = loop {
             match self.send(&Request::new(Method::Get, "/")).await {
                 Ok(answer) if !is_transient(answer.status) || patience.is_none() => break answer,
                 // It is starting, or busy.
                 Ok(answer) => waits.wait(&answer.failure(), self).await?,
+                Err(Failure::Lost { .. }) if other_nodes > 0 => other_nodes -= 1,
                 // An address that nobody listens at is most often mistyped.
                 Err(failure) => {
                     return Err(ClusterError::Unreachable { url: self.url.clone(), failure });

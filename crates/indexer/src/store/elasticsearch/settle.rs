@@ -66,7 +66,7 @@ struct Work<'s> {
     bulk: &'s Bulk,
     /// What is still to be sent, a request each.
     requests: VecDeque<Vec<Operation>>,
-    /// What was put off, and why, until the rest is done.
+    /// What was put off until the rest is done.
     later: Vec<Operation>,
     waits: Backoff<'s>,
     settled: Settled,
@@ -100,7 +100,7 @@ impl Work<'_> {
             self.waits.reset();
             return Ok(());
         }
-        let failure = Failure::Status { status: 429, reason, retry_after: None };
+        let failure = Failure::Items { reason };
         match self.waits.wait(&failure, &self.shared.connection).await {
             Ok(()) => {
                 self.requests.push_back(later);
