@@ -246,9 +246,7 @@ writer:
     seen.push(show("admin", PASSWORD, "backfill tweets.csv --recreate --yes"));
     seen.push(show("admin", PASSWORD, "backfill tweets.csv --index-by month"));
     assert!(started.elapsed() < Duration::from_secs(60), "nothing of that is waited for");
-    insta::with_settings!({filters => vec![(r"seconds +[0-9.]+", "seconds      [seconds]")]}, {
-        insta::assert_snapshot!(seen.join("\n"));
-    });
+    assert_shown(&seen);
 }
 
 #[test]
@@ -291,7 +289,13 @@ fn what_is_not_a_cluster_that_we_know_is_said_so() {
         let command = ["backfill", "tweets.csv"].into_iter().chain(arguments.split(' '));
         seen.push(shown_at(&mut workplace.command(command), &nobody));
     }
-    insta::assert_snapshot!(seen.join("\n"));
+    assert_shown(&seen);
+}
+
+fn assert_shown(seen: &[String]) {
+    insta::with_settings!({filters => vec![(r"seconds +[0-9.]+", "seconds      [seconds]")]}, {
+        insta::assert_snapshot!(seen.join("\n"));
+    });
 }
 
 fn shown(command: &mut Command, server: &Server) -> String {

@@ -79,7 +79,7 @@ impl Default for Load {
             // Small nodes of Amazon OpenSearch Service take 10 MiB.
             bulk_bytes: 8 * 1024 * 1024,
             bulk_documents: 10_000,
-            bulk_requests: 3,
+            bulk_requests: 4,
             gzip: Gzip::Auto,
             retry_for: Duration::from_secs(300),
         }
