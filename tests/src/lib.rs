@@ -6,6 +6,8 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
+use indexer::cli::StoreArg;
+use indexer::store::{Load, Store};
 use tempfile::TempDir;
 
 mod server;
@@ -88,6 +90,22 @@ impl Workplace {
             text(&output.stderr)
         )
     }
+}
+
+/// Opens a store, to ask it, as `--store` names it.
+///
+/// # Panics
+///
+/// If there is none.
+pub fn open(store: &str) -> Store {
+    #[derive(clap::Parser)]
+    struct Arguments {
+        #[command(flatten)]
+        store: StoreArg,
+    }
+    let arguments: Arguments = clap::Parser::parse_from(["indexer", "--store", store]);
+    let address = arguments.store.address(Load::default()).expect("an address");
+    Store::open(&address).expect("a store")
 }
 
 /// Splits at blanks; `'…'` stays together.

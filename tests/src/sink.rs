@@ -31,12 +31,10 @@ pub struct Faults {
     pub not_json: Option<usize>,
     /// Every so many-th bulk request is not done, and answered by a proxy with 502 in HTML.
     pub bad_gateway: Option<usize>,
-    /// How long a bulk request takes.
-    pub slow: Duration,
     /// What it says of itself, without Elasticsearch's header: status and body.
     pub greeting: Option<(u16, String)>,
-    /// All items are answered with this status and type of error.
-    pub all_items: Option<(u16, String)>,
+    /// From some bulk request on, all items are answered with this status and type of error.
+    pub all_items: Option<(usize, u16, &'static str)>,
 }
 
 /// A running sink; it ends with the process.
@@ -50,8 +48,6 @@ struct State {
     faults: Faults,
     began: Mutex<Option<Instant>>,
     n_bulks: AtomicUsize,
-    under_way: AtomicUsize,
-    most_under_way: AtomicUsize,
     kept: Mutex<Kept>,
 }
 
@@ -62,7 +58,6 @@ struct Kept {
     /// How often a document was made that had been there.
     doubled: usize,
     n_operations: usize,
-    largest_body: usize,
 }
 
 struct Stored {
@@ -101,11 +96,6 @@ impl Sink {
         self.state.kept().documents.keys().cloned().collect()
     }
 
-    /// A document that it keeps.
-    pub fn document(&self, id: &str) -> Option<Value> {
-        serde_json::from_str(&self.state.kept().documents.get(id)?.json).ok()
-    }
-
     /// How many bulk requests came.
     pub fn n_bulks(&self) -> usize {
         self.state.n_bulks.load(Ordering::Relaxed)
@@ -114,16 +104,6 @@ impl Sink {
     /// How many operations came, in all of them.
     pub fn n_operations(&self) -> usize {
         self.state.kept().n_operations
-    }
-
-    /// The largest bulk request, in bytes before compression.
-    pub fn largest_body(&self) -> usize {
-        self.state.kept().largest_body
-    }
-
-    /// The most bulk requests that were under way at a time.
-    pub fn most_under_way(&self) -> usize {
-        self.state.most_under_way.load(Ordering::Relaxed)
     }
 
     /// How often a document was written over one of the same id unseen: that must not happen.
@@ -173,11 +153,7 @@ impl State {
     fn answer(&self, method: &str, path: &str, body: &[u8]) -> Answer {
         let path = path.split('?').next().unwrap_or_default();
         if path == "/_bulk" {
-            let running = self.under_way.fetch_add(1, Ordering::Relaxed) + 1;
-            self.most_under_way.fetch_max(running, Ordering::Relaxed);
-            let answer = self.bulk(body);
-            self.under_way.fetch_sub(1, Ordering::Relaxed);
-            return answer;
+            return self.bulk(body);
         }
         match (method, path) {
             ("GET", "/") => match &self.faults.greeting {
@@ -198,7 +174,6 @@ impl State {
         let faults = &self.faults;
         let n = self.n_bulks.fetch_add(1, Ordering::Relaxed) + 1;
         let is_every = |every: Option<usize>| every.is_some_and(|every| n.is_multiple_of(every));
-        thread::sleep(faults.slow);
         let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
         let is_busy = began.get_or_insert_with(Instant::now).elapsed() < faults.busy_for;
         drop(began);
@@ -215,7 +190,6 @@ impl State {
             return Answer { status: 502, headers: String::new(), body, cut: None };
         }
         let mut kept = self.kept();
-        kept.largest_body = kept.largest_body.max(body.len());
         if faults.too_large.is_some_and(|most| body.len() > most) {
             // In Amazon's words.
             let message = format!("Request size exceeded {} bytes", faults.too_large.unwrap_or(0));
@@ -226,7 +200,7 @@ impl State {
         while let (Some(action), Some(document)) = (lines.next(), lines.next()) {
             let action: Value = serde_json::from_slice(action).unwrap_or_default();
             kept.n_operations += 1;
-            items.push(kept.item(faults, &action, document));
+            items.push(kept.item(faults, n, &action, document));
         }
         drop(kept);
         let mut answer = Answer::json(200, &json!({ "took": 1, "errors": true, "items": items }));
@@ -240,15 +214,17 @@ impl State {
 }
 
 impl Kept {
-    fn item(&mut self, faults: &Faults, action: &Value, document: &[u8]) -> Value {
+    fn item(&mut self, faults: &Faults, n_bulks: usize, action: &Value, document: &[u8]) -> Value {
         let Some((name, target)) = action.as_object().and_then(|action| action.iter().next())
         else {
             return Value::Null;
         };
         let id = target["_id"].as_str().unwrap_or_default();
         let is_one_in = |n: Option<u64>| n.is_some_and(|n| number(id).is_multiple_of(n));
-        let (status, mut answer) = if let Some((status, kind)) = &faults.all_items {
-            (*status, error(kind))
+        let (status, mut answer) = if let Some((from, status, kind)) = faults.all_items
+            && n_bulks >= from
+        {
+            (status, error(kind))
         } else if is_one_in(faults.item_refused) {
             (400, error("document_parsing_exception"))
         } else if is_one_in(faults.item_busy_once) && self.was_busy.insert(id.to_owned()) {

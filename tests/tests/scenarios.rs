@@ -3,15 +3,13 @@
 
 use std::path::Path;
 
-use indexer::cli::StoreArg;
 use indexer::store::{
-    BoundingBox, Filter, Interval, Keyword, LabelCounts, Load, SentimentSummary, Sort, Store,
-    TextQuery,
+    BoundingBox, Filter, Interval, Keyword, LabelCounts, SentimentSummary, Sort, Store, TextQuery,
 };
 use ingest::Timestamp;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use tests::{SERVERS, Server, Workplace};
+use tests::{SERVERS, Server, Workplace, open};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -215,16 +213,6 @@ fn check_all(mut store: impl FnMut(&Workplace) -> String) {
             );
         }
     }
-}
-
-fn open(store: &str) -> Store {
-    #[derive(clap::Parser)]
-    struct Arguments {
-        #[command(flatten)]
-        store: StoreArg,
-    }
-    let arguments: Arguments = clap::Parser::parse_from(["indexer", "--store", store]);
-    Store::open(&arguments.store.address(Load::default()).unwrap()).unwrap()
 }
 
 #[test]

@@ -5,24 +5,13 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indexer::cli::StoreArg;
-use indexer::store::{BoundingBox, Filter, Interval, Keyword, Load, Sort, Store, TextQuery};
+use indexer::store::{BoundingBox, Filter, Interval, Keyword, Sort, Store, TextQuery};
 use ingest::Timestamp;
 use serde_json::{Value, json};
-use tests::{ELASTICSEARCH, Faults, PASSWORD, Server, Sink, Workplace, free_port};
+use tests::{ELASTICSEARCH, Faults, PASSWORD, Server, Sink, Workplace, free_port, open};
 
 fn workplace() -> Workplace {
     Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"))
-}
-
-fn open(store: &str) -> Store {
-    #[derive(clap::Parser)]
-    struct Arguments {
-        #[command(flatten)]
-        store: StoreArg,
-    }
-    let arguments: Arguments = clap::Parser::parse_from(["indexer", "--store", store]);
-    Store::open(&arguments.store.address(Load::default()).unwrap()).unwrap()
 }
 
 fn count(store: &Store, query: &str) -> u64 {
@@ -244,9 +233,14 @@ writer:
     seen.push(show("admin", PASSWORD, "setup"));
     seen.push(show("admin", PASSWORD, "backfill tweets.csv --recreate"));
     seen.push(show("admin", PASSWORD, "backfill tweets.csv --recreate --yes"));
+    // What is there tells how long indices are, with or without the template.
+    server.ask("DELETE", "/tweets-2022", "");
     seen.push(show("admin", PASSWORD, "backfill tweets.csv --index-by month"));
+    server.ask("DELETE", "/_index_template/tweets", "");
+    seen.push(show("admin", PASSWORD, "backfill tweets.csv --index-by year"));
+    seen.push(show("admin", PASSWORD, "backfill tweets.csv --report json"));
     assert!(started.elapsed() < Duration::from_secs(60), "nothing of that is waited for");
-    assert_shown(&seen);
+    assert_shown("not_allowed", &seen);
 }
 
 #[test]
@@ -289,12 +283,15 @@ fn what_is_not_a_cluster_that_we_know_is_said_so() {
         let command = ["backfill", "tweets.csv"].into_iter().chain(arguments.split(' '));
         seen.push(shown_at(&mut workplace.command(command), &nobody));
     }
-    assert_shown(&seen);
+    assert_shown("not_a_cluster", &seen);
 }
 
-fn assert_shown(seen: &[String]) {
-    insta::with_settings!({filters => vec![(r"seconds +[0-9.]+", "seconds      [seconds]")]}, {
-        insta::assert_snapshot!(seen.join("\n"));
+fn assert_shown(name: &str, seen: &[String]) {
+    insta::with_settings!({filters => vec![
+        (r"seconds +[0-9.]+", "seconds      [seconds]"),
+        (r#""seconds":[0-9.e-]+"#, "\"seconds\":0.1"),
+    ]}, {
+        insta::assert_snapshot!(name, seen.join("\n"));
     });
 }
 

@@ -9,15 +9,12 @@ use anyhow::Context;
 use ingest::Options;
 
 use crate::cli::{Backfill, Enrich, Reading, ReportFormat};
-use crate::failure::{self, COULD_NOT_RUN, with_hint};
+use crate::failure::{self, COULD_NOT_RUN, INTERRUPTED, with_hint};
 use crate::pipeline::{self, Ended, Output, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::expand;
-use crate::store::{Address, ClusterError, StoreError};
-
-/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
-const INTERRUPTED: u8 = 130;
+use crate::store::Address;
 
 /// Indexes the sources into the store.
 pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
@@ -40,11 +37,7 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     rejects.check(&sources)?;
     let Ended { report, failure } =
         pipeline::run(sources, &options(&args.reading), output, &mut rejects, &stop)?;
-    let failure = failure.map(|error| {
-        let interrupted = matches!(error, StoreError::Cluster(ClusterError::Interrupted { .. }));
-        failure::log(&error.into());
-        ExitCode::from(if interrupted { INTERRUPTED } else { COULD_NOT_RUN })
-    });
+    let failure = failure.map(|error| failure::exit_code(&error.into()));
     if let Some(path) = rejects.finish()? {
         let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
         tracing::warn!(

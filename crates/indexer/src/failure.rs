@@ -7,6 +7,9 @@ use crate::store::{ClusterError, StoreError};
 /// The exit code of a run that could not be done, or not for all of its sources.
 pub(crate) const COULD_NOT_RUN: u8 = 2;
 
+/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+pub(crate) const INTERRUPTED: u8 = 130;
+
 /// A remedy for an error that has none of its own.
 #[derive(Debug, thiserror::Error)]
 #[error("{error:#}")]
@@ -51,5 +54,12 @@ pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
         return ExitCode::SUCCESS;
     }
     log(error);
-    ExitCode::from(COULD_NOT_RUN)
+    let interrupted = |cause: &(dyn std::error::Error + 'static)| {
+        matches!(cause.downcast_ref(), Some(ClusterError::Interrupted { .. }))
+            || matches!(
+                cause.downcast_ref(),
+                Some(StoreError::Cluster(ClusterError::Interrupted { .. }))
+            )
+    };
+    ExitCode::from(if error.chain().any(interrupted) { INTERRUPTED } else { COULD_NOT_RUN })
 }

@@ -73,7 +73,7 @@ impl Report {
         self.created += written.created;
         self.updated += written.updated;
         self.retried += written.retried;
-        self.rejected += written.rejected.len() as u64;
+        self.rejected += written.rejected_records;
     }
 }
 

@@ -47,7 +47,7 @@ fn report(done: &SetUp, out: &mut impl Write) -> io::Result<()> {
         "index template `{TEMPLATE_NAME}`: {what}; an index for each {}",
         index_by.as_str()
     )?;
-    for Index { name, difference, has_alias } in indices {
+    for Index { name, difference, has_alias, .. } in indices {
         match difference {
             Some(difference) => writeln!(out, "index `{name}`: has another mapping: {difference}")?,
             None if *has_alias => writeln!(out, "index `{name}`: fits")?,

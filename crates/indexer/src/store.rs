@@ -120,6 +120,8 @@ pub struct Written {
     pub retried: u64,
     /// Documents that the store does not take.
     pub rejected: Vec<Rejected>,
+    /// How many records those were made of.
+    pub rejected_records: u64,
 }
 
 impl std::ops::AddAssign for Written {
@@ -128,6 +130,7 @@ impl std::ops::AddAssign for Written {
         self.updated += other.updated;
         self.retried += other.retried;
         self.rejected.extend(other.rejected);
+        self.rejected_records += other.rejected_records;
     }
 }
 

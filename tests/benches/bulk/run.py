@@ -14,7 +14,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(HERE)))
 SERVER, PORT = "elasticsearch-9.5.3", int(os.environ.get("PORT", "9309"))
 URL = f"http://127.0.0.1:{PORT}"
 INDEXER = os.path.join(os.environ.get("CARGO_TARGET_DIR", os.path.join(ROOT, "target")), "release", "indexer")
-BULK_BYTES, CONNECTIONS = 8 << 20, 3
+BULK_BYTES, BULK_DOCUMENTS, CONNECTIONS = 8 << 20, 5_000, 4
 
 
 def ask(method, path, body=None):
@@ -38,7 +38,7 @@ def make_bodies(documents, folder):
             target = {"_index": "tweets-" + document["@timestamp"][:4], "_id": document["id"]}
             lines += [json.dumps({"create": target}, separators=(",", ":")).encode(), b"\n", line]
             size += len(line)
-            if size >= BULK_BYTES or len(lines) >= 3 * 10_000:
+            if size >= BULK_BYTES or len(lines) >= 3 * BULK_DOCUMENTS:
                 close()
                 lines, size = [], 0
     if lines:

@@ -1,6 +1,6 @@
 //! The options that say which store, and how to talk to it if it is a cluster.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
@@ -25,6 +25,7 @@ pub struct StoreArg {
     #[arg(
         long,
         value_name = "FOLDER|URL",
+        hide_env_values = true,
         default_value = "./tweets-index",
         env = "INDEXER_STORE"
     )]
@@ -123,6 +124,7 @@ impl StoreArg {
         let nodes = match &self.cluster.cloud_id {
             Some(cloud_id) => vec![parse_cloud_id(cloud_id)?],
             None if self.store.contains("://") => parse_nodes(&self.store)?,
+            None if is_host_and_port(&self.store) => parse_nodes(&self.store)?,
             None => return Ok(Address::Folder(PathBuf::from(&self.store))),
         };
         if self.cluster.insecure {
@@ -146,6 +148,13 @@ impl StoreArg {
 )]
 fn environment(name: &str) -> Option<String> {
     std::env::var(name).ok().filter(|value| !value.is_empty())
+}
+
+/// Whether somebody has left out the `http://`: no folder has such a name by intent.
+fn is_host_and_port(store: &str) -> bool {
+    let port = store.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+        && !Path::new(store).exists()
 }
 
 fn parse_duration(text: &str) -> Result<Duration, String> {

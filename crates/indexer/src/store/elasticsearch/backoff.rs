@@ -12,12 +12,16 @@ use super::connection::{Connection, Failure};
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
+/// How long requests that are under way may take after Ctrl-C.
+const LAST_CALL: Duration = Duration::from_secs(3);
 
 /// For how long a run goes on when nothing is taken; shared by all that it sends.
 pub(super) struct Patience {
-    retry_for: Duration,
+    pub(super) retry_for: Duration,
     /// Set by Ctrl-C.
     stop: Arc<AtomicBool>,
+    /// When the first part of the run noticed that.
+    stopped: OnceLock<Instant>,
     /// Why a part of the run gave up: the others need not find out for themselves.
     over: OnceLock<String>,
     state: Mutex<State>,
@@ -33,7 +37,13 @@ struct State {
 impl Patience {
     pub(super) fn new(retry_for: Duration, stop: Arc<AtomicBool>) -> Patience {
         let state = State { last_success: Instant::now(), was_told: false };
-        Patience { retry_for, stop, over: OnceLock::new(), state: Mutex::new(state) }
+        Patience {
+            retry_for,
+            stop,
+            stopped: OnceLock::new(),
+            over: OnceLock::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// For questions, which somebody waits for.
@@ -71,6 +81,19 @@ impl Patience {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Whether even what is under way is not waited for any more: some seconds after Ctrl-C.
+    pub(super) fn is_cut_off(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+            && self.stopped.get_or_init(Instant::now).elapsed() >= LAST_CALL
+    }
+
+    /// Comes back when that is so.
+    pub(super) async fn cut_off(&self) {
+        while !self.is_cut_off() {
+            tokio::time::sleep(Duration::from_millis(100)).await;
+        }
     }
 
     fn is_over(&self) -> bool {

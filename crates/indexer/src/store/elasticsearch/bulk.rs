@@ -6,6 +6,7 @@
 //! provided that nobody else has changed it in the meantime (`if_seq_no`). So every store merges by the
 //! same code, a rerun writes nothing, and nothing is needed but `_bulk`.
 
+use std::borrow::Cow;
 use std::io::Write;
 use std::ops::Range;
 use std::sync::Arc;
@@ -14,6 +15,7 @@ use enrich::Document;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use serde::{Deserialize, Serialize};
+use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
 use super::connection::{is_block, is_transient, reason};
@@ -32,6 +34,8 @@ pub(super) struct Entry {
     pub(super) index: Arc<str>,
     pub(super) source: Arc<str>,
     pub(super) line: u64,
+    /// How many records were merged into it.
+    pub(super) records: u64,
     range: Range<usize>,
 }
 
@@ -48,25 +52,31 @@ impl Bulk {
         index: Arc<str>,
         source: Arc<str>,
         line: u64,
-    ) -> serde_json::Result<()> {
-        let range = self.write(document)?;
+    ) {
+        let range = self.write(document);
         let id = document.id.clone();
-        self.entries.push(Entry { id, index, source, line, range });
-        Ok(())
+        self.entries.push(Entry { id, index, source, line, records: 1, range });
     }
 
     /// Merges a document into the one that is at `entry` with the same id.
-    pub(super) fn merge(&mut self, entry: usize, later: Document) -> serde_json::Result<()> {
-        let mut merged: Document = serde_json::from_slice(self.json(entry))?;
-        merged.merge(later);
-        self.entries[entry].range = self.write(&merged)?;
-        Ok(())
+    pub(super) fn merge(&mut self, entry: usize, later: Document) {
+        let merged = match serde_json::from_slice::<Document>(self.json(entry)) {
+            Ok(mut merged) => {
+                merged.merge(later);
+                merged
+            }
+            // What was written a moment ago can be read.
+            Err(_) => later,
+        };
+        self.entries[entry].records += 1;
+        self.entries[entry].range = self.write(&merged);
     }
 
-    fn write(&mut self, document: &Document) -> serde_json::Result<Range<usize>> {
+    fn write(&mut self, document: &Document) -> Range<usize> {
         let start = self.json.len();
-        serde_json::to_writer(&mut self.json, document)?;
-        Ok(start..self.json.len())
+        // Text and numbers can be written, and memory takes them.
+        let _ = serde_json::to_writer(&mut self.json, document);
+        start..self.json.len()
     }
 
     /// A document's JSON.
@@ -82,6 +92,8 @@ pub(super) struct Operation {
     pub(super) action: Action,
     /// Whether it had to be sent again.
     pub(super) was_retried: bool,
+    /// How often somebody else was faster.
+    pub(super) conflicts: u32,
 }
 
 /// What is asked of the cluster.
@@ -157,7 +169,7 @@ fn write_body(bulk: &Bulk, operations: &[Operation], out: &mut impl Write) -> st
 }
 
 /// Of an answer, only what is looked at.
-pub(super) const FILTER_PATH: &str = "errors,items.*.status,items.*.result,items.*.error,\
+pub(super) const FILTER_PATH: &str = "items.*.status,items.*.result,items.*.error,\
      items.*._seq_no,items.*._primary_term,items.*.get._source";
 
 /// What became of one operation.
@@ -169,6 +181,8 @@ pub(super) enum Verdict {
     Known,
     /// There is more to do.
     Next(Action),
+    /// What was expected to be there has changed: read it.
+    Conflict,
     /// The cluster is busy: the same again, later.
     Later(String),
     /// It will never take this document.
@@ -203,6 +217,8 @@ struct Item<'a> {
 struct ItemResult<'a> {
     status: u16,
     #[serde(borrow)]
+    result: Option<Cow<'a, str>>,
+    #[serde(borrow)]
     error: Option<&'a RawValue>,
     #[serde(rename = "_seq_no")]
     seq_no: Option<u64>,
@@ -221,18 +237,27 @@ struct Got<'a> {
 fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdict {
     let status = result.status;
     match (status, &operation.action) {
+        // An ingest pipeline may drop documents, and says so in this way alone.
+        (200..300, Action::Create | Action::Replace { .. })
+            if result.result.as_deref() == Some("noop") =>
+        {
+            Verdict::Refused("an ingest pipeline of the cluster drops it".to_owned())
+        }
         (200..300, Action::Create) => Verdict::Created,
         (200..300, Action::Replace { .. }) => Verdict::Known,
         (200..300, Action::Read) => merged(bulk, operation.entry, result),
         // The id is there, or somebody else was faster.
-        (409, _) => Verdict::Next(Action::Read),
+        (409, _) => Verdict::Conflict,
         _ => {
             let error = result.error.and_then(|raw| serde_json::from_str(raw.get()).ok());
-            let reason = reason(&error.unwrap_or_default());
+            let error: Json = error.unwrap_or_default();
+            let reason = reason(&error);
             match status {
-                404 if reason.contains("document_missing") => Verdict::Next(Action::Create),
+                404 if error["type"] == "document_missing_exception" => {
+                    Verdict::Next(Action::Create)
+                }
                 401 | 403 => Verdict::Stopped { status, reason },
-                _ if is_block(&reason) => Verdict::Stopped { status, reason },
+                _ if is_block(&error) => Verdict::Stopped { status, reason },
                 _ if is_transient(status) => Verdict::Later(format!("{status} {reason}")),
                 _ => Verdict::Refused(format!("{status} {reason}")),
             }
@@ -255,7 +280,13 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
         let before: Document = serde_json::from_str(there)?;
         let mut after = before.clone();
         after.merge(serde_json::from_slice(ours)?);
-        (after != before).then(|| serde_json::to_vec(&after)).transpose()
+        if after == before {
+            return Ok(None);
+        }
+        // Others may have added fields of their own.
+        let mut whole: Json = serde_json::from_str(there)?;
+        overlay(&mut whole, serde_json::to_value(&after)?);
+        serde_json::to_vec(&whole).map(Some)
     };
     match merge() {
         Ok(None) => Verdict::Known,
@@ -263,6 +294,18 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
         Err(error) => Verdict::Refused(format!(
             "the document under this id was not written by indexer: {error}"
         )),
+    }
+}
+
+/// Puts the fields of `over` over those of `whole`, and keeps the others.
+fn overlay(whole: &mut Json, over: Json) {
+    match (whole, over) {
+        (Json::Object(whole), Json::Object(over)) => {
+            for (name, value) in over {
+                overlay(whole.entry(name).or_insert(Json::Null), value);
+            }
+        }
+        (whole, over) => *whole = over,
     }
 }
 
@@ -277,13 +320,13 @@ mod tests {
         tweet.marketplaces = vec![marketplace.into()];
         let document = enrich(tweet, Origin::default());
         let mut bulk = Bulk::default();
-        bulk.push(&document, "tweets-2022".into(), "a.csv".into(), 2).unwrap();
+        bulk.push(&document, "tweets-2022".into(), "a.csv".into(), 2);
         (bulk, document)
     }
 
     fn judged(action: Action, item: &str) -> Verdict {
         let (bulk, _) = bulk("AWS");
-        let operations = [Operation { entry: 0, action, was_retried: false }];
+        let operations = [Operation { entry: 0, action, was_retried: false, conflicts: 0 }];
         let answer = format!(r#"{{"errors":true,"items":[{{"create":{item}}}]}}"#);
         judge(&bulk, &operations, answer.as_bytes()).unwrap().remove(0)
     }
@@ -295,7 +338,10 @@ mod tests {
         };
         for (item, verdict) in [
             (r#"{"status":201,"result":"created"}"#.to_owned(), Verdict::Created),
-            (error(409, "version_conflict_engine_exception"), Verdict::Next(Action::Read)),
+            (r#"{"status":200,"result":"noop"}"#.to_owned(), {
+                Verdict::Refused("an ingest pipeline of the cluster drops it".into())
+            }),
+            (error(409, "version_conflict_engine_exception"), Verdict::Conflict),
             (
                 error(429, "es_rejected_execution_exception"),
                 Verdict::Later("429 es_rejected_execution_exception: why".into()),
@@ -341,6 +387,16 @@ mod tests {
         };
         let document: Document = serde_json::from_slice(&json).unwrap();
         assert_eq!(document.marketplace, ["AWS", "Azure"]);
+        // What others have added stays.
+        let more = there(&azure).replacen("\"sentiment\": {", "\"sentiment\": {\"by\": \"me\",", 1);
+        let Verdict::Next(Action::Replace { json, .. }) = judged(Action::Read, &more) else {
+            panic!("nothing to put back");
+        };
+        let json: Json = serde_json::from_slice(&json).unwrap();
+        assert_eq!(
+            (&json["sentiment"]["by"], &json["marketplace"][1]),
+            (&"me".into(), &"Azure".into())
+        );
         let foreign = r#"{"status":200,"_seq_no":3,"_primary_term":1,"get":{"_source":{"a":1}}}"#;
         assert!(matches!(judged(Action::Read, foreign), Verdict::Refused(_)));
     }
@@ -348,7 +404,8 @@ mod tests {
     #[test]
     fn an_answer_that_is_none_is_not_judged() {
         let (bulk, _) = bulk("AWS");
-        let operations = [Operation { entry: 0, action: Action::Create, was_retried: false }];
+        let operations =
+            [Operation { entry: 0, action: Action::Create, was_retried: false, conflicts: 0 }];
         for answer in ["", "<html>", "{}", r#"{"items":[]}"#, r#"{"items":[{"create":"#] {
             assert_eq!(judge(&bulk, &operations, answer.as_bytes()), None, "{answer}");
         }
@@ -357,12 +414,13 @@ mod tests {
     #[test]
     fn a_body_is_two_lines_a_document() {
         let (mut bulk, document) = bulk("AWS");
-        bulk.merge(0, document).unwrap();
+        bulk.merge(0, document);
         let replace = Action::Replace { json: b"{}".into(), seq_no: 3, primary_term: 1 };
         let operations = [Action::Create, Action::Read, replace].map(|action| Operation {
             entry: 0,
             action,
             was_retried: false,
+            conflicts: 0,
         });
         let body = String::from_utf8(body(&bulk, &operations, false).unwrap()).unwrap();
         let lines: Vec<&str> = body.lines().collect();

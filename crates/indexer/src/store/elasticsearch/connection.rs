@@ -52,6 +52,8 @@ pub enum Failure {
         reason: String,
         /// When to come back.
         retry_after: Option<Duration>,
+        /// Whether it says that an index is read-only.
+        blocked: bool,
     },
     /// An answer that puts some documents off.
     Items {
@@ -77,12 +79,18 @@ impl fmt::Display for Failure {
 }
 
 impl Failure {
+    pub(super) fn interrupted() -> Failure {
+        Failure::Lost { what: "interrupted".to_owned(), certificate: false }
+    }
+
     pub(super) fn hint(&self) -> &'static str {
         match self {
             Failure::Lost { certificate: true, .. } => {
-                "name the authority that signed its certificate: --ca-file FILE (Elasticsearch makes one in config/certs/http_ca.crt)"
+                "name the authority that signed it: --ca-file FILE (Elasticsearch makes one: config/certs/http_ca.crt); the certificate must name the host that --store names"
             }
-            Failure::Lost { .. } => "check that it is running, and the address: curl URL",
+            Failure::Lost { .. } => {
+                "check that it is running, and the address: host, port, http or https; and HTTP_PROXY, HTTPS_PROXY if they are set"
+            }
             Failure::Status { status: 429, .. } => "it is overloaded: try again later",
             _ => "check the address, and the proxies before it",
         }
@@ -92,7 +100,7 @@ impl Failure {
     pub(super) fn is_transient(&self) -> bool {
         match self {
             Failure::Lost { certificate, .. } => !certificate,
-            Failure::Status { status, .. } => is_transient(*status),
+            Failure::Status { status, blocked, .. } => is_transient(*status) && !blocked,
             Failure::Items { .. } | Failure::Garbled { .. } => true,
         }
     }
@@ -135,6 +143,7 @@ impl Answer {
             status: self.status,
             reason: self.reason(),
             retry_after: retry_after.map(Duration::from_secs),
+            blocked: self.json().is_some_and(|json| is_block(&json["error"])),
         }
     }
 
@@ -274,10 +283,15 @@ impl Connection {
         patience: &Patience,
     ) -> Result<Answer, ClusterError> {
         let mut backoff = Backoff::new(patience);
+        let mut other_nodes = self.n_nodes - 1;
         loop {
             let failure = match self.send(&request).await {
                 Ok(answer) if !is_transient(answer.status) => return Ok(answer),
                 Ok(answer) => answer.failure(),
+                Err(Failure::Lost { .. }) if other_nodes > 0 => {
+                    other_nodes -= 1;
+                    continue;
+                }
                 Err(failure) => failure,
             };
             if !failure.is_transient() || patience.is_none() {
@@ -294,9 +308,7 @@ impl Connection {
             Failure::Status { status: 401, reason, .. } => {
                 ClusterError::Unauthorized { url, credentials: self.credentials, reason }
             }
-            Failure::Status { reason, .. } if is_block(&reason) => {
-                ClusterError::ReadOnly { url, reason }
-            }
+            Failure::Status { reason, blocked: true, .. } => ClusterError::ReadOnly { url, reason },
             Failure::Status { status: 403, reason, .. } => {
                 ClusterError::Forbidden { url, action: action.to_owned(), reason }
             }
@@ -308,9 +320,10 @@ impl Connection {
 
 const OUR_NAME: &str = concat!("tweet-indexer/", env!("CARGO_PKG_VERSION"));
 
-/// Whether a reason says that an index may not be written.
-pub(super) fn is_block(reason: &str) -> bool {
-    reason.contains("cluster_block_exception") && !reason.contains("SERVICE_UNAVAILABLE")
+/// Whether an error says that an index may not be written, and not that the cluster is starting (503).
+pub(super) fn is_block(error: &Json) -> bool {
+    let reason = error["reason"].as_str().unwrap_or_default();
+    error["type"] == "cluster_block_exception" && !reason.contains("SERVICE_UNAVAILABLE")
 }
 
 /// The innermost cause says what happened; the outer ones, that a request failed.

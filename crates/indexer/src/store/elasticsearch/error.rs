@@ -9,7 +9,7 @@ use super::connection::Failure;
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
     /// Its address, or what goes with it, cannot be understood.
-    #[error("cannot use the store address `{address}`: {why}")]
+    #[error("cannot use the address `{address}`: {why}")]
     Address {
         /// As given, without secrets.
         address: String,
@@ -34,6 +34,9 @@ pub enum ClusterError {
         /// Where it came from.
         variable: &'static str,
     },
+    /// A user is named, and no password.
+    #[error("ELASTICSEARCH_USERNAME is set, and ELASTICSEARCH_PASSWORD is not")]
+    Password,
     /// No answer came.
     #[error("cannot reach Elasticsearch at {url}: {failure}")]
     Unreachable {
@@ -169,6 +172,9 @@ impl ClusterError {
             ClusterError::Secret { .. } => {
                 "set it to the `encoded` value that Elasticsearch showed, or to id:api_key, without quotes or line breaks"
             }
+            ClusterError::Password => {
+                "set ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_PASSWORD_FILE to a file that holds it"
+            }
             ClusterError::Unreachable { failure, .. } => failure.hint(),
             ClusterError::NotElasticsearch { .. } => {
                 "name the address of Elasticsearch 8 or 9 or OpenSearch 2 or 3, such as --store http://localhost:9200"
@@ -183,13 +189,13 @@ impl ClusterError {
                 _ => "it may be mistyped, expired or revoked: make a new one and set it again",
             },
             ClusterError::Forbidden { .. } => {
-                "let its role have create_index, read, write and view_index_metadata on tweets-*; or have someone run `indexer setup` who may manage_index_templates"
+                "let its role have create_index, read, write and view_index_metadata on tweets*; or have someone run `indexer setup` who may manage_index_templates"
             }
             ClusterError::ReadOnly { .. } => {
-                "mostly a disk is full: free space or add nodes, then set index.blocks.read_only_allow_delete to null on tweets-*, and run it again"
+                "mostly a disk is full: free space or add nodes, set the index.blocks.* setting that it names to null on tweets-*, and run the same command again"
             }
             ClusterError::OtherMapping { .. } => {
-                "move that index out of the way (reindex or rename it), or delete all tweets first: --recreate"
+                "move that index out of the way: reindex it under a name that does not begin with tweets-, and delete it"
             }
             ClusterError::OtherTemplate { .. } => {
                 "rename or delete that template, then run `indexer setup`"
@@ -198,7 +204,7 @@ impl ClusterError {
                 "leave --index-by out to go on as before, or delete all tweets first: --recreate"
             }
             ClusterError::Empty { .. } => {
-                "fill it: indexer backfill --store URL tweets.csv, or name another store: --store URL or FOLDER"
+                "fill it: indexer backfill --store URL tweets.csv; if that was done by someone who may not manage indices, run indexer setup"
             }
             ClusterError::Refused { .. } => "the server's log may say more",
             ClusterError::GaveUp { .. } => {

@@ -36,7 +36,7 @@ impl Connection {
             }
             // Its page was taken away by a proxy.
             200..300 if is_elasticsearch => Ok("Elasticsearch".to_owned()),
-            401 if names_a_user(&answer, &json) => Err(self.refused("connect", answer.failure())),
+            401 => Err(self.refused("connect", answer.failure())),
             // A key that may not ask for the version, or a distribution without that page.
             403..=405 if is_elasticsearch => {
                 let mut request = Request::new(Method::Get, "_nodes/_local");
@@ -56,7 +56,8 @@ impl Connection {
             403 if json["error"].is_object() || json["Message"].is_string() => {
                 Err(self.refused("connect", answer.failure()))
             }
-            status if is_transient(status) => {
+            // 407: a proxy wants to know who we are.
+            status if is_transient(status) || status == 407 => {
                 Err(ClusterError::Unreachable { url: self.url.clone(), failure: answer.failure() })
             }
             status => Err(ClusterError::NotElasticsearch {
@@ -87,14 +88,4 @@ impl Connection {
             false => Err(ClusterError::Version { url: self.url.clone(), server }),
         }
     }
-}
-
-/// Whether a 401 is Elasticsearch's or OpenSearch's, and not some web server's.
-fn names_a_user(answer: &Answer, json: &Json) -> bool {
-    json["error"].is_object()
-        || answer.header("www-authenticate").is_some_and(|scheme| {
-            let scheme = scheme.to_lowercase();
-            scheme.contains("security") || scheme.contains("apikey")
-        })
-        || matches!(answer.failure(), Failure::Status { ref reason, .. } if reason == "Unauthorized")
 }

@@ -78,7 +78,7 @@ impl Default for Load {
             index_by: None,
             // Small nodes of Amazon OpenSearch Service take 10 MiB.
             bulk_bytes: 8 * 1024 * 1024,
-            bulk_documents: 10_000,
+            bulk_documents: 5_000,
             bulk_requests: 4,
             gzip: Gzip::Auto,
             retry_for: Duration::from_secs(300),
@@ -195,7 +195,7 @@ impl Identity {
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or a password has no user.
+    /// If a file cannot be read, or a user has no password.
     pub fn from_settings(
         setting: impl Fn(&str) -> Option<String>,
     ) -> Result<Identity, ClusterError> {
@@ -214,6 +214,7 @@ impl Identity {
                 username: setting("ELASTICSEARCH_USERNAME").unwrap_or_else(|| "elastic".to_owned()),
                 password,
             }),
+            None if setting("ELASTICSEARCH_USERNAME").is_some() => Err(ClusterError::Password),
             None => Ok(Identity::Anonymous),
         }
     }
@@ -233,6 +234,14 @@ fn read_secret(path: &Path, what: &'static str) -> Result<String, ClusterError> 
 ///
 /// If one is none, or has a password in it.
 pub fn parse_nodes(addresses: &str) -> Result<Vec<Url>, ClusterError> {
+    if addresses.contains('@') {
+        // Before it is taken apart: a password may have a comma in it.
+        return Err(ClusterError::Address {
+            address: without_secrets(addresses),
+            why: "other users of this machine see what is on a command line".to_owned(),
+            hint: "set ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (or ELASTICSEARCH_API_KEY), and leave them out of the address",
+        });
+    }
     addresses.split(',').map(str::trim).filter(|address| !address.is_empty()).map(node).collect()
 }
 
@@ -247,12 +256,6 @@ fn node(address: &str) -> Result<Url, ClusterError> {
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
         return Err(error("only http:// and https:// are known", form));
     }
-    if !url.username().is_empty() || url.password().is_some() {
-        return Err(error(
-            "other users of this machine see what is on a command line",
-            "set ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (or ELASTICSEARCH_API_KEY), and leave them out of the address",
-        ));
-    }
     if url.query().is_some() || url.fragment().is_some() {
         return Err(error("it has a `?` or a `#`", form));
     }
@@ -265,7 +268,14 @@ fn node(address: &str) -> Result<Url, ClusterError> {
 ///
 /// If it is none, or has a password in it.
 pub fn parse_proxy(address: &str) -> Result<Url, ClusterError> {
-    node(address)
+    match address.contains('@') {
+        true => Err(ClusterError::Address {
+            address: without_secrets(address),
+            why: "other users of this machine see what is on a command line".to_owned(),
+            hint: "set HTTP_PROXY or HTTPS_PROXY to it, where a password may stand",
+        }),
+        false => node(address),
+    }
 }
 
 /// The node that an Elastic Cloud id names.
@@ -298,7 +308,8 @@ mod tests {
 
     #[test]
     fn a_password_is_refused_in_an_address_and_never_repeated() {
-        for address in ["http://elastic:hunter2@es:9200", "elastic:hunter2@es", "ftp://a:hunter2@b"]
+        for address in
+            ["http://elastic:hunter2@es:9200", "http://e:,hunter2@es", "ftp://a:hunter2@b"]
         {
             let error = parse_nodes(address).unwrap_err().to_string();
             assert!(!error.contains("hunter2"), "{error}");

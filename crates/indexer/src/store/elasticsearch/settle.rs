@@ -4,8 +4,10 @@
 //! sent again while the others are done with; a request that is too large is halved; an answer that
 //! cannot be understood is taken as none, since asking again finds what the first time did.
 
-use std::collections::VecDeque;
+use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Instant;
 
 use elasticsearch::http::Method;
 use ingest::{Rejected, Stage};
@@ -24,7 +26,25 @@ pub(super) struct Shared {
     pub(super) gzip: bool,
     /// The most bytes of documents in a request: less after the server found one too large.
     pub(super) bulk_bytes: AtomicUsize,
+    /// Since when an index has put documents off and taken none: one that is lost must not hold up the
+    /// others for ever.
+    pub(super) failing: Mutex<HashMap<Arc<str>, Instant>>,
 }
+
+impl Shared {
+    fn failing(&self) -> MutexGuard<'_, HashMap<Arc<str>, Instant>> {
+        self.failing.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// Takes note that an index has put a document off. Tells whether it has for too long.
+    fn has_failed_for_too_long(&self, index: &Arc<str>) -> bool {
+        let since = *self.failing().entry(Arc::clone(index)).or_insert_with(Instant::now);
+        since.elapsed() >= self.patience.retry_for
+    }
+}
+
+/// How often an operation is tried again at once because somebody else was faster.
+const MAX_CONFLICTS: u32 = 3;
 
 /// What became of a bulk.
 pub(super) struct Settled {
@@ -38,7 +58,7 @@ pub(super) struct Settled {
 /// Sends the documents of `bulk` until each is indexed or refused. `first` is what most of them will need.
 pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settled {
     let operations = (0..bulk.entries.len())
-        .map(|entry| Operation { entry, action: first.clone(), was_retried: false })
+        .map(|entry| Operation { entry, action: first.clone(), was_retried: false, conflicts: 0 })
         .collect();
     let mut work = Work {
         shared,
@@ -80,6 +100,10 @@ impl Work<'_> {
         let mut busy = None;
         loop {
             while let Some(operations) = self.requests.pop_front() {
+                if self.shared.patience.is_cut_off() {
+                    let url = self.shared.connection.url.clone();
+                    return Err((ClusterError::Interrupted { url }, operations));
+                }
                 let verdicts = self.send(operations).await?;
                 busy = self.apply(verdicts)?.or(busy);
             }
@@ -141,6 +165,19 @@ impl Work<'_> {
                         self.requests.push_front(rest);
                     }
                 }
+                // Others are taken, so that it must be this one.
+                failure
+                    if failure.is_transient()
+                        && waits.is_spent()
+                        && !shared.patience.is_spent() =>
+                {
+                    if operations.len() == 1 {
+                        let reason = format!("put off for too long: {failure}");
+                        return Ok(vec![(operations.remove(0), Verdict::Refused(reason))]);
+                    }
+                    let rest = operations.split_off(operations.len() / 2);
+                    self.requests.push_front(rest);
+                }
                 failure if failure.is_transient() => {
                     if matches!(failure, Failure::Status { .. }) {
                         shared.gate.pushed_back();
@@ -177,7 +214,7 @@ impl Work<'_> {
     }
 
     async fn exchange(&self, operations: &[Operation]) -> Result<Vec<Verdict>, Failure> {
-        let Shared { connection, gate, gzip, .. } = self.shared;
+        let Shared { connection, patience, gate, gzip, .. } = self.shared;
         let _pass = gate.pass().await;
         let body = body(self.bulk, operations, *gzip)
             .map_err(|error| Failure::Garbled { what: error.to_string() })?;
@@ -185,7 +222,10 @@ impl Work<'_> {
         (request.content_type, request.gzip) = (NDJSON, *gzip);
         request.query = &[("filter_path", FILTER_PATH)];
         request.body = Some(body.into());
-        let answer = connection.send(&request).await?.ok()?;
+        let answer = tokio::select! {
+            answer = connection.send(&request) => answer?.ok()?,
+            () = patience.cut_off() => return Err(Failure::interrupted()),
+        };
         let verdicts = judge(self.bulk, operations, &answer.body);
         verdicts.ok_or_else(|| Failure::Garbled { what: answer.beginning() })
     }
@@ -195,18 +235,44 @@ impl Work<'_> {
         let (mut next, mut busy) = (Vec::new(), None);
         let mut stopped: Option<Stop> = None;
         let mut progress = false;
+        let mut taken = Vec::new();
         for (mut operation, verdict) in verdicts {
             match verdict {
-                Verdict::Created => self.settled.written.created += 1,
+                Verdict::Created => {
+                    taken.push(operation.entry);
+                    self.settled.written.created += 1;
+                    self.settled.written.updated += self.bulk.entries[operation.entry].records - 1;
+                }
                 Verdict::Known => {
-                    self.settled.written.updated += 1;
+                    self.settled.written.updated += self.bulk.entries[operation.entry].records;
                     self.settled.known += 1;
+                }
+                Verdict::Conflict if operation.conflicts >= MAX_CONFLICTS => {
+                    self.count_retry(&mut operation);
+                    operation.action = Action::Read;
+                    self.later.push(operation);
+                    busy = Some("others change the same documents all the time".to_owned());
+                    continue;
+                }
+                Verdict::Conflict => {
+                    operation.conflicts += 1;
+                    operation.action = Action::Read;
+                    next.push(operation);
+                    progress = true;
+                    continue;
                 }
                 Verdict::Next(action) => {
                     operation.action = action;
                     next.push(operation);
                     progress = true;
                     continue;
+                }
+                Verdict::Later(reason)
+                    if self
+                        .shared
+                        .has_failed_for_too_long(&self.bulk.entries[operation.entry].index) =>
+                {
+                    self.reject(operation.entry, &format!("put off for too long: {reason}"));
                 }
                 Verdict::Later(reason) => {
                     self.count_retry(&mut operation);
@@ -216,7 +282,8 @@ impl Work<'_> {
                 }
                 Verdict::Refused(reason) => self.reject(operation.entry, &reason),
                 Verdict::Stopped { status, reason } => {
-                    let failure = Failure::Status { status, reason, retry_after: None };
+                    let blocked = status != 401 && reason.starts_with("cluster_block_exception");
+                    let failure = Failure::Status { status, reason, retry_after: None, blocked };
                     let index = &self.bulk.entries[operation.entry].index;
                     let action = format!("index documents into {index}");
                     let error = || self.shared.connection.refused(&action, failure);
@@ -228,6 +295,14 @@ impl Work<'_> {
         }
         if !next.is_empty() {
             self.requests.push_front(next);
+        }
+        if !taken.is_empty() {
+            let mut failing = self.shared.failing();
+            if !failing.is_empty() {
+                for entry in taken {
+                    failing.remove(&self.bulk.entries[entry].index);
+                }
+            }
         }
         if progress {
             self.shared.patience.succeeded(&self.shared.connection.url);
@@ -248,6 +323,7 @@ impl Work<'_> {
     fn reject(&mut self, entry: usize, reason: &str) {
         let rejected = rejected(self.bulk, entry, reason);
         self.settled.written.rejected.push(rejected);
+        self.settled.written.rejected_records += self.bulk.entries[entry].records;
     }
 }
 

@@ -42,6 +42,8 @@ pub struct Index {
     pub difference: Option<String>,
     /// Whether it is found under the alias.
     pub has_alias: bool,
+    /// Whether indexer made it.
+    pub is_ours: bool,
 }
 
 /// The template, for indices of that length.
@@ -102,29 +104,30 @@ impl Connection {
         patience: &Patience,
     ) -> Result<(Installed, IndexBy), ClusterError> {
         let found = self.find_template(patience).await?;
-        let installed = match &found {
+        if found.as_ref().is_some_and(|found| !found.is_ours) {
+            let url = self.url.clone();
+            return Err(ClusterError::OtherTemplate { url, name: TEMPLATE_NAME });
+        }
+        // What is there counts, before what the template says, before what is asked.
+        let kept = self.index_by_of_indices(patience).await?;
+        if let (Some(kept), Some(asked)) = (kept, asked)
+            && kept != asked
+        {
+            let (kept, asked) = (kept.as_str(), asked.as_str());
+            return Err(ClusterError::OtherIndices { url: self.url.clone(), kept, asked });
+        }
+        let said = found.as_ref().map(|found| found.index_by);
+        let index_by = kept.or(asked).or(said).unwrap_or_default();
+        let installed = match found.map(|found| found.version) {
             None => Installed::Created,
-            Some(Found { is_ours: false, .. }) => {
-                return Err(ClusterError::OtherTemplate {
-                    url: self.url.clone(),
-                    name: TEMPLATE_NAME,
-                });
-            }
-            Some(Found { index_by, .. }) if asked.is_some_and(|asked| asked != *index_by) => {
-                return Err(ClusterError::OtherIndices {
-                    url: self.url.clone(),
-                    kept: index_by.as_str(),
-                    asked: asked.unwrap_or_default().as_str(),
-                });
-            }
-            Some(found) if found.version == version() => Installed::Current,
-            Some(found) if found.version > version() => Installed::Newer { version: found.version },
-            Some(found) => Installed::Updated { from: found.version },
+            Some(from) if from < version() => Installed::Updated { from },
+            Some(version) if version > self::version() => Installed::Newer { version },
+            Some(_) if said != Some(index_by) => Installed::Updated { from: version() },
+            Some(_) => Installed::Current,
         };
-        let index_by = found.map_or(asked.unwrap_or_default(), |found| found.index_by);
         let put = match installed {
             Installed::Created => true,
-            Installed::Updated { .. } => update,
+            Installed::Updated { .. } => update || said != Some(index_by),
             Installed::Current | Installed::Newer { .. } => false,
         };
         if put {
@@ -155,8 +158,13 @@ impl Connection {
         let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
         match answer.status {
             404 => return self.create_index(index, patience).await,
-            // A key that may write but not look; what does not fit is refused document by document.
-            403 => return Ok(()),
+            // A key that may write but not look: if it may not create either, the index must be there.
+            403 => {
+                return match self.create_index(index, patience).await {
+                    Err(ClusterError::Forbidden { .. }) => Ok(()),
+                    done => done,
+                };
+            }
             200..300 => {}
             _ => return Err(self.refused(&format!("read {path}"), answer.failure())),
         }
@@ -176,22 +184,14 @@ impl Connection {
         let mut made = template(IndexBy::default())["template"].take();
         made["settings"] = json!({});
         let action = format!("create the index {index}");
-        let answer = self.ask(Request::json(Method::Put, index, &made), patience).await?;
-        if answer.status != 403 {
-            return answer.ok().map(drop).or_else(|failure| match failure {
-                // Another run was faster.
-                Failure::Status { status: 400, reason, .. }
-                    if reason.contains("resource_already_exists_exception") =>
-                {
-                    Ok(())
-                }
-                failure => Err(self.refused(&action, failure)),
-            });
+        let first = self.ask(Request::json(Method::Put, index, &made), patience).await?;
+        if first.status != 403 {
+            return made_or_there(first).map_err(|failure| self.refused(&action, failure));
         }
         // Who may create an index need not be allowed to say what else it is called; the template may.
         made["aliases"] = json!({});
-        let answer = self.ask(Request::json(Method::Put, index, &made), patience).await?;
-        answer.ok().map_err(|failure| self.refused(&action, failure))?;
+        let second = self.ask(Request::json(Method::Put, index, &made), patience).await?;
+        made_or_there(second).map_err(|failure| self.refused(&action, failure))?;
         let path = format!("{index}/_alias/{ALIAS}");
         let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
         if answer.status == 404 {
@@ -208,7 +208,9 @@ impl Connection {
         &self,
         patience: &Patience,
     ) -> Result<Vec<Index>, ClusterError> {
-        let answer = self.ask(Request::new(Method::Get, "tweets-*"), patience).await?;
+        let mut request = Request::new(Method::Get, "tweets-*");
+        request.query = &[("expand_wildcards", "all")];
+        let answer = self.ask(request, patience).await?;
         if answer.status == 404 {
             return Ok(Vec::new());
         }
@@ -219,6 +221,7 @@ impl Connection {
             name: name.clone(),
             difference: difference(&index["mappings"]),
             has_alias: index["aliases"].get(ALIAS).is_some(),
+            is_ours: index["mappings"]["_meta"]["created_by"] == "tweet-indexer",
         };
         Ok(indices.filter(|(name, _)| is_our_name(name)).map(index).collect())
     }
@@ -235,9 +238,28 @@ impl Connection {
         answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
 
-    /// Deletes all tweets, and the template with them.
+    /// How long the indices are that are there, by their names.
+    pub(super) async fn index_by_of_indices(
+        &self,
+        patience: &Patience,
+    ) -> Result<Option<IndexBy>, ClusterError> {
+        let indices = match self.our_indices(patience).await {
+            // A key that may write but not look.
+            Err(ClusterError::Forbidden { .. }) => return Ok(None),
+            indices => indices?,
+        };
+        let first = indices.iter().find(|index| index.is_ours);
+        Ok(first.map(|index| match index.name.matches('.').count() {
+            0 => IndexBy::Year,
+            1 => IndexBy::Month,
+            _ => IndexBy::Day,
+        }))
+    }
+
+    /// Deletes all tweets, and the template with them; never an index that somebody else made.
     pub(super) async fn delete_all(&self, patience: &Patience) -> Result<(), ClusterError> {
-        for Index { name, .. } in self.our_indices(patience).await? {
+        let indices = self.our_indices(patience).await?;
+        for Index { name, .. } in indices.into_iter().filter(|index| index.is_ours) {
             let answer = self.ask(Request::new(Method::Delete, &name), patience).await?;
             if answer.status != 404 {
                 let action = format!("delete the index {name}");
@@ -246,10 +268,20 @@ impl Connection {
         }
         if self.find_template(patience).await?.is_some_and(|found| found.is_ours) {
             let answer = self.ask(Request::new(Method::Delete, PATH), patience).await?;
-            let action = "delete the index template";
-            answer.ok().map_err(|failure| self.refused(action, failure))?;
+            if answer.status != 404 {
+                let action = "delete the index template";
+                answer.ok().map_err(|failure| self.refused(action, failure))?;
+            }
         }
         Ok(())
+    }
+}
+
+/// Whether an index was made, or was there: another run may have been faster.
+fn made_or_there(answer: Answer) -> Result<(), Failure> {
+    match answer.json().unwrap_or_default()["error"]["type"].as_str() {
+        Some("resource_already_exists_exception") => Ok(()),
+        _ => answer.ok().map(drop),
     }
 }
 

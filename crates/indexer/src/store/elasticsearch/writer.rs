@@ -3,13 +3,13 @@
 //! Whoever brings documents waits while all places are taken. Two documents of the same id are never
 //! under way together, so that the later one is merged into the earlier one, whatever the network does.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
+use std::sync::{Arc, Mutex};
 
 use elasticsearch::http::Method;
-use hashbrown::HashMap;
-use hashbrown::hash_map::Entry as Known;
+use hashbrown::hash_map::Entry;
+use hashbrown::{HashMap, HashSet};
 use tokio::runtime::Runtime;
 
 use super::backoff::{Gate, Patience};
@@ -31,7 +31,7 @@ pub struct ElasticsearchWriter {
     bulk_requests: usize,
     /// The indices that tweets were written to, by the day of the tweets (since 1970).
     indices: HashMap<i64, Arc<str>>,
-    prepared: Vec<Arc<str>>,
+    prepared: HashSet<Arc<str>>,
     /// What is being gathered, and where in it each id is.
     bulk: Bulk,
     ids: HashMap<String, usize>,
@@ -41,6 +41,10 @@ pub struct ElasticsearchWriter {
     /// Whether most documents turned out to be there already, as in a rerun: then it is asked first.
     expects_known: bool,
     has_failed: bool,
+    /// Whether all tweets are still to be deleted: not before there are others.
+    recreate: bool,
+    /// How long indices are to be, if the user has said it.
+    asked: Option<IndexBy>,
 }
 
 impl ElasticsearchWriter {
@@ -59,20 +63,7 @@ impl ElasticsearchWriter {
         let connection = Connection::new(cluster)?;
         let load = &cluster.load;
         let patience = Patience::new(load.retry_for, stop);
-        let (server, index_by) = runtime.block_on(async {
-            let server = connection.greet(&patience).await?;
-            if recreate {
-                connection.delete_all(&patience).await?;
-            }
-            let put = connection.install_template(load.index_by, false, &patience).await;
-            let index_by = match put {
-                Ok((_, index_by)) => index_by,
-                // Indices are made with the mapping in any case.
-                Err(ClusterError::Forbidden { .. }) => load.index_by.unwrap_or_default(),
-                Err(error) => return Err(error),
-            };
-            Ok((server, index_by))
-        })?;
+        let server = runtime.block_on(connection.greet(&patience))?;
         patience.succeeded(&connection.url);
         let shared = Shared {
             connection,
@@ -80,17 +71,18 @@ impl ElasticsearchWriter {
             gate: Gate::new(load.bulk_requests),
             gzip: cluster.gzip(),
             bulk_bytes: AtomicUsize::new(load.bulk_bytes),
+            failing: Mutex::default(),
         };
         let (settle, settled) = channel();
-        Ok(ElasticsearchWriter {
+        let mut writer = ElasticsearchWriter {
             runtime,
             shared: Arc::new(shared),
             server,
-            index_by,
+            index_by: IndexBy::default(),
             bulk_documents: load.bulk_documents,
             bulk_requests: load.bulk_requests.max(1),
             indices: HashMap::new(),
-            prepared: Vec::new(),
+            prepared: HashSet::new(),
             bulk: Bulk::default(),
             ids: HashMap::new(),
             under_way: Vec::new(),
@@ -98,7 +90,35 @@ impl ElasticsearchWriter {
             settle,
             expects_known: false,
             has_failed: false,
-        })
+            recreate,
+            asked: load.index_by,
+        };
+        if !recreate {
+            writer.install()?;
+        }
+        Ok(writer)
+    }
+
+    /// Makes sure that there is the index template, and finds out how long indices are.
+    fn install(&mut self) -> Result<(), ClusterError> {
+        let Shared { connection, patience, .. } = &*self.shared;
+        let (asked, recreate) = (self.asked, self.recreate);
+        self.index_by = self.runtime.block_on(async {
+            if recreate {
+                connection.delete_all(patience).await?;
+            }
+            match connection.install_template(asked, false, patience).await {
+                Ok((_, index_by)) => Ok(index_by),
+                // Who may not see or put it makes indices with the mapping that is in it.
+                Err(ClusterError::Forbidden { .. }) if asked.is_none() => {
+                    Ok(connection.index_by_of_indices(patience).await?.unwrap_or_default())
+                }
+                Err(ClusterError::Forbidden { .. }) => Ok(asked.unwrap_or_default()),
+                Err(error) => Err(error),
+            }
+        })?;
+        self.recreate = false;
+        Ok(())
     }
 
     /// Takes documents in; see [`Writer::write`](crate::store::Writer::write).
@@ -112,9 +132,9 @@ impl ElasticsearchWriter {
         deliveries: Vec<Delivery>,
         written: &mut Written,
     ) -> Result<(), ClusterError> {
-        let mut done = Ok(());
+        let mut done = if self.recreate && !self.has_failed { self.install() } else { Ok(()) };
         for delivery in deliveries {
-            let index = self.gather(delivery, written)?;
+            let index = self.gather(delivery);
             if done.is_ok() && !self.has_failed {
                 done = self.advance(index, written);
             }
@@ -136,8 +156,9 @@ impl ElasticsearchWriter {
             return Ok(());
         }
         self.settle_all(written).map_err(|error| self.fail(error, written))?;
-        for index in &self.prepared {
-            let path = format!("{index}/_refresh");
+        let names: Vec<&str> = self.prepared.iter().map(|index| &**index).collect();
+        for names in names.chunks(50) {
+            let path = format!("{}/_refresh", names.join(","));
             let request = Request::new(Method::Post, &path);
             // It happens by itself a second later, and a key need not be allowed to ask for it.
             let _ = self.runtime.block_on(self.shared.connection.send(&request));
@@ -146,26 +167,19 @@ impl ElasticsearchWriter {
     }
 
     /// Adds a document to the bulk. Tells its index.
-    fn gather(
-        &mut self,
-        delivery: Delivery,
-        written: &mut Written,
-    ) -> Result<Arc<str>, ClusterError> {
+    fn gather(&mut self, delivery: Delivery) -> Arc<str> {
         let Delivery { document, source, line } = delivery;
         let day = document.timestamp.as_millis().div_euclid(24 * 3_600_000);
         let name = || Arc::from(self.index_by.index(document.timestamp));
         let index = Arc::clone(self.indices.entry(day).or_insert_with(name));
-        let added = match self.ids.entry(document.id.clone()) {
-            Known::Occupied(there) => {
-                written.updated += 1;
-                self.bulk.merge(*there.get(), document)
-            }
-            Known::Vacant(room) => {
+        match self.ids.entry(document.id.clone()) {
+            Entry::Occupied(there) => self.bulk.merge(*there.get(), document),
+            Entry::Vacant(room) => {
                 room.insert(self.bulk.entries.len());
-                self.bulk.push(&document, Arc::clone(&index), source, line)
+                self.bulk.push(&document, Arc::clone(&index), source, line);
             }
-        };
-        added.map(|()| index).map_err(|error| ClusterError::internal("write a document", error))
+        }
+        index
     }
 
     /// Sends the bulk if it is full.
@@ -176,7 +190,7 @@ impl ElasticsearchWriter {
             if self.prepared.is_empty() {
                 tracing::info!("writing to {} at {}", self.server, connection.url);
             }
-            self.prepared.push(index);
+            self.prepared.insert(index);
         }
         let is_full = self.bulk.entries.len() >= self.bulk_documents
             || self.bulk.bytes() >= self.shared.bulk_bytes.load(Ordering::Relaxed);
@@ -243,8 +257,9 @@ impl ElasticsearchWriter {
         let bulk = std::mem::take(&mut self.bulk);
         self.ids.clear();
         let reason = self.shared.patience.why_over();
-        written
-            .rejected
-            .extend((0..bulk.entries.len()).map(|entry| rejected(&bulk, entry, &reason)));
+        for (entry, at) in bulk.entries.iter().enumerate() {
+            written.rejected.push(rejected(&bulk, entry, &reason));
+            written.rejected_records += at.records;
+        }
     }
 }

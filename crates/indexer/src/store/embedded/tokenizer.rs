@@ -180,14 +180,14 @@ fn is_word(segment: &str) -> bool {
         || segment.chars().filter(|c| matches!(c, '\u{1F1E6}'..='\u{1F1FF}')).count() > 1
 }
 
-/// Whether Unicode calls it an `Extended_Pictographic` (emoji-data.txt), or it gives a skin its tone.
+/// Whether Unicode calls it an `Extended_Pictographic` (emoji-data.txt) or it gives a skin its tone.
 fn is_pictograph(c: char) -> bool {
     let after = PICTOGRAPHS.partition_point(|&(first, _)| first <= c);
-    after > 0 && c <= PICTOGRAPHS[after - 1].1
+    after > 0 && c <= PICTOGRAPHS[after - 1].1 || matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
 }
 
 #[rustfmt::skip]
-const PICTOGRAPHS: [(char, char); 58] = [
+const PICTOGRAPHS: [(char, char); 78] = [
     ('\u{A9}', '\u{A9}'), ('\u{AE}', '\u{AE}'), ('\u{203C}', '\u{203C}'), ('\u{2049}', '\u{2049}'),
     ('\u{2122}', '\u{2122}'), ('\u{2139}', '\u{2139}'), ('\u{2194}', '\u{2199}'), ('\u{21A9}', '\u{21AA}'),
     ('\u{231A}', '\u{231B}'), ('\u{2328}', '\u{2328}'), ('\u{2388}', '\u{2388}'), ('\u{23CF}', '\u{23CF}'),
@@ -201,8 +201,13 @@ const PICTOGRAPHS: [(char, char); 58] = [
     ('\u{27BF}', '\u{27BF}'), ('\u{2934}', '\u{2935}'), ('\u{2B05}', '\u{2B07}'), ('\u{2B1B}', '\u{2B1C}'),
     ('\u{2B50}', '\u{2B50}'), ('\u{2B55}', '\u{2B55}'), ('\u{3030}', '\u{3030}'), ('\u{303D}', '\u{303D}'),
     ('\u{3297}', '\u{3297}'), ('\u{3299}', '\u{3299}'), ('\u{1F000}', '\u{1F0FF}'), ('\u{1F10D}', '\u{1F10F}'),
-    ('\u{1F12F}', '\u{1F12F}'), ('\u{1F16C}', '\u{1F171}'), ('\u{1F17E}', '\u{1F19A}'), ('\u{1F1AD}', '\u{1F1E5}'),
-    ('\u{1F201}', '\u{1F64F}'), ('\u{1F680}', '\u{1FAFF}'),
+    ('\u{1F12F}', '\u{1F12F}'), ('\u{1F16C}', '\u{1F171}'), ('\u{1F17E}', '\u{1F17F}'), ('\u{1F18E}', '\u{1F18E}'),
+    ('\u{1F191}', '\u{1F19A}'), ('\u{1F1AD}', '\u{1F1E5}'), ('\u{1F201}', '\u{1F20F}'), ('\u{1F21A}', '\u{1F21A}'),
+    ('\u{1F22F}', '\u{1F22F}'), ('\u{1F232}', '\u{1F23A}'), ('\u{1F23C}', '\u{1F23F}'), ('\u{1F249}', '\u{1F3FA}'),
+    ('\u{1F400}', '\u{1F53D}'), ('\u{1F546}', '\u{1F64F}'), ('\u{1F680}', '\u{1F6FF}'), ('\u{1F774}', '\u{1F77F}'),
+    ('\u{1F7D5}', '\u{1F7FF}'), ('\u{1F80C}', '\u{1F80F}'), ('\u{1F848}', '\u{1F84F}'), ('\u{1F85A}', '\u{1F85F}'),
+    ('\u{1F888}', '\u{1F88F}'), ('\u{1F8AE}', '\u{1F8FF}'), ('\u{1F90C}', '\u{1F93A}'), ('\u{1F93C}', '\u{1F945}'),
+    ('\u{1F947}', '\u{1FAFF}'), ('\u{1FC00}', '\u{1FFFD}'),
 ];
 
 /// Whether Unicode gives the letter's line breaking the class SA: Thai, Lao, Burmese, Khmer and others.
