@@ -19,6 +19,14 @@ ci:
 bench:
     cargo bench -p tests --bench vader
 
+# Clients of Elasticsearch side by side
+bench-bulk:
+    tests/benches/bulk/run.py 100000 2
+
+# Run a real Elasticsearch on port 9200 until Ctrl-C
+elasticsearch:
+    tests/servers/start elasticsearch-9.5.3 9200 /tmp/tweet-indexer-elasticsearch
+
 # Write the examples anew
 examples:
     cargo run --release -- sample --count 400 --seed 2026 --format csv > examples/tweets.csv
