@@ -14,7 +14,8 @@ use crate::skip;
 /// The Elasticsearch that most tests use.
 pub const ELASTICSEARCH: &str = "elasticsearch-9.5.3";
 /// All that the scenarios run on.
-pub const SERVERS: [&str; 3] = [ELASTICSEARCH, "elasticsearch-8.19.21", "opensearch-3.8.0"];
+pub const SERVERS: [&str; 4] =
+    [ELASTICSEARCH, "elasticsearch-8.19.21", "opensearch-3.8.0", "opensearch-2.19.1"];
 
 /// The password of all users.
 pub const PASSWORD: &str = "changeme";
