@@ -11,6 +11,7 @@ use std::sync::atomic::AtomicBool;
 use enrich::Document;
 use ingest::Rejected;
 
+mod buckets;
 mod elasticsearch;
 mod embedded;
 mod query;

@@ -18,7 +18,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::connection::{is_block, is_transient, reason};
+use super::connection::{Failure, is_block, is_transient, reason};
 
 /// The documents of a bulk request, serialized once.
 #[derive(Default)]
@@ -188,7 +188,7 @@ pub(super) enum Verdict {
     /// It will never take this document.
     Refused(String),
     /// It will take none.
-    Stopped { status: u16, reason: String },
+    Stopped(Failure),
 }
 
 /// Judges the answers to a request one by one; none if it is no answer to `operations`.
@@ -256,8 +256,10 @@ fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdic
                 404 if error["type"] == "document_missing_exception" => {
                     Verdict::Next(Action::Create)
                 }
-                401 | 403 => Verdict::Stopped { status, reason },
-                _ if is_block(&error) => Verdict::Stopped { status, reason },
+                _ if matches!(status, 401 | 403) || is_block(&error) => {
+                    let blocked = is_block(&error);
+                    Verdict::Stopped(Failure::Status { status, reason, retry_after: None, blocked })
+                }
                 _ if is_transient(status) => Verdict::Later(format!("{status} {reason}")),
                 _ => Verdict::Refused(format!("{status} {reason}")),
             }
@@ -336,6 +338,10 @@ mod tests {
         let error = |status: u16, kind: &str| {
             format!(r#"{{"status":{status},"error":{{"type":"{kind}","reason":"why"}}}}"#)
         };
+        let stopped = |status, reason: &str, blocked| {
+            let reason = reason.to_owned();
+            Verdict::Stopped(Failure::Status { status, reason, retry_after: None, blocked })
+        };
         for (item, verdict) in [
             (r#"{"status":201,"result":"created"}"#.to_owned(), Verdict::Created),
             (r#"{"status":200,"result":"noop"}"#.to_owned(), {
@@ -354,13 +360,10 @@ mod tests {
                 error(400, "document_parsing_exception"),
                 Verdict::Refused("400 document_parsing_exception: why".into()),
             ),
-            (
-                error(403, "security_exception"),
-                Verdict::Stopped { status: 403, reason: "security_exception: why".into() },
-            ),
+            (error(403, "security_exception"), stopped(403, "security_exception: why", false)),
             (
                 error(429, "cluster_block_exception"),
-                Verdict::Stopped { status: 429, reason: "cluster_block_exception: why".into() },
+                stopped(429, "cluster_block_exception: why", true),
             ),
         ] {
             assert_eq!(judged(Action::Create, &item), verdict, "{item}");

@@ -7,7 +7,6 @@
 use std::collections::BTreeMap;
 
 use elasticsearch::http::Method;
-use enrich::Label;
 use ingest::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -15,10 +14,11 @@ use super::backoff::Patience;
 use super::connection::Request;
 use super::template::ALIAS;
 use super::{ClusterError, Elasticsearch};
+use crate::store::buckets::{count, key, labels};
 use crate::store::query::Wanted;
 use crate::store::{
-    Cell, Filter, Hits, Interval, Keyword, LabelCounts, SentimentSummary, Sort, TermCount,
-    TermSentiment, TimelineBucket, ZOOMS,
+    Cell, Filter, Hits, Interval, Keyword, SentimentSummary, Sort, TermCount, TermSentiment,
+    TimelineBucket, ZOOMS,
 };
 
 /// The most hits that a cluster gives at once (`index.max_result_window`), and a good page too.
@@ -355,22 +355,4 @@ fn summary(answer: &Json, count: u64) -> SentimentSummary {
 
 fn total(answer: &Json) -> u64 {
     answer["hits"]["total"]["value"].as_u64().unwrap_or(0)
-}
-
-fn key(bucket: &Json) -> String {
-    bucket["key"].as_str().unwrap_or_default().to_owned()
-}
-
-fn count(bucket: &Json) -> u64 {
-    bucket["doc_count"].as_u64().unwrap_or(0)
-}
-
-fn labels(answer: &Json) -> LabelCounts {
-    let mut labels = LabelCounts::default();
-    for bucket in answer["labels"]["buckets"].as_array().into_iter().flatten() {
-        if let Some(label) = Label::ALL.into_iter().find(|label| bucket["key"] == label.as_str()) {
-            *labels.of(label) = count(bucket);
-        }
-    }
-    labels
 }

@@ -244,6 +244,7 @@ impl Work<'_> {
                     self.settled.written.updated += self.bulk.entries[operation.entry].records - 1;
                 }
                 Verdict::Known => {
+                    taken.push(operation.entry);
                     self.settled.written.updated += self.bulk.entries[operation.entry].records;
                     self.settled.known += 1;
                 }
@@ -281,9 +282,7 @@ impl Work<'_> {
                     continue;
                 }
                 Verdict::Refused(reason) => self.reject(operation.entry, &reason),
-                Verdict::Stopped { status, reason } => {
-                    let blocked = status != 401 && reason.starts_with("cluster_block_exception");
-                    let failure = Failure::Status { status, reason, retry_after: None, blocked };
+                Verdict::Stopped(failure) => {
                     let index = &self.bulk.entries[operation.entry].index;
                     let action = format!("index documents into {index}");
                     let error = || self.shared.connection.refused(&action, failure);

@@ -108,7 +108,7 @@ impl Connection {
             let url = self.url.clone();
             return Err(ClusterError::OtherTemplate { url, name: TEMPLATE_NAME });
         }
-        // What is there counts, before what the template says, before what is asked.
+        // What is there counts, before what is asked, before what the template says.
         let kept = self.index_by_of_indices(patience).await?;
         if let (Some(kept), Some(asked)) = (kept, asked)
             && kept != asked

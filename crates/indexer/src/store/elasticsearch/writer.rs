@@ -110,10 +110,10 @@ impl ElasticsearchWriter {
             match connection.install_template(asked, false, patience).await {
                 Ok((_, index_by)) => Ok(index_by),
                 // Who may not see or put it makes indices with the mapping that is in it.
-                Err(ClusterError::Forbidden { .. }) if asked.is_none() => {
-                    Ok(connection.index_by_of_indices(patience).await?.unwrap_or_default())
+                Err(ClusterError::Forbidden { .. }) => {
+                    let kept = connection.index_by_of_indices(patience).await?;
+                    Ok(kept.or(asked).unwrap_or_default())
                 }
-                Err(ClusterError::Forbidden { .. }) => Ok(asked.unwrap_or_default()),
                 Err(error) => Err(error),
             }
         })?;

@@ -23,10 +23,11 @@ use super::geo::kept_box;
 use super::schema::{COMPOUND, ENGAGEMENT, LAT, LON, TIMESTAMP, keyword_name, tile_name};
 use super::tokenizer::{fold, words};
 use super::{Embedded, parse_document};
+use crate::store::buckets::{buckets, count, key, labels};
 use crate::store::query::Wanted;
 use crate::store::{
-    Cell, Filter, Hits, Interval, Keyword, LabelCounts, SentimentSummary, Sort, StoreError,
-    TermCount, TermSentiment, TimelineBucket, ZOOMS,
+    Cell, Filter, Hits, Interval, Keyword, SentimentSummary, Sort, StoreError, TermCount,
+    TermSentiment, TimelineBucket, ZOOMS,
 };
 
 /// More buckets than any question has: each asks for all, so that counts are exact and equals are
@@ -293,26 +294,4 @@ fn terms(field: &str) -> Json {
 
 fn by_label() -> Json {
     terms(&keyword_name(Keyword::Label))
-}
-
-fn buckets<'j>(answer: &'j Json, name: &str) -> impl Iterator<Item = &'j Json> {
-    answer[name]["buckets"].as_array().into_iter().flatten()
-}
-
-fn key(bucket: &Json) -> String {
-    bucket["key"].as_str().unwrap_or_default().to_owned()
-}
-
-fn count(bucket: &Json) -> u64 {
-    bucket["doc_count"].as_u64().unwrap_or(0)
-}
-
-fn labels(answer: &Json) -> LabelCounts {
-    let mut labels = LabelCounts::default();
-    for bucket in buckets(answer, "labels") {
-        if let Some(label) = Label::ALL.into_iter().find(|label| bucket["key"] == label.as_str()) {
-            *labels.of(label) = count(bucket);
-        }
-    }
-    labels
 }

@@ -1,0 +1,32 @@
+//! What is read off aggregations' answers, which Tantivy gives in Elasticsearch's form.
+
+use enrich::Label;
+use serde_json::Value as Json;
+
+use super::LabelCounts;
+
+/// The buckets of an aggregation.
+pub(super) fn buckets<'j>(answer: &'j Json, name: &str) -> impl Iterator<Item = &'j Json> {
+    answer[name]["buckets"].as_array().into_iter().flatten()
+}
+
+/// The value that a bucket is for.
+pub(super) fn key(bucket: &Json) -> String {
+    bucket["key"].as_str().unwrap_or_default().to_owned()
+}
+
+/// How many documents are in a bucket.
+pub(super) fn count(bucket: &Json) -> u64 {
+    bucket["doc_count"].as_u64().unwrap_or(0)
+}
+
+/// The aggregation `labels` of an answer or a bucket.
+pub(super) fn labels(answer: &Json) -> LabelCounts {
+    let mut labels = LabelCounts::default();
+    for bucket in buckets(answer, "labels") {
+        if let Some(label) = Label::ALL.into_iter().find(|label| bucket["key"] == label.as_str()) {
+            *labels.of(label) = count(bucket);
+        }
+    }
+    labels
+}
