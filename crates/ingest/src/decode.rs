@@ -3,11 +3,12 @@
 //! Both are found by content. New compressions have their room here: a magic number and a reader.
 
 use std::io::{self, Read};
+use std::sync::mpsc::{Receiver, channel};
 
 use encoding_rs_io::DecodeReaderBytesBuilder;
-use flate2::bufread::MultiGzDecoder;
 
 use crate::Error;
+use crate::gzip::{Gunzip, Mark};
 
 /// What the magic numbers of formats that we do not read tell, with a way out.
 const UNSUPPORTED: &[(&[u8], &str, &str)] = &[
@@ -49,33 +50,44 @@ impl<R: Read> Read for FailLater<R> {
     }
 }
 
+/// A stream of UTF-8-like bytes.
+pub(crate) struct Decoded<'r> {
+    pub(crate) reader: Box<dyn Read + Send + 'r>,
+    /// How it is compressed, and where to go on in that.
+    pub(crate) packing: Packing,
+}
+
+/// How the bytes lie in their source.
+pub(crate) enum Packing {
+    /// As they are.
+    Plain,
+    /// Compressed; marks come as they are passed.
+    Gzip(Receiver<Mark>),
+    /// In a way in which nobody can go on in the middle.
+    Encoded,
+}
+
 /// Decompresses `reader` if its first bytes say that it is compressed, and decodes UTF-16.
-pub(crate) fn decode<'r>(
-    reader: impl Read + Send + 'r,
-) -> Result<Box<dyn Read + Send + 'r>, Error> {
+pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, Error> {
     let (magic, reader) = peek(reader, 16);
     if let Some(&(_, what, hint)) =
         UNSUPPORTED.iter().find(|(prefix, ..)| magic.starts_with(prefix))
     {
         return Err(Error::Unsupported { what, hint });
     }
-    let plain: Box<dyn Read + Send + 'r> = if magic.starts_with(b"\x1f\x8b") {
-        // `MultiGzDecoder`, since Firehose objects and `cat a.gz b.gz` have many members and
-        // `GzDecoder` stops in silence after the first.
-        Box::new(MultiGzDecoder::new(io::BufReader::with_capacity(64 * 1024, reader)))
+    let (plain, packing): (Box<dyn Read + Send + 'r>, _) = if magic.starts_with(b"\x1f\x8b") {
+        let (sender, marks) = channel();
+        (Box::new(Gunzip::new(reader, sender)), Packing::Gzip(marks))
     } else {
-        Box::new(reader)
+        (Box::new(reader), Packing::Plain)
     };
     let (start, plain) = peek(plain, 64);
-    Ok(match utf16(&start) {
-        Some(encoding) => Box::new(
-            DecodeReaderBytesBuilder::new()
-                .encoding(Some(encoding))
-                .bom_override(true)
-                .build(plain),
-        ),
-        None => Box::new(plain),
-    })
+    let Some(encoding) = utf16(&start) else {
+        return Ok(Decoded { reader: Box::new(plain), packing });
+    };
+    let text =
+        DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(plain);
+    Ok(Decoded { reader: Box::new(text), packing: Packing::Encoded })
 }
 
 /// UTF-16 by its byte order mark, or by the zero halves of ASCII characters.

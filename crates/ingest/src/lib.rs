@@ -28,6 +28,7 @@
 
 // In reading order.
 mod decode;
+mod gzip;
 mod sniff;
 mod columns;
 mod split;
@@ -42,9 +43,10 @@ mod error;
 
 pub use crate::columns::Field;
 pub use crate::error::Error;
+pub use crate::gzip::Mark;
 pub use crate::read::{Item, MAX_ID_BYTES, Options};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
-pub use crate::split::{Batch, Batches, open};
+pub use crate::split::{Batch, Batches, Checkpoint, Position, open};
 pub use crate::text::unescape_entities;
 pub use crate::time::Timestamp;
 pub use crate::tweet::{BoundingBox, Counts, Entities, Kind, Place, Point, Tweet, User};

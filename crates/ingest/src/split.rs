@@ -2,13 +2,18 @@
 //!
 //! Memory is bounded by a batch and the longest record allowed, whatever the length of the stream.
 
+use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
+use std::sync::mpsc::channel;
 
 use memchr::memchr_iter;
+use serde::{Deserialize, Serialize};
 
+use crate::decode::{Decoded, Packing, decode};
+use crate::gzip::{Gunzip, Mark};
 use crate::sniff::{Format, SNIFF_BYTES, Sniffed, sniff};
-use crate::{Error, Options, decode};
+use crate::{Error, Options};
 
 mod csv;
 mod json;
@@ -25,6 +30,52 @@ pub struct Batch {
     pub(crate) records: Vec<Record>,
     pub(crate) format: Arc<Format>,
     pub(crate) options: Arc<Options>,
+    /// Where the next one begins.
+    pub end: Position,
+    /// What is needed to go on at the places of this batch, if the source is gzip.
+    pub marks: Vec<Mark>,
+}
+
+/// A position between two records of a source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// Bytes before it, decompressed.
+    pub offset: u64,
+    /// Lines before it.
+    pub line: u64,
+    /// Records before it.
+    pub records: u64,
+}
+
+/// Where reading a source goes on: see [`Batches::resume`].
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// What was read.
+    pub position: Position,
+    /// A mark before that position; none where the source is not compressed, or from its start.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    mark: Option<Mark>,
+}
+
+impl Checkpoint {
+    /// With the last of `marks` that can be used for `position`.
+    pub fn new(position: Position, mut marks: VecDeque<Mark>) -> Checkpoint {
+        Checkpoint::forget(position, &mut marks);
+        let mark = marks.pop_front().filter(|mark| mark.bytes_out <= position.offset);
+        Checkpoint { position, mark }
+    }
+
+    /// Drops the marks that are of no use for `position` and what comes after it.
+    pub fn forget(position: Position, marks: &mut VecDeque<Mark>) {
+        while marks.get(1).is_some_and(|next| next.bytes_out <= position.offset) {
+            marks.pop_front();
+        }
+    }
+
+    /// Its mark alone.
+    pub fn into_mark(self) -> Option<Mark> {
+        self.mark
+    }
 }
 
 /// Where a record lies in its batch.
@@ -70,10 +121,13 @@ enum Splitter {
 /// The batches of one source, in order. After an error there is nothing more.
 pub struct Batches<'r> {
     reader: Box<dyn Read + Send + 'r>,
+    packing: Packing,
     format: Arc<Format>,
     options: Arc<Options>,
     splitter: Splitter,
     newline: u8,
+    /// Where the buffer begins.
+    start: Position,
     /// What was read and has not left in a batch.
     buffer: Vec<u8>,
     /// The records found in the buffer, and up to where it is dealt with.
@@ -94,7 +148,7 @@ pub fn open<'r>(
     reader: impl Read + Send + 'r,
     options: &Arc<Options>,
 ) -> Result<Batches<'r>, Error> {
-    let mut reader = decode::decode(reader)?;
+    let Decoded { mut reader, packing } = decode(reader)?;
     let mut buffer = Vec::new();
     let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
     let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
@@ -112,10 +166,12 @@ pub fn open<'r>(
     let line = 1 + count_lines(&buffer[..skip], newline);
     Ok(Batches {
         reader,
+        packing,
         format: Arc::new(format),
         options: Arc::clone(options),
         splitter,
         newline,
+        start: Position::default(),
         buffer,
         records: Vec::new(),
         done: skip,
@@ -143,7 +199,54 @@ fn is_damage(error: &io::Error) -> bool {
     )
 }
 
-impl Batches<'_> {
+impl<'r> Batches<'r> {
+    /// Goes on at a checkpoint that was made of the same source. `open_at` opens the source as it lies
+    /// there from a byte on; what was read of it until now only told its format. Where the source's
+    /// encoding does not allow it, reading starts from the beginning.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be opened there, or the checkpoint is of another one.
+    pub fn resume<R: Read + Send + 'r>(
+        &mut self,
+        checkpoint: &Checkpoint,
+        open_at: impl FnOnce(u64) -> io::Result<R>,
+    ) -> Result<(), Error> {
+        let Checkpoint { position, mark } = checkpoint;
+        let (mut reader, from): (Box<dyn Read + Send + 'r>, u64) = match (&self.packing, mark) {
+            (Packing::Encoded, _) => return Ok(()),
+            (Packing::Plain, _) => (Box::new(open_at(position.offset)?), position.offset),
+            (Packing::Gzip(_), mark) => {
+                let (sender, marks) = channel();
+                let gunzip = match mark {
+                    Some(mark) => Gunzip::at(mark, open_at(mark.bytes_in)?, sender)?,
+                    None => Gunzip::new(open_at(0)?, sender),
+                };
+                self.packing = Packing::Gzip(marks);
+                (Box::new(gunzip), mark.as_ref().map_or(0, |mark| mark.bytes_out))
+            }
+        };
+        let before = position.offset.saturating_sub(from);
+        if let Err(error) = io::copy(&mut reader.by_ref().take(before), &mut io::sink()) {
+            return Err(if is_damage(&error) { Error::Gzip(error) } else { Error::Io(error) });
+        }
+        self.reader = reader;
+        self.splitter = match &*self.format {
+            Format::Csv(columns) => Splitter::Csv(csv::Splitter::after_header(columns)),
+            Format::Json => Splitter::Json(json::Splitter::default()),
+        };
+        self.start = *position;
+        self.buffer.clear();
+        self.records.clear();
+        (self.done, self.line, self.ended) = (0, position.line + 1, None);
+        Ok(())
+    }
+
+    /// Whether reading can go on in the middle of this source.
+    pub fn is_resumable(&self) -> bool {
+        !matches!(self.packing, Packing::Encoded)
+    }
+
     /// Finds the records in what is in the buffer.
     fn split(&mut self) {
         let rest = match &self.ended {
@@ -173,12 +276,20 @@ impl Batches<'_> {
 
     fn take_batch(&mut self) -> Batch {
         let rest = self.buffer.split_off(self.done);
+        self.start.offset += self.done as u64;
+        self.start.line = self.line - 1;
+        self.start.records += self.records.len() as u64;
         self.done = 0;
         Batch {
             bytes: std::mem::replace(&mut self.buffer, rest),
             records: std::mem::take(&mut self.records),
             format: Arc::clone(&self.format),
             options: Arc::clone(&self.options),
+            end: self.start,
+            marks: match &self.packing {
+                Packing::Gzip(marks) => marks.try_iter().collect(),
+                Packing::Plain | Packing::Encoded => Vec::new(),
+            },
         }
     }
 }

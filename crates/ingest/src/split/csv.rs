@@ -47,6 +47,11 @@ impl Splitter {
         }
     }
 
+    /// For rows that follow others.
+    pub(super) fn after_header(columns: &Columns) -> Splitter {
+        Splitter { header_pending: false, ..Splitter::new(columns) }
+    }
+
     pub(super) fn next(&mut self, bytes: &[u8], rest: Rest) -> Found {
         if self.at == 0 {
             let blank = bytes.iter().take_while(|&&b| is_newline(b)).count();
