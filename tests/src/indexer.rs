@@ -1,7 +1,5 @@
 //! The command line under test.
 
-use clap::Parser;
-
 fn main() -> std::process::ExitCode {
-    indexer::cli::main(indexer::cli::Cli::parse())
+    indexer::cli::main(indexer::cli::Cli::read())
 }

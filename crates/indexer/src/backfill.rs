@@ -3,40 +3,54 @@
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use anyhow::Context;
 use ingest::Options;
 
-use crate::cli::{Backfill, Enrich, Reading, ReportFormat};
+use crate::cli::{Backfill, Enrich, Records, ReportFormat};
 use crate::failure::{self, COULD_NOT_RUN, INTERRUPTED, with_hint};
-use crate::pipeline::{self, Ended, Output, StoreOutput};
+use crate::journal::Journal;
+use crate::pipeline::{Ended, Output, Run, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::source::expand;
-use crate::store::Address;
+use crate::stop::Stop;
+use crate::store::{Address, Load};
 
 /// Indexes the sources into the store.
 pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
-    let address = args.store.address(args.load.load())?;
+    let address = args.store.address(args.load.load(Load::default()))?;
     if args.recreate && !args.yes {
         confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
-    let output = match args.dry_run {
-        true => Output::Nowhere,
-        false => Output::Store(Box::new(StoreOutput {
-            address: address.clone(),
-            recreate: args.recreate,
-            writer: None,
-            stop: Arc::clone(&stop),
-        })),
+    let mut store = StoreOutput {
+        address: address.clone(),
+        recreate: args.recreate,
+        writer: None,
+        stop: stop.clone(),
+        stays_open: false,
     };
+    let output = if args.dry_run { Output::Nowhere } else { Output::Store(&mut store) };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
-    let sources = expand(&args.reading.sources);
+    let mut sources = expand(&args.reading.sources, &args.reading.objects);
     rejects.check(&sources)?;
-    let Ended { report, failure } =
-        pipeline::run(sources, &options(&args.reading), output, &mut rejects, &stop)?;
+    let mut journal = None;
+    if args.resume {
+        let journal = journal.insert(Journal::open(&address, args.recreate)?);
+        let n_sources = sources.len();
+        sources.retain(|source| source.as_ref().map_or(true, |source| !journal.has(source)));
+        tracing::info!("{} of {n_sources} sources were read before", n_sources - sources.len());
+    }
+    let run = Run {
+        options: args.reading.records.options(),
+        output,
+        rejects: &mut rejects,
+        stop: stop.clone(),
+        readers: args.reading.readers,
+        journal: journal.as_mut(),
+    };
+    let Ended { report, failure, .. } = run.over(sources)?;
     let failure = failure.map(|error| failure::exit_code(&error.into()));
     if let Some(path) = rejects.finish()? {
         let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
@@ -61,15 +75,17 @@ pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
         None => Rejects::Stderr,
     };
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    let sources = expand(&args.reading.sources);
+    let sources = expand(&args.reading.sources, &args.reading.objects);
     rejects.check(&sources)?;
-    let Ended { report, .. } = pipeline::run(
-        sources,
-        &options(&args.reading),
-        Output::Lines(&mut out),
-        &mut rejects,
-        &stop,
-    )?;
+    let run = Run {
+        options: args.reading.records.options(),
+        output: Output::Lines(&mut out),
+        rejects: &mut rejects,
+        stop: stop.clone(),
+        readers: args.reading.readers,
+        journal: None,
+    };
+    let Ended { report, .. } = run.over(sources)?;
     rejects.finish()?;
     // Stdout is the documents'.
     print(&report, args.reading.report, &mut io::stderr().lock())
@@ -77,12 +93,18 @@ pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
     Ok(exit_code(&report, &stop))
 }
 
-fn options(reading: &Reading) -> Arc<Options> {
-    Arc::new(Options {
-        columns: reading.columns.iter().map(|column| (column.field, column.name.clone())).collect(),
-        timestamp: reading.timestamp,
-        marketplace: reading.marketplace.clone(),
-    })
+impl Records {
+    pub(crate) fn options(&self) -> Arc<Options> {
+        Arc::new(Options {
+            columns: self
+                .columns
+                .iter()
+                .map(|column| (column.field, column.name.clone()))
+                .collect(),
+            timestamp: self.timestamp,
+            marketplace: self.marketplace.clone(),
+        })
+    }
 }
 
 fn print(report: &Report, format: ReportFormat, out: &mut dyn Write) -> io::Result<()> {
@@ -99,8 +121,8 @@ fn count(rejected: u64) -> String {
     }
 }
 
-fn exit_code(report: &Report, stop: &AtomicBool) -> ExitCode {
-    if stop.load(Ordering::Relaxed) {
+fn exit_code(report: &Report, stop: &Stop) -> ExitCode {
+    if stop.is_set() {
         ExitCode::from(INTERRUPTED)
     } else if report.failed_sources > 0 {
         ExitCode::from(COULD_NOT_RUN)
@@ -110,11 +132,11 @@ fn exit_code(report: &Report, stop: &AtomicBool) -> ExitCode {
 }
 
 /// The first Ctrl-C (or SIGTERM) sets the flag that is returned, the second ends the process.
-fn stop_on_ctrl_c() -> anyhow::Result<Arc<AtomicBool>> {
-    let stop = Arc::new(AtomicBool::new(false));
-    let flag = Arc::clone(&stop);
+fn stop_on_ctrl_c() -> anyhow::Result<Stop> {
+    let stop = Stop::default();
+    let flag = stop.clone();
     ctrlc::set_handler(move || {
-        if flag.swap(true, Ordering::Relaxed) {
+        if flag.set() {
             std::process::exit(i32::from(INTERRUPTED));
         }
         tracing::warn!(

@@ -3,19 +3,21 @@
 use std::path::PathBuf;
 use std::process::ExitCode;
 use std::str::FromStr;
+use std::time::Duration;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 use enrich::Label;
 use ingest::{Field, Timestamp};
 
+use crate::aws::s3::Location;
 use crate::sample::Format;
 use crate::store::{BoundingBox, Sort};
-use crate::{backfill, failure, logging, sample, score, search, setup};
+use crate::{backfill, failure, lambda, logging, sample, score, search, setup};
 
 mod store;
 
-use store::SECRETS;
 pub use store::{ClusterArgs, IndexByArg, LoadArgs, StoreArg};
+use store::{SECRETS, parse_duration};
 
 /// Turn tweets into searchable, mapped, sentiment-scored documents
 #[derive(Debug, Parser)]
@@ -68,6 +70,13 @@ pub enum Command {
     /// see what is there. Exits with 1 if an index is there that does not fit.
     #[command(after_help = SECRETS)]
     Setup(Setup),
+    /// Answer AWS Lambda's events: index what lands in S3, queues and streams
+    ///
+    /// What the program does without a command where AWS_LAMBDA_RUNTIME_API is set, so that it is its own
+    /// `bootstrap`. Takes S3 notifications (by themselves, or through SNS, SQS or EventBridge), Kinesis
+    /// records, and rejects in SQS.
+    #[command(after_help = SECRETS)]
+    Lambda(Lambda),
     /// Write synthetic tweets to stdout: the same seed gives the same bytes
     Sample(Sample),
 }
@@ -75,9 +84,45 @@ pub enum Command {
 /// How sources are read.
 #[derive(Debug, Args)]
 pub struct Reading {
-    /// Files, folders (with all that is in them), globs, or - for standard input
+    /// Files, folders (with all that is in them), globs, s3://bucket/prefix, or - for standard input
     #[arg(required = true, value_name = "SOURCE")]
     pub sources: Vec<String>,
+    /// How their records are understood.
+    #[command(flatten)]
+    pub records: Records,
+    /// Which objects of S3 are read.
+    #[command(flatten)]
+    pub objects: Objects,
+    /// How many sources are read side by side
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_one, env = "INDEXER_READERS")]
+    pub readers: usize,
+    /// Where to write the records that could not be indexed [default: a new rejects-TIME.ndjson beside
+    /// the store; stderr for `enrich`]
+    #[arg(long, value_name = "FILE", env = "INDEXER_REJECTS")]
+    pub rejects: Option<PathBuf>,
+    /// How the final report is written
+    #[arg(long, value_enum, default_value_t, env = "INDEXER_REPORT")]
+    pub report: ReportFormat,
+}
+
+/// Which objects below s3://bucket/prefix are read.
+#[derive(Debug, Args)]
+#[command(next_help_heading = "S3")]
+pub struct Objects {
+    /// Only objects whose keys come after this one; keys of Firehose are in the order of time
+    #[arg(long, value_name = "KEY", env = "INDEXER_START_AFTER")]
+    pub start_after: Option<String>,
+    /// Only objects that were written at this time or later
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_FROM")]
+    pub modified_from: Option<Timestamp>,
+    /// Only objects that were written before this time
+    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_TO")]
+    pub modified_to: Option<Timestamp>,
+}
+
+/// How records are understood.
+#[derive(Debug, Args)]
+pub struct Records {
     /// The CSV column, by name or by number from 1, that holds a field: text=body
     #[arg(
         long = "column",
@@ -92,13 +137,6 @@ pub struct Reading {
     /// When tweets were created that do not say so themselves
     #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_TIMESTAMP")]
     pub timestamp: Option<Timestamp>,
-    /// Where to write the records that could not be indexed [default: a new rejects-TIME.ndjson beside
-    /// the store; stderr for `enrich`]
-    #[arg(long, value_name = "FILE", env = "INDEXER_REJECTS")]
-    pub rejects: Option<PathBuf>,
-    /// How the final report is written
-    #[arg(long, value_enum, default_value_t, env = "INDEXER_REPORT")]
-    pub report: ReportFormat,
 }
 
 /// How the final report is written.
@@ -152,6 +190,11 @@ pub struct Backfill {
     /// Do not ask before emptying the store
     #[arg(long, requires = "recreate")]
     pub yes: bool,
+    /// Leave out the files and objects that an earlier run with --resume has read to their end
+    ///
+    /// They are written down in indexer-resume.ndjson beside the store, with their sizes and times.
+    #[arg(long, env = "INDEXER_RESUME", conflicts_with = "dry_run")]
+    pub resume: bool,
     /// Read and enrich everything, but write nothing except rejects
     #[arg(long, env = "INDEXER_DRY_RUN")]
     pub dry_run: bool,
@@ -277,6 +320,42 @@ pub struct Setup {
     pub store: StoreArg,
 }
 
+/// `indexer lambda`.
+#[derive(Debug, Args)]
+pub struct Lambda {
+    /// Which store: a cluster.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// How records are understood.
+    #[command(flatten)]
+    pub records: Records,
+    /// Where to write what could not be indexed, and where long objects were stopped; without it, one such
+    /// record fails its object
+    #[arg(long, value_name = "s3://BUCKET/PREFIX/", env = "REJECTS_URL")]
+    pub rejects_url: Option<Location>,
+    /// What triggers the function, to make sure that its rejects do not
+    #[arg(long, value_name = "s3://BUCKET/PREFIX/", env = "INPUT_URL")]
+    pub input_url: Option<Location>,
+    /// How long before the function's timeout to stop and keep where: 5s [default: a tenth of what is left when
+    /// the event comes, from 750ms to 10s]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "INDEXER_DEADLINE_MARGIN")]
+    pub deadline_margin: Option<Duration>,
+    /// The dimension of the metrics
+    #[arg(long, hide = true, default_value = "indexer", env = "AWS_LAMBDA_FUNCTION_NAME")]
+    pub function_name: String,
+    /// How documents are sent to a cluster.
+    #[command(flatten)]
+    pub load: LoadArgs,
+}
+
+impl Lambda {
+    /// How long before the timeout to stop, of an event that has `left` until then.
+    pub(crate) fn margin(&self, left: Duration) -> Duration {
+        let tenth = (left / 10).clamp(Duration::from_millis(750), Duration::from_secs(10));
+        self.deadline_margin.unwrap_or(tenth).min(left)
+    }
+}
+
 /// `indexer sample`.
 #[derive(Debug, Args)]
 pub struct Sample {
@@ -289,6 +368,10 @@ pub struct Sample {
     /// What to write them as
     #[arg(long, value_enum, default_value_t, env = "INDEXER_FORMAT")]
     pub format: Format,
+}
+
+fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number from 1 on".to_owned())
 }
 
 fn parse_time(text: &str) -> Result<Timestamp, String> {
@@ -311,15 +394,31 @@ fn parse_box(text: &str) -> Result<BoundingBox, String> {
     }
 }
 
+impl Cli {
+    /// Reads the command line. Where Lambda starts the program, it gives no command.
+    #[expect(clippy::disallowed_methods, reason = "there is no option before there is a command")]
+    pub fn read() -> Cli {
+        let is_bootstrap =
+            std::env::args_os().len() == 1 && std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();
+        if is_bootstrap { Cli::parse_from(["indexer", "lambda"]) } else { Cli::parse() }
+    }
+}
+
 /// Does what the command line says and tells the exit code.
 pub fn main(cli: Cli) -> ExitCode {
-    logging::start(cli.log_format);
+    let log_format = match cli.command {
+        // Nobody reads a function's log but through CloudWatch.
+        Command::Lambda(_) => LogFormat::Json,
+        _ => cli.log_format,
+    };
+    logging::start(log_format);
     let done = match cli.command {
         Command::Backfill(args) => backfill::backfill(args),
         Command::Enrich(args) => backfill::enrich(args),
         Command::Score(args) => score::run(&args),
         Command::Search(args) => search::run(&args),
         Command::Setup(args) => setup::run(&args),
+        Command::Lambda(args) => lambda::run(args),
         Command::Sample(args) => sample::run(&args),
     };
     done.unwrap_or_else(|error| failure::exit_code(&error))

@@ -2,6 +2,7 @@
 
 use std::process::ExitCode;
 
+use crate::aws::s3::S3Error;
 use crate::store::{ClusterError, StoreError};
 
 /// The exit code of a run that could not be done, or not for all of its sources.
@@ -31,6 +32,7 @@ pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
             .map(|with| with.hint)
             .or_else(|| cause.downcast_ref::<StoreError>().map(StoreError::hint))
             .or_else(|| cause.downcast_ref::<ClusterError>().map(ClusterError::hint))
+            .or_else(|| cause.downcast_ref::<S3Error>().map(|error| error.hint))
             .or_else(|| cause.downcast_ref::<ingest::Error>().map(ingest::Error::hint))
     })
 }

@@ -6,9 +6,12 @@
 // In reading order.
 pub mod cli;
 mod backfill;
+mod lambda;
 mod source;
+mod aws;
 pub mod pipeline;
 mod rejects;
+mod journal;
 pub mod report;
 pub mod store;
 mod score;
@@ -17,4 +20,7 @@ mod setup;
 pub mod sample;
 mod progress;
 mod logging;
+pub mod stop;
+mod runtime;
+mod clock;
 mod failure;

@@ -2,8 +2,6 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-
 fn main() -> ExitCode {
-    indexer::cli::main(indexer::cli::Cli::parse())
+    indexer::cli::main(indexer::cli::Cli::read())
 }

@@ -6,86 +6,33 @@
 //! waits.
 
 use std::collections::VecDeque;
-use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use anyhow::Context;
+use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use enrich::{Document, Origin, enrich};
-use ingest::{Batch, Item, MAX_ID_BYTES, Options, Rejected, Stage, Timestamp};
+use ingest::{Batch, Checkpoint, Options, Position, Timestamp};
 
 use crate::failure;
+use crate::journal::{Entry, Journal};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::report::Report;
-use crate::source::Source;
-use crate::store::{Address, Delivery, StoreError, Writer, Written};
+use crate::source::{Input, Source};
+use crate::stop::Stop;
+use crate::store::Address;
 
-/// How many sources are read side by side.
-const SOURCES_AHEAD: usize = 4;
+mod batch;
+mod sink;
+
+use batch::{Enriched, SourceInfo, enrich_batch};
+pub(crate) use sink::{Ended, Output, StoreOutput};
+use sink::{Sink, Track};
+
 /// How many batches of a source may be under way.
 const BATCHES_AHEAD: usize = 4;
-/// How long a source that says nothing is waited for after Ctrl-C.
-const LAST_WORDS: Duration = Duration::from_secs(2);
-
-/// Where documents go.
-pub(crate) enum Output<'w> {
-    /// Into a store, which is opened when there is something to write: a run that finds nothing to
-    /// read leaves no trace.
-    Store(Box<StoreOutput>),
-    /// Out as NDJSON.
-    Lines(&'w mut dyn Write),
-    /// Nowhere; they are only counted.
-    Nowhere,
-}
-
-/// A store to write to.
-pub(crate) struct StoreOutput {
-    pub(crate) address: Address,
-    /// Whether what is in it is dropped first.
-    pub(crate) recreate: bool,
-    pub(crate) writer: Option<Writer>,
-    /// Set by Ctrl-C.
-    pub(crate) stop: Arc<AtomicBool>,
-}
-
-impl StoreOutput {
-    /// Makes sure that there is a store to write to.
-    fn open(&mut self) -> Result<&mut Writer, StoreError> {
-        let writer = match self.writer.take() {
-            Some(writer) => writer,
-            None => Writer::open(&self.address, self.recreate, &self.stop)?,
-        };
-        Ok(self.writer.insert(writer))
-    }
-
-    fn write(
-        &mut self,
-        deliveries: Vec<Delivery>,
-        written: &mut Written,
-    ) -> Result<(), StoreError> {
-        match deliveries.is_empty() {
-            true => Ok(()),
-            false => self.open()?.write(deliveries, written),
-        }
-    }
-
-    fn finish(self, written: &mut Written) -> Result<(), StoreError> {
-        self.writer.map_or(Ok(()), |writer| writer.finish(written))
-    }
-}
-
-/// What a batch became.
-#[derive(Default)]
-struct Enriched {
-    deliveries: Vec<Delivery>,
-    lines: Vec<u8>,
-    rejected: Vec<Rejected>,
-    report: Report,
-}
 
 /// A batch for the pool, and where to send what it becomes.
 struct Job {
@@ -95,171 +42,208 @@ struct Job {
     reply: Sender<Enriched>,
 }
 
-struct SourceInfo {
-    name: Arc<str>,
-    written_at: Option<Timestamp>,
-}
-
 /// What a source's thread sends: its batches under way, in order, and at last why there are no more.
 enum Sent {
     Batch(Receiver<Enriched>),
+    Stopped,
     Failed(anyhow::Error),
 }
 
-/// What a run came to.
-pub(crate) struct Ended {
-    pub(crate) report: Report,
-    /// Why it stopped before its end; what had been read and was not taken is in the rejects.
-    pub(crate) failure: Option<StoreError>,
+/// A run, before it begins.
+pub(crate) struct Run<'r> {
+    /// How records are understood.
+    pub(crate) options: Arc<Options>,
+    /// Where documents go.
+    pub(crate) output: Output<'r>,
+    /// Where the rest goes.
+    pub(crate) rejects: &'r mut Rejects,
+    /// When it is set, what is under way is finished and the rest left.
+    pub(crate) stop: Stop,
+    /// How many sources are read side by side.
+    pub(crate) readers: usize,
+    /// Where sources that were read to their end are written down.
+    pub(crate) journal: Option<&'r mut Journal>,
 }
 
-/// Reads `sources` into `output`. A source that fails is logged and counted, and the others go on;
-/// when `stop` is set, what is under way is finished and the rest left.
-///
-/// # Errors
-///
-/// If the output or the rejects cannot be written.
-pub(crate) fn run(
-    sources: Vec<anyhow::Result<Source>>,
-    options: &Arc<Options>,
-    mut output: Output<'_>,
-    rejects: &mut Rejects,
-    stop: &Arc<AtomicBool>,
-) -> anyhow::Result<Ended> {
-    let started = Instant::now();
-    let bytes_read = Arc::new(AtomicU64::new(0));
-    let total = sources.iter().flatten().map(Source::length).sum::<Option<u64>>();
-    let has_pipe = sources.iter().flatten().any(|source| *source == Source::Stdin);
-    let mut progress = Progress::start(total);
-    let mut ended = Ended { report: Report::default(), failure: None };
-    let jobs = start_pool();
-    let as_lines = matches!(output, Output::Lines(_));
-    if let Output::Store(store) = &mut output
-        && let Address::Cluster(_) = store.address
-        && sources.iter().any(Result::is_ok)
-    {
-        // Before anything is read: what is the matter with a cluster is most often its address.
-        store.open()?;
-    }
-
-    let mut waiting: VecDeque<_> = sources.into();
-    let mut open: VecDeque<(String, Receiver<Sent>)> = VecDeque::new();
-    let mut silent_since = None;
-    loop {
-        while !stop.load(Ordering::Relaxed)
-            && open.len() < SOURCES_AHEAD
-            && let Some(source) = waiting.pop_front()
-        {
-            match source {
-                Ok(source) => {
-                    let sent = start_source(&source, options, &jobs, as_lines, &bytes_read, stop);
-                    open.push_back((source.name(), sent));
-                }
-                Err(error) => {
-                    ended.report.failed_sources += 1;
-                    failure::log(&error);
-                }
-            }
-        }
-        let Some((name, sent)) = open.front() else { break };
-        // Waits in steps, so that a pipe that says nothing can be interrupted.
-        match sent.recv_timeout(Duration::from_millis(100)) {
-            Ok(Sent::Batch(enriched)) => {
-                let enriched = enriched.recv().context("a thread that enriches has died")?;
-                ended.write(enriched, &mut output, rejects, has_pipe)?;
-                if ended.failure.is_some() {
-                    // Only what was read already is still to be rejected.
-                    stop.store(true, Ordering::Relaxed);
-                }
-                progress.at(bytes_read.load(Ordering::Relaxed), ended.report.read);
-            }
-            Ok(Sent::Failed(_)) if ended.failure.is_some() => {}
-            Ok(Sent::Failed(error)) => {
-                ended.report.failed_sources += 1;
-                failure::log(&error.context(format!("cannot read `{name}`")));
-            }
-            Err(RecvTimeoutError::Disconnected) => {
-                open.pop_front();
-            }
-            Err(RecvTimeoutError::Timeout) if stop.load(Ordering::Relaxed) => {
-                if silent_since.get_or_insert_with(Instant::now).elapsed() > LAST_WORDS {
-                    break;
-                }
-                continue;
-            }
-            Err(RecvTimeoutError::Timeout) => {}
-        }
-        silent_since = None;
-    }
-    match output {
-        Output::Store(store) => {
-            let mut written = Written::default();
-            let done = store.finish(&mut written);
-            ended.settle(written, done, rejects, has_pipe)?;
-        }
-        Output::Lines(out) => out.flush().context("cannot write to stdout")?,
-        Output::Nowhere => {}
-    }
-    progress.finish();
-    ended.report.bytes = bytes_read.load(Ordering::Relaxed);
-    ended.report.seconds = started.elapsed().as_secs_f64();
-    Ok(ended)
+/// A source that is being read.
+struct Open {
+    name: String,
+    /// As it is written down when it was read to its end; not, if that fails.
+    entry: Option<Entry>,
+    sent: Receiver<Sent>,
 }
 
-impl Ended {
-    fn write(
-        &mut self,
-        mut enriched: Enriched,
-        output: &mut Output<'_>,
-        rejects: &mut Rejects,
-        has_pipe: bool,
-    ) -> anyhow::Result<()> {
-        for rejected in &enriched.rejected {
-            rejects.write(rejected)?;
-        }
-        let deliveries = std::mem::take(&mut enriched.deliveries);
-        let n_documents = enriched.report.read - enriched.report.notices - enriched.report.rejected;
-        self.report.add(enriched.report);
-        match output {
-            Output::Store(store) => {
-                let mut written = Written::default();
-                let done = store.write(deliveries, &mut written);
-                self.settle(written, done, rejects, has_pipe)?;
-            }
-            Output::Lines(out) => {
-                out.write_all(&enriched.lines).context("cannot write to stdout")?;
-                self.report.created += n_documents;
-            }
-            Output::Nowhere => self.report.created += n_documents,
-        }
-        Ok(())
-    }
-
-    /// Takes note of what was written, and of what was not.
+impl<'r> Run<'r> {
+    /// Reads `sources`. One that fails is logged and counted, and the others go on.
     ///
     /// # Errors
     ///
-    /// If the store is of no use any more, and nothing would be saved by going on.
-    fn settle(
-        &mut self,
-        written: Written,
-        done: Result<(), StoreError>,
-        rejects: &mut Rejects,
-        has_pipe: bool,
-    ) -> anyhow::Result<()> {
-        self.report.add_written(&written);
-        if let Err(error) = done {
-            // Nothing has been taken, and files can be read again: then there is nothing to save.
-            let took_nothing = self.report.created + self.report.updated == 0;
-            if !error.rejects_the_rest() || took_nothing && !has_pipe {
-                return Err(error.into());
+    /// If the output or the rejects cannot be written.
+    pub(crate) fn over(self, sources: Vec<anyhow::Result<Source>>) -> anyhow::Result<Ended> {
+        let can_be_read_again = !sources.iter().flatten().any(Source::is_pipe);
+        self.read(sources, can_be_read_again, None)
+    }
+
+    /// Reads one source that can be read again, from a checkpoint on, and tells up to where it is safe.
+    ///
+    /// # Errors
+    ///
+    /// If the output or the rejects cannot be written.
+    pub(crate) fn over_from(self, source: Source, from: Checkpoint) -> anyhow::Result<Ended> {
+        self.read(vec![Ok(source)], true, Some(Track::from(from)))
+    }
+
+    /// Reads sources that are in memory, and tells how many of them are safe: the `records` of the
+    /// checkpoint.
+    ///
+    /// # Errors
+    ///
+    /// If the output or the rejects cannot be written.
+    pub(crate) fn over_small(self, sources: Vec<Small>) -> anyhow::Result<Ended> {
+        let Run { options, output, rejects, stop, .. } = self;
+        let track = Some(Track::default());
+        let mut sink = Sink::new(output, rejects, track);
+        for (done, source) in sources.into_iter().enumerate() {
+            if stop.is_set() || sink.ended.failure.is_some() {
+                sink.ended.is_stopped = true;
+                break;
             }
-            self.failure.get_or_insert(error);
+            sink.ended.report.bytes += source.bytes.len() as u64;
+            let info = SourceInfo { name: source.name, written_at: source.written_at };
+            let position = |records| Position { records, ..Position::default() };
+            let mut last = Enriched::default();
+            match ingest::open(&*source.bytes, &options) {
+                Ok(batches) => {
+                    for batch in batches {
+                        match batch {
+                            Ok(batch) => {
+                                let mut enriched = enrich_batch(batch, &info, false);
+                                enriched.end = position(done as u64);
+                                enriched.marks.clear();
+                                sink.take(enriched)?;
+                            }
+                            Err(error) => last.reject(unreadable(&info, &source.bytes, &error)),
+                        }
+                    }
+                }
+                Err(error) => last.reject(unreadable(&info, &source.bytes, &error)),
+            }
+            last.end = position(done as u64 + 1);
+            sink.take(last)?;
         }
-        for rejected in &written.rejected {
-            rejects.write(rejected)?;
+        sink.finish()
+    }
+
+    fn read(
+        self,
+        sources: Vec<anyhow::Result<Source>>,
+        can_be_read_again: bool,
+        track: Option<Track>,
+    ) -> anyhow::Result<Ended> {
+        let Run { options, output, rejects, stop, readers, journal } = self;
+        let started = Instant::now();
+        let bytes_read = Arc::new(AtomicU64::new(0));
+        let total = sources.iter().flatten().map(Source::length).sum::<Option<u64>>();
+        let mut progress = Progress::start(total);
+        let jobs = start_pool();
+        let as_lines = matches!(output, Output::Lines(_));
+        let mut sink = Sink::new(output, rejects, track);
+        (sink.can_be_read_again, sink.journal) = (can_be_read_again, journal);
+        if let Output::Store(store) = &mut sink.output
+            && let Address::Cluster(_) = store.address
+            && sources.iter().any(Result::is_ok)
+        {
+            // Before anything is read: what is the matter with a cluster is most often its address.
+            store.open()?;
         }
-        Ok(())
+
+        let reading = Reading { options, jobs, as_lines, bytes_read, stop: stop.clone() };
+        let mut waiting: VecDeque<_> = sources.into();
+        let mut open: VecDeque<Open> = VecDeque::new();
+        let mut silent_since = None;
+        loop {
+            while !stop.is_set()
+                && open.len() < readers
+                && let Some(source) = waiting.pop_front()
+            {
+                match source {
+                    Ok(source) => {
+                        let entry = sink.journal.as_ref().and_then(|kept| kept.entry(&source));
+                        let name = source.name();
+                        open.push_back(Open { name, entry, sent: reading.start(source) });
+                    }
+                    Err(error) => sink.failed(error),
+                }
+            }
+            let Some(Open { name, entry, sent }) = open.front_mut() else { break };
+            // Waits in steps, so that a pipe that says nothing can be interrupted.
+            match sent.recv_timeout(Duration::from_millis(50)) {
+                Ok(Sent::Batch(enriched)) => {
+                    let enriched = enriched.recv().context("a thread that enriches has died")?;
+                    sink.take(enriched)?;
+                    if sink.ended.failure.is_some() {
+                        // Only what was read already is still to be rejected.
+                        stop.set();
+                    }
+                    let read = sink.ended.report.read;
+                    progress.at(reading.bytes_read.load(Ordering::Relaxed), read);
+                }
+                Ok(Sent::Stopped) => {
+                    sink.ended.is_stopped = true;
+                    *entry = None;
+                }
+                Ok(Sent::Failed(_)) if sink.ended.failure.is_some() => *entry = None,
+                Ok(Sent::Failed(error)) => {
+                    *entry = None;
+                    let error = error.context(format!("cannot read `{name}`"));
+                    sink.failed(error);
+                }
+                Err(RecvTimeoutError::Disconnected) => {
+                    if let Some(entry) = entry.take() {
+                        sink.read_to_its_end(entry)?;
+                    }
+                    open.pop_front();
+                }
+                Err(RecvTimeoutError::Timeout) if stop.is_set() => {
+                    let silence = silent_since.get_or_insert_with(Instant::now).elapsed();
+                    if silence > stop.last_words() {
+                        sink.ended.is_stopped = true;
+                        break;
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Timeout) => {}
+            }
+            silent_since = None;
+        }
+        sink.ended.is_stopped |= !waiting.is_empty();
+        let mut ended = sink.finish()?;
+        progress.finish();
+        ended.report.bytes = reading.bytes_read.load(Ordering::Relaxed);
+        ended.report.seconds = started.elapsed().as_secs_f64();
+        Ok(ended)
+    }
+}
+
+/// A source that is in memory.
+pub(crate) struct Small {
+    pub(crate) name: Arc<str>,
+    pub(crate) bytes: Bytes,
+    pub(crate) written_at: Option<Timestamp>,
+}
+
+/// A whole source that cannot be read, as a reject.
+fn unreadable(info: &SourceInfo, bytes: &[u8], error: &ingest::Error) -> ingest::Rejected {
+    let mut rejected = ingest::Rejected::new(1, ingest::Stage::Read, error.to_string(), bytes);
+    rejected.source = info.name.to_string();
+    rejected
+}
+
+impl Sink<'_> {
+    fn failed(&mut self, error: anyhow::Error) {
+        self.ended.report.failed_sources += 1;
+        failure::log(&error);
+        self.ended.failed_sources.push(error);
     }
 }
 
@@ -270,120 +254,55 @@ fn start_pool() -> Sender<Job> {
     for _ in 0..n_threads {
         let queue = queue.clone();
         thread::spawn(move || {
-            for job in queue {
+            for Job { batch, source, as_lines, reply } in queue {
                 // Nobody waits for the answer of a run that was cut short.
-                let _ = job.reply.send(enrich_batch(&job));
+                let _ = reply.send(enrich_batch(batch, &source, as_lines));
             }
         });
     }
     jobs
 }
 
-impl Enriched {
-    fn add(&mut self, document: Document, source: Arc<str>, line: u64, as_lines: bool) {
-        self.report.add_document(&document);
-        if !as_lines {
-            self.deliveries.push(Delivery { document, source, line });
-        } else if serde_json::to_writer(&mut self.lines, &document).is_ok() {
-            self.lines.push(b'\n');
-        }
-    }
-
-    fn reject(&mut self, rejected: Rejected) {
-        self.report.read += 1;
-        self.report.rejected += 1;
-        self.rejected.push(rejected);
-    }
-}
-
-impl Job {
-    /// The source to name: where a reject came from first, else this one.
-    fn name(&self, first: Option<&str>) -> Arc<str> {
-        first.map_or_else(|| Arc::clone(&self.source.name), Arc::from)
-    }
-}
-
-fn enrich_batch(job: &Job) -> Enriched {
-    let origin = Origin { source: &job.source.name, received_at: job.source.written_at };
-    let mut enriched = Enriched::default();
-    job.batch.read(|item| match item {
-        Item::Tweet { line, tweet, source } => {
-            let name = job.name(source);
-            // What was rejected once keeps the name of the source that it came from first.
-            let origin = source.map_or(origin, |source| Origin { source, received_at: None });
-            enriched.add(enrich(tweet, origin), name, line, job.as_lines);
-        }
-        Item::Document { line, json, source } => {
-            let source = job.name(source);
-            match parse_document(json) {
-                Ok(document) => enriched.add(document, source, line, job.as_lines),
-                Err(reason) => {
-                    let mut rejected = Rejected::new(line, Stage::Parse, reason, json.as_bytes());
-                    rejected.source = source.to_string();
-                    enriched.reject(rejected);
-                }
-            }
-        }
-        Item::Notice { .. } => {
-            enriched.report.read += 1;
-            enriched.report.notices += 1;
-        }
-        Item::Rejected(mut rejected) => {
-            if rejected.source.is_empty() {
-                rejected.source = job.source.name.to_string();
-            }
-            enriched.reject(rejected);
-        }
-    });
-    enriched
-}
-
-/// Reads what a tweet became in an earlier run.
-fn parse_document(json: &str) -> Result<Document, String> {
-    let document: Document = serde_json::from_str(json)
-        .map_err(|error| format!("it looks like a document of indexer, but: {error}"))?;
-    match document.id.len() {
-        0 => Err("its id is empty".to_owned()),
-        1..=MAX_ID_BYTES => Ok(document),
-        _ => Err("its id is longer than 512 bytes".to_owned()),
-    }
-}
-
-/// Starts the thread that reads a source and splits it into batches for the pool.
-fn start_source(
-    source: &Source,
-    options: &Arc<Options>,
-    jobs: &Sender<Job>,
+/// What the threads that read sources share.
+struct Reading {
+    options: Arc<Options>,
+    jobs: Sender<Job>,
     as_lines: bool,
-    bytes_read: &Arc<AtomicU64>,
-    stop: &Arc<AtomicBool>,
-) -> Receiver<Sent> {
-    let (sender, sent) = bounded(BATCHES_AHEAD);
-    let (source, options, jobs) = (source.clone(), Arc::clone(options), jobs.clone());
-    let (bytes_read, stop) = (Arc::clone(bytes_read), Arc::clone(stop));
-    // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
-    thread::spawn(move || {
-        let read = || -> anyhow::Result<()> {
-            let opened = source.open(bytes_read, &stop)?;
-            let info =
-                Arc::new(SourceInfo { name: source.name().into(), written_at: opened.written_at });
-            for batch in ingest::open(opened.reader, &options)? {
-                let batch = batch?;
-                let (reply, enriched) = bounded(1);
-                let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
-                if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
-                    break;
+    bytes_read: Arc<AtomicU64>,
+    stop: Stop,
+}
+
+impl Reading {
+    /// Starts the thread that reads a source and splits it into batches for the pool.
+    fn start(&self, source: Source) -> Receiver<Sent> {
+        let (sender, sent) = bounded(BATCHES_AHEAD);
+        let (options, jobs) = (Arc::clone(&self.options), self.jobs.clone());
+        let (bytes_read, stop) = (Arc::clone(&self.bytes_read), self.stop.clone());
+        let as_lines = self.as_lines;
+        // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
+        thread::spawn(move || {
+            let read = || -> anyhow::Result<()> {
+                let Input { batches, written_at } = source.open(&options, &bytes_read, &stop)?;
+                let info = Arc::new(SourceInfo { name: source.name().into(), written_at });
+                for batch in batches {
+                    let batch = batch?;
+                    let (reply, enriched) = bounded(1);
+                    let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
+                    if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
+                        break;
+                    }
+                    // The rest of a file stays where it is; what a pipe has said is nowhere else.
+                    if stop.is_set() && !source.is_pipe() {
+                        let _ = sender.send(Sent::Stopped);
+                        break;
+                    }
                 }
-                // The rest of a file stays where it is; what a pipe has said is nowhere else.
-                if stop.load(Ordering::Relaxed) && source != Source::Stdin {
-                    break;
-                }
+                Ok(())
+            };
+            if let Err(error) = read() {
+                let _ = sender.send(Sent::Failed(error));
             }
-            Ok(())
-        };
-        if let Err(error) = read() {
-            let _ = sender.send(Sent::Failed(error));
-        }
-    });
-    sent
+        });
+        sent
+    }
 }

@@ -1,16 +1,20 @@
-//! The rejects file: what could not be indexed, one JSON object a line, made only if it is needed.
+//! Rejects: what could not be indexed, one JSON object a line, in a file or objects made only if needed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use anyhow::Context;
 use ingest::{Rejected, Timestamp};
 
+use crate::clock;
 use crate::failure::with_hint;
 use crate::progress;
 use crate::source::Source;
+
+mod objects;
+
+pub(crate) use objects::Objects;
 
 /// Where rejects go.
 pub(crate) enum Rejects {
@@ -20,6 +24,17 @@ pub(crate) enum Rejects {
     File(PathBuf, BufWriter<File>),
     /// Stderr.
     Stderr,
+    /// S3.
+    Objects(Objects),
+    /// Nowhere: if there are any, what they come from has failed.
+    Refused {
+        /// The first.
+        first: Option<Box<Rejected>>,
+        /// How many there are.
+        count: u64,
+    },
+    /// Nowhere, since they are read from where they would go.
+    Kept,
 }
 
 impl Rejects {
@@ -61,6 +76,15 @@ impl Rejects {
 
     /// Writes one.
     pub(crate) fn write(&mut self, rejected: &Rejected) -> anyhow::Result<()> {
+        match self {
+            Rejects::Kept => return Ok(()),
+            Rejects::Refused { first, count } => {
+                first.get_or_insert_with(|| Box::new(rejected.clone()));
+                *count += 1;
+                return Ok(());
+            }
+            _ => {}
+        }
         if let Rejects::Pending(path) = self {
             let file =
                 OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
@@ -76,6 +100,7 @@ impl Rejects {
             Rejects::File(path, file) => file
                 .write_all(&line)
                 .with_context(|| format!("cannot write the rejects to `{}`", path.display())),
+            Rejects::Objects(objects) => objects.write(&line),
             _ => progress::aside(|| io::stderr().write_all(&line))
                 .context("cannot write the rejects to stderr"),
         }
@@ -83,19 +108,27 @@ impl Rejects {
 
     /// Makes sure that all are written; tells where they are, if there are any in a file.
     pub(crate) fn finish(&mut self) -> anyhow::Result<Option<PathBuf>> {
-        let Rejects::File(path, file) = self else { return Ok(None) };
-        file.flush()
-            .with_context(|| format!("cannot write the rejects to `{}`", path.display()))?;
-        Ok(Some(path.clone()))
+        match self {
+            Rejects::File(path, file) => {
+                file.flush()
+                    .with_context(|| format!("cannot write the rejects to `{}`", path.display()))?;
+                Ok(Some(path.clone()))
+            }
+            Rejects::Objects(objects) => objects.flush().map(|()| None),
+            Rejects::Refused { first: Some(first), count } => {
+                let Rejected { source, line, reason, .. } = &**first;
+                let error = anyhow::anyhow!(
+                    "{count} records cannot be indexed, and there is no REJECTS_URL to keep them; the first is {source}, line {line}: {reason}"
+                );
+                Err(with_hint(error, "set REJECTS_URL to s3://bucket/prefix/"))
+            }
+            _ => Ok(None),
+        }
     }
 }
 
-#[expect(
-    clippy::disallowed_methods,
-    reason = "a file's name, not its content, may depend on the clock"
-)]
+/// A file's name, not its content, may depend on the clock.
 fn now_for_a_name() -> String {
-    let since_epoch = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
-    let time = Timestamp::from_millis(since_epoch.as_millis() as i64).to_string();
+    let time = Timestamp::from_millis(clock::now()).to_string();
     time.chars().filter(|c| c.is_ascii_alphanumeric()).collect()
 }

@@ -33,12 +33,17 @@ pub struct Report {
     pub marketplaces: BTreeMap<String, u64>,
     /// Sources that could not be read, or not to their end.
     pub failed_sources: u64,
+    /// The sum of the tweets' times, in milliseconds since 1970, and of how many.
+    #[serde(skip)]
+    created_at: (i128, u64),
 }
 
 impl Report {
     /// Counts a document that was read.
     pub(crate) fn add_document(&mut self, document: &Document) {
         self.read += 1;
+        self.created_at.0 += i128::from(document.timestamp.as_millis());
+        self.created_at.1 += 1;
         *self.sentiment.of(document.sentiment.label) += 1;
         for marketplace in &document.marketplace {
             match self.marketplaces.get_mut(marketplace) {
@@ -66,6 +71,14 @@ impl Report {
             *self.marketplaces.entry(marketplace).or_default() += count;
         }
         self.failed_sources += part.failed_sources;
+        self.created_at.0 += part.created_at.0;
+        self.created_at.1 += part.created_at.1;
+    }
+
+    /// When its tweets were created, on average, in milliseconds since 1970.
+    pub(crate) fn mean_created_at(&self) -> Option<i64> {
+        let (sum, n) = self.created_at;
+        i64::try_from(sum.checked_div(i128::from(n))?).ok()
     }
 
     /// Adds what was written.

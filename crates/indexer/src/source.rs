@@ -1,32 +1,47 @@
-//! Where tweets come from: files, folders, globs, standard input. Finds and opens them, nothing else.
+//! Where tweets come from: files, folders, globs, standard input, S3. Finds and opens them, nothing else.
 
 use std::collections::HashSet;
-use std::fs::File;
+use std::fs::{File, Metadata};
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::thread;
 use std::time::{Duration, UNIX_EPOCH};
 
 use anyhow::{Context, bail};
 use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
-use ingest::Timestamp;
+use ingest::{Batches, Checkpoint, Options, Timestamp};
 
+use crate::aws::s3::{Location, Object, S3};
+use crate::cli::Objects;
 use crate::failure::with_hint;
+use crate::stop::Stop;
 
 /// Something to read tweets from.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone)]
 pub(crate) enum Source {
     /// A file.
     File(PathBuf),
     /// Standard input.
     Stdin,
+    /// An object in S3.
+    Object(Box<ObjectSource>),
+}
+
+/// An object in S3, and where to go on in it.
+#[derive(Debug, Clone)]
+pub(crate) struct ObjectSource {
+    pub(crate) s3: S3,
+    pub(crate) object: Object,
+    pub(crate) from: Option<Checkpoint>,
+    /// What turned out when it was opened: its entity tag, and when it was written.
+    pub(crate) seen: Arc<OnceLock<Object>>,
 }
 
 /// A source that is open.
-pub(crate) struct Opened {
-    pub(crate) reader: Box<dyn Read + Send>,
+pub(crate) struct Input {
+    pub(crate) batches: Batches<'static>,
     /// When it was written.
     pub(crate) written_at: Option<Timestamp>,
 }
@@ -37,7 +52,13 @@ impl Source {
         match self {
             Source::File(path) => path.display().to_string(),
             Source::Stdin => "-".to_owned(),
+            Source::Object(source) => source.object.location.to_string(),
         }
+    }
+
+    /// Whether what it says is nowhere else.
+    pub(crate) fn is_pipe(&self) -> bool {
+        matches!(self, Source::Stdin)
     }
 
     /// How many bytes there are to read, if that is known.
@@ -47,15 +68,30 @@ impl Source {
                 path.metadata().ok().filter(|meta| meta.is_file()).map(|meta| meta.len())
             }
             Source::Stdin => None,
+            Source::Object(source) => source.object.size,
         }
     }
 
-    /// Opens it; what is read is added to `bytes_read`.
+    /// Which content it has, as far as that can be told without reading it.
+    pub(crate) fn version(&self) -> Option<String> {
+        let (length, modified) = match self {
+            Source::File(path) => {
+                let meta = path.metadata().ok().filter(Metadata::is_file)?;
+                (meta.len(), written_at(&meta)?)
+            }
+            Source::Stdin => return None,
+            Source::Object(source) => (source.object.size?, source.object.modified?),
+        };
+        Some(format!("{length} bytes, {modified}"))
+    }
+
+    /// Opens it and tells its format; what is read is added to `bytes_read`.
     pub(crate) fn open(
         &self,
-        bytes_read: Arc<AtomicU64>,
-        stop: &Arc<AtomicBool>,
-    ) -> anyhow::Result<Opened> {
+        options: &Arc<Options>,
+        bytes_read: &Arc<AtomicU64>,
+        stop: &Stop,
+    ) -> anyhow::Result<Input> {
         let (reader, written_at): (Box<dyn Read + Send>, _) = match self {
             Source::File(path) => {
                 let file = File::open(path).map_err(|error| {
@@ -65,16 +101,49 @@ impl Source {
                     };
                     with_hint(error, hint)
                 })?;
-                let modified = file.metadata()?.modified().ok();
-                let since_epoch = modified.and_then(|time| time.duration_since(UNIX_EPOCH).ok());
-                (
-                    Box::new(file),
-                    since_epoch.map(|since| Timestamp::from_millis(since.as_millis() as i64)),
-                )
+                let written_at = written_at(&file.metadata()?);
+                (Box::new(file), written_at)
             }
-            Source::Stdin => (Box::new(Pipe::start(Arc::clone(stop))), None),
+            Source::Stdin => (Box::new(Pipe::start(stop.clone())), None),
+            Source::Object(source) => return source.open(options, bytes_read, stop),
         };
-        Ok(Opened { reader: Box::new(Counted { reader, bytes_read }), written_at })
+        let batches = ingest::open(Counted::new(reader, bytes_read), options)?;
+        Ok(Input { batches, written_at })
+    }
+}
+
+fn written_at(meta: &Metadata) -> Option<Timestamp> {
+    let since_epoch = meta.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
+    Some(Timestamp::from_millis(since_epoch.as_millis() as i64))
+}
+
+/// How much of an object is read to tell its format, when reading goes on further down, in bytes.
+const HEAD: u64 = 128 * 1024;
+
+impl ObjectSource {
+    fn open(
+        &self,
+        options: &Arc<Options>,
+        bytes_read: &Arc<AtomicU64>,
+        stop: &Stop,
+    ) -> anyhow::Result<Input> {
+        let ObjectSource { s3, object, from, seen } = self;
+        let Some(checkpoint) = from.as_ref().filter(|from| from.position.offset > 0) else {
+            let body = s3.open(object, 0..u64::MAX, stop)?;
+            let written_at = body.modified();
+            seen.get_or_init(|| body.object());
+            let batches = ingest::open(Counted::new(body, bytes_read), options)?;
+            return Ok(Input { batches, written_at });
+        };
+        let head = s3.open(object, 0..HEAD, stop)?;
+        let (written_at, object) = (head.modified(), head.object());
+        seen.get_or_init(|| object.clone());
+        let mut batches = ingest::open(Counted::new(head, bytes_read), options)?;
+        batches.resume(checkpoint, |at| {
+            let body = s3.open(&object, at..u64::MAX, stop).map_err(io::Error::other)?;
+            Ok(Counted::new(body, bytes_read))
+        })?;
+        Ok(Input { batches, written_at })
     }
 }
 
@@ -83,13 +152,13 @@ impl Source {
 struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: io::Cursor<Vec<u8>>,
-    stop: Arc<AtomicBool>,
+    stop: Stop,
     /// How many chunks were taken after Ctrl-C.
     last_chunks: usize,
 }
 
 impl Pipe {
-    fn start(stop: Arc<AtomicBool>) -> Pipe {
+    fn start(stop: Stop) -> Pipe {
         let (sender, chunks) = bounded(4);
         thread::spawn(move || {
             let mut stdin = io::stdin().lock();
@@ -115,7 +184,7 @@ const LAST_CHUNKS: usize = 8;
 impl Read for Pipe {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.chunk.position() == self.chunk.get_ref().len() as u64 {
-            let is_stopping = self.stop.load(Ordering::Relaxed);
+            let is_stopping = self.stop.is_set();
             self.last_chunks += usize::from(is_stopping);
             let wait = Duration::from_millis(if is_stopping { 0 } else { 100 });
             match self.chunks.recv_timeout(wait) {
@@ -138,6 +207,12 @@ struct Counted<R> {
     bytes_read: Arc<AtomicU64>,
 }
 
+impl<R> Counted<R> {
+    fn new(reader: R, bytes_read: &Arc<AtomicU64>) -> Counted<R> {
+        Counted { reader, bytes_read: Arc::clone(bytes_read) }
+    }
+}
+
 impl<R: Read> Read for Counted<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let length = self.reader.read(buf)?;
@@ -148,11 +223,11 @@ impl<R: Read> Read for Counted<R> {
 
 /// What the command line's sources stand for; each is found by itself, so that one that is not there
 /// does not stop the others.
-pub(crate) fn expand(arguments: &[String]) -> Vec<anyhow::Result<Source>> {
+pub(crate) fn expand(arguments: &[String], objects: &Objects) -> Vec<anyhow::Result<Source>> {
     let mut sources = Vec::new();
     for argument in arguments {
         let mut found = Vec::new();
-        match expand_one(argument, &mut found) {
+        match expand_one(argument, objects, &mut found) {
             Ok(()) => sources.extend(found.into_iter().map(Ok)),
             Err(error) => sources.push(Err(error)),
         }
@@ -160,18 +235,17 @@ pub(crate) fn expand(arguments: &[String]) -> Vec<anyhow::Result<Source>> {
     sources
 }
 
-fn expand_one(argument: &str, found: &mut Vec<Source>) -> anyhow::Result<()> {
+fn expand_one(argument: &str, objects: &Objects, found: &mut Vec<Source>) -> anyhow::Result<()> {
     if argument == "-" {
         found.push(Source::Stdin);
         return Ok(());
     }
+    if argument.starts_with("s3://") {
+        return list(argument, objects, found);
+    }
     if argument.contains("://") {
-        let error =
-            anyhow::anyhow!("cannot read `{argument}`: only files, folders and - can be read yet");
-        return Err(with_hint(
-            error,
-            "pipe it in: aws s3 cp s3://bucket/key - | indexer backfill -",
-        ));
+        let error = anyhow::anyhow!("cannot read `{argument}`: its scheme is not known");
+        return Err(with_hint(error, "name files, folders, s3://bucket/prefix, or - for a pipe"));
     }
     let path = Path::new(argument);
     match path.metadata() {
@@ -189,6 +263,38 @@ fn expand_one(argument: &str, found: &mut Vec<Source>) -> anyhow::Result<()> {
         }
         Err(error) => expand_glob(argument, error, found),
     }
+}
+
+/// The objects below a prefix that are asked for.
+fn list(argument: &str, wanted: &Objects, found: &mut Vec<Source>) -> anyhow::Result<()> {
+    let unreadable = || format!("cannot list `{argument}`");
+    let prefix: Location = argument.parse().map_err(anyhow::Error::msg).with_context(unreadable)?;
+    let s3 = S3::new()?;
+    let listed = s3.list(&prefix, wanted.start_after.as_deref()).with_context(unreadable)?;
+    let n_listed = listed.len();
+    let is_wanted = |object: &Object| {
+        let after = |from| object.modified.is_none_or(|time| time >= from);
+        let before = |to| object.modified.is_none_or(|time| time < to);
+        // Consoles make empty objects for folders.
+        object.size != Some(0)
+            && wanted.modified_from.is_none_or(after)
+            && wanted.modified_to.is_none_or(before)
+    };
+    found.extend(listed.into_iter().filter(is_wanted).map(|object| {
+        let (s3, seen) = (s3.clone(), Arc::default());
+        Source::Object(Box::new(ObjectSource { s3, object, from: None, seen }))
+    }));
+    if found.is_empty() {
+        let error = match n_listed {
+            0 => anyhow::anyhow!("no object begins with `{argument}`"),
+            n => anyhow::anyhow!("of {n} objects that begin with `{argument}`, none is to be read"),
+        };
+        return Err(with_hint(
+            error,
+            "check the bucket and the prefix, and --start-after, --modified-from and --modified-to: aws s3 ls",
+        ));
+    }
+    Ok(())
 }
 
 /// A name that is no file may be a pattern that the shell did not expand.

@@ -6,10 +6,11 @@
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
 use enrich::Document;
 use ingest::Rejected;
+
+use crate::stop::Stop;
 
 mod buckets;
 mod elasticsearch;
@@ -123,6 +124,10 @@ pub struct Written {
     pub rejected: Vec<Rejected>,
     /// How many records those were made of.
     pub rejected_records: u64,
+    /// Documents that were not taken because the store failed, as rejects.
+    pub left: Vec<Rejected>,
+    /// How many records those were made of.
+    pub left_records: u64,
 }
 
 impl std::ops::AddAssign for Written {
@@ -132,6 +137,8 @@ impl std::ops::AddAssign for Written {
         self.retried += other.retried;
         self.rejected.extend(other.rejected);
         self.rejected_records += other.rejected_records;
+        self.left.extend(other.left);
+        self.left_records += other.left_records;
     }
 }
 
@@ -320,17 +327,13 @@ impl Writer {
     /// # Errors
     ///
     /// If it cannot be made or opened, or another process is writing to it.
-    pub fn open(
-        address: &Address,
-        recreate: bool,
-        stop: &Arc<AtomicBool>,
-    ) -> Result<Writer, StoreError> {
+    pub fn open(address: &Address, recreate: bool, stop: &Stop) -> Result<Writer, StoreError> {
         match address {
             Address::Folder(path) => {
                 Ok(Writer::Embedded(Box::new(EmbeddedWriter::open(path, recreate)?)))
             }
             Address::Cluster(cluster) => {
-                let writer = ElasticsearchWriter::open(cluster, recreate, Arc::clone(stop))?;
+                let writer = ElasticsearchWriter::open(cluster, recreate, stop.clone())?;
                 Ok(Writer::Elasticsearch(Box::new(writer)))
             }
         }
@@ -352,6 +355,42 @@ impl Writer {
         match self {
             Writer::Embedded(writer) => writer.write(deliveries, written),
             Writer::Elasticsearch(writer) => Ok(writer.write(deliveries, written)?),
+        }
+    }
+
+    /// Makes ready for another run, which `stop` ends.
+    pub fn renew(&mut self, stop: &Stop) {
+        match self {
+            Writer::Embedded(_) => {}
+            Writer::Elasticsearch(writer) => writer.renew(stop.clone()),
+        }
+    }
+
+    /// How many deliveries were taken in since it was opened.
+    pub fn taken(&self) -> u64 {
+        match self {
+            Writer::Embedded(writer) => writer.taken(),
+            Writer::Elasticsearch(writer) => writer.taken(),
+        }
+    }
+
+    /// How many of them, from the first on, are safe: stored or rejected.
+    pub fn settled(&self) -> u64 {
+        match self {
+            Writer::Embedded(writer) => writer.settled(),
+            Writer::Elasticsearch(writer) => writer.settled(),
+        }
+    }
+
+    /// Writes what is still to be written.
+    ///
+    /// # Errors
+    ///
+    /// As for [`Writer::write`].
+    pub fn flush(&mut self, written: &mut Written) -> Result<(), StoreError> {
+        match self {
+            Writer::Embedded(writer) => writer.flush(written),
+            Writer::Elasticsearch(writer) => Ok(writer.flush(written)?),
         }
     }
 

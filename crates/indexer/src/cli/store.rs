@@ -69,27 +69,21 @@ pub struct LoadArgs {
     /// Which indices are made.
     #[command(flatten)]
     pub index_by: IndexByArg,
-    /// The most bytes of documents in a bulk request
-    #[arg(long, value_name = "N", default_value_t = Load::default().bulk_bytes, env = "INDEXER_BULK_BYTES")]
-    pub bulk_bytes: usize,
-    /// The most documents in a bulk request
-    #[arg(long, value_name = "N", default_value_t = Load::default().bulk_documents, env = "INDEXER_BULK_DOCUMENTS")]
-    pub bulk_documents: usize,
-    /// The most bulk requests at a time; fewer while the cluster is overloaded
-    #[arg(long, value_name = "N", default_value_t = Load::default().bulk_requests, env = "INDEXER_BULK_REQUESTS")]
-    pub bulk_requests: usize,
+    /// The most bytes of documents in a bulk request [default: 8388608; in Lambda 1048576]
+    #[arg(long, value_name = "N", env = "INDEXER_BULK_BYTES")]
+    pub bulk_bytes: Option<usize>,
+    /// The most documents in a bulk request [default: 5000]
+    #[arg(long, value_name = "N", env = "INDEXER_BULK_DOCUMENTS")]
+    pub bulk_documents: Option<usize>,
+    /// The most bulk requests at a time; fewer while the cluster is overloaded [default: 4; in Lambda 2]
+    #[arg(long, value_name = "N", env = "INDEXER_BULK_REQUESTS")]
+    pub bulk_requests: Option<usize>,
     /// Whether bodies are compressed
     #[arg(long, value_enum, default_value_t, env = "INDEXER_GZIP")]
     pub gzip: Gzip,
-    /// For how long to go on trying when the cluster takes nothing: 30s, 5m
-    #[arg(
-        long,
-        value_name = "TIME",
-        default_value = "5m",
-        value_parser = parse_duration,
-        env = "INDEXER_RETRY_FOR"
-    )]
-    pub retry_for: Duration,
+    /// For how long to go on trying when the cluster takes nothing: 30s, 5m [default: 5m; in Lambda 1m]
+    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "INDEXER_RETRY_FOR")]
+    pub retry_for: Option<Duration>,
 }
 
 /// Which indices are made.
@@ -101,15 +95,15 @@ pub struct IndexByArg {
 }
 
 impl LoadArgs {
-    /// As the store takes it.
-    pub fn load(&self) -> Load {
+    /// As the store takes it; `defaults` are for what is not said.
+    pub fn load(&self, defaults: Load) -> Load {
         Load {
             index_by: self.index_by.index_by,
-            bulk_bytes: self.bulk_bytes,
-            bulk_documents: self.bulk_documents,
-            bulk_requests: self.bulk_requests,
+            bulk_bytes: self.bulk_bytes.unwrap_or(defaults.bulk_bytes),
+            bulk_documents: self.bulk_documents.unwrap_or(defaults.bulk_documents),
+            bulk_requests: self.bulk_requests.unwrap_or(defaults.bulk_requests),
             gzip: self.gzip,
-            retry_for: self.retry_for,
+            retry_for: self.retry_for.unwrap_or(defaults.retry_for),
         }
     }
 }
@@ -157,7 +151,7 @@ fn is_host_and_port(store: &str) -> bool {
         && !Path::new(store).exists()
 }
 
-fn parse_duration(text: &str) -> Result<Duration, String> {
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().ok().map(Duration::from_secs);
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
     seconds.or_else(spelled).ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())

@@ -4,8 +4,6 @@
 //! through `_bulk` alone: [`bulk`] says what is sent for a document and what an answer means, [`settle`]
 //! sends until each document is indexed or refused, [`writer`] keeps several bulks under way.
 
-use std::sync::Arc;
-
 use tokio::runtime::Runtime;
 
 mod backoff;
@@ -30,9 +28,11 @@ pub use writer::ElasticsearchWriter;
 use backoff::Patience;
 use connection::Connection;
 
+use crate::stop::Stop;
+
 /// A cluster, open to be asked.
 pub struct Elasticsearch {
-    runtime: Runtime,
+    runtime: &'static Runtime,
     connection: Connection,
 }
 
@@ -71,7 +71,7 @@ pub struct SetUp {
 /// If the cluster cannot be reached or does not let us, or has such a template that is not ours.
 pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
     let connection = Connection::new(cluster)?;
-    let patience = Patience::new(cluster.load.retry_for, Arc::default());
+    let patience = Patience::new(cluster.load.retry_for, Stop::default());
     runtime()?.block_on(async {
         let server = connection.greet(&patience).await?;
         let asked = cluster.load.index_by;
@@ -85,12 +85,6 @@ pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
     })
 }
 
-/// Two threads: one to send while the other reads an answer.
-fn runtime() -> Result<Runtime, ClusterError> {
-    tokio::runtime::Builder::new_multi_thread()
-        .worker_threads(2)
-        .thread_name("elasticsearch")
-        .enable_all()
-        .build()
-        .map_err(|error| ClusterError::internal("start threads", error))
+fn runtime() -> Result<&'static Runtime, ClusterError> {
+    crate::runtime::runtime().map_err(|error| ClusterError::internal("start threads", error))
 }

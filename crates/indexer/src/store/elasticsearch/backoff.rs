@@ -1,7 +1,5 @@
 //! When to try again, and how much at a time.
 
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -9,19 +7,15 @@ use tokio::sync::Notify;
 
 use super::ClusterError;
 use super::connection::{Connection, Failure};
+use crate::stop::Stop;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
-/// How long requests that are under way may take after Ctrl-C.
-const LAST_CALL: Duration = Duration::from_secs(3);
 
 /// For how long a run goes on when nothing is taken; shared by all that it sends.
 pub(super) struct Patience {
     pub(super) retry_for: Duration,
-    /// Set by Ctrl-C.
-    stop: Arc<AtomicBool>,
-    /// When the first part of the run noticed that.
-    stopped: OnceLock<Instant>,
+    stop: Stop,
     /// Why a part of the run gave up: the others need not find out for themselves.
     over: OnceLock<String>,
     state: Mutex<State>,
@@ -35,20 +29,14 @@ struct State {
 }
 
 impl Patience {
-    pub(super) fn new(retry_for: Duration, stop: Arc<AtomicBool>) -> Patience {
+    pub(super) fn new(retry_for: Duration, stop: Stop) -> Patience {
         let state = State { last_success: Instant::now(), was_told: false };
-        Patience {
-            retry_for,
-            stop,
-            stopped: OnceLock::new(),
-            over: OnceLock::new(),
-            state: Mutex::new(state),
-        }
+        Patience { retry_for, stop, over: OnceLock::new(), state: Mutex::new(state) }
     }
 
     /// For questions, which somebody waits for.
     pub(super) fn none() -> Patience {
-        Patience::new(Duration::ZERO, Arc::default())
+        Patience::new(Duration::ZERO, Stop::default())
     }
 
     pub(super) fn is_none(&self) -> bool {
@@ -83,21 +71,20 @@ impl Patience {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
-    /// Whether even what is under way is not waited for any more: some seconds after Ctrl-C.
+    /// Whether even what is under way is not waited for any more.
     pub(super) fn is_cut_off(&self) -> bool {
-        self.stop.load(Ordering::Relaxed)
-            && self.stopped.get_or_init(Instant::now).elapsed() >= LAST_CALL
+        self.stop.is_cut_off()
     }
 
     /// Comes back when that is so.
     pub(super) async fn cut_off(&self) {
         while !self.is_cut_off() {
-            tokio::time::sleep(Duration::from_millis(100)).await;
+            tokio::time::sleep(Duration::from_millis(50)).await;
         }
     }
 
     fn is_over(&self) -> bool {
-        self.over.get().is_some() || self.stop.load(Ordering::Relaxed)
+        self.over.get().is_some() || self.stop.is_set()
     }
 }
 
@@ -161,7 +148,7 @@ impl<'p> Backoff<'p> {
                 break;
             }
             let rest = until.saturating_duration_since(Instant::now());
-            tokio::time::sleep(rest.min(Duration::from_millis(100))).await;
+            tokio::time::sleep(rest.min(Duration::from_millis(50))).await;
         }
         match patience.is_over() {
             true => Err(ClusterError::Interrupted { url: url() }),
@@ -200,6 +187,11 @@ impl Gate {
         let most = most.max(1) as f64;
         let state = Mutex::new(GateState { limit: most, running: 0 });
         Gate { most, state, freed: Notify::new() }
+    }
+
+    /// How many requests may be under way at best.
+    pub(super) fn most(&self) -> usize {
+        self.most as usize
     }
 
     /// Waits until a request may be sent; the pass is given back when it is dropped.

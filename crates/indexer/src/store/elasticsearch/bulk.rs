@@ -26,6 +26,8 @@ pub(super) struct Bulk {
     /// Their JSON, one after the other.
     json: Vec<u8>,
     pub(super) entries: Vec<Entry>,
+    /// How many documents had been taken in before its first one.
+    pub(super) first: u64,
 }
 
 /// A document in a bulk request, and where it was read.

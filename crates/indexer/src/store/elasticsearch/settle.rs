@@ -20,7 +20,7 @@ use crate::store::Written;
 
 /// What all bulks of a run share.
 pub(super) struct Shared {
-    pub(super) connection: Connection,
+    pub(super) connection: Arc<Connection>,
     pub(super) patience: Patience,
     pub(super) gate: Gate,
     pub(super) gzip: bool,
@@ -74,7 +74,8 @@ pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settl
         let reason = shared.patience.why_over();
         let rest = work.requests.drain(..).flatten().chain(work.later.drain(..));
         for operation in left.into_iter().chain(rest).collect::<Vec<_>>() {
-            work.reject(operation.entry, &reason);
+            work.settled.written.left.push(rejected(bulk, operation.entry, &reason));
+            work.settled.written.left_records += bulk.entries[operation.entry].records;
         }
         work.settled.stopped = Some(error);
     }

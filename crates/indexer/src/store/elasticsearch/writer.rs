@@ -3,7 +3,7 @@
 //! Whoever brings documents waits while all places are taken. Two documents of the same id are never
 //! under way together, so that the later one is merged into the earlier one, whatever the network does.
 
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 
@@ -18,11 +18,12 @@ use super::connection::{Connection, Request};
 use super::settings::{Cluster, IndexBy};
 use super::settle::{Settled, Shared, rejected, settle};
 use super::{ClusterError, runtime};
+use crate::stop::Stop;
 use crate::store::{Delivery, Written};
 
 /// A cluster, open to be written to.
 pub struct ElasticsearchWriter {
-    runtime: Runtime,
+    runtime: &'static Runtime,
     shared: Arc<Shared>,
     /// Its name and version.
     server: String,
@@ -36,6 +37,9 @@ pub struct ElasticsearchWriter {
     bulk: Bulk,
     ids: HashMap<String, usize>,
     under_way: Vec<Arc<Bulk>>,
+    /// How many deliveries were taken in, and the first that was given up.
+    taken: u64,
+    given_up: Option<u64>,
     settled: Receiver<(Arc<Bulk>, Settled)>,
     settle: Sender<(Arc<Bulk>, Settled)>,
     /// Whether most documents turned out to be there already, as in a rerun: then it is asked first.
@@ -57,7 +61,7 @@ impl ElasticsearchWriter {
     pub fn open(
         cluster: &Cluster,
         recreate: bool,
-        stop: Arc<AtomicBool>,
+        stop: Stop,
     ) -> Result<ElasticsearchWriter, ClusterError> {
         let runtime = runtime()?;
         let connection = Connection::new(cluster)?;
@@ -66,7 +70,7 @@ impl ElasticsearchWriter {
         let server = runtime.block_on(connection.greet(&patience))?;
         patience.succeeded(&connection.url);
         let shared = Shared {
-            connection,
+            connection: Arc::new(connection),
             patience,
             gate: Gate::new(load.bulk_requests),
             gzip: cluster.gzip(),
@@ -86,6 +90,8 @@ impl ElasticsearchWriter {
             bulk: Bulk::default(),
             ids: HashMap::new(),
             under_way: Vec::new(),
+            taken: 0,
+            given_up: None,
             settled,
             settle,
             expects_known: false,
@@ -146,16 +152,53 @@ impl ElasticsearchWriter {
         Ok(())
     }
 
+    /// Makes ready for another run over the same connection, which `stop` ends.
+    pub fn renew(&mut self, stop: Stop) {
+        let Shared { connection, patience, gate, gzip, bulk_bytes, failing: _ } = &*self.shared;
+        self.shared = Arc::new(Shared {
+            connection: Arc::clone(connection),
+            patience: Patience::new(patience.retry_for, stop),
+            gate: Gate::new(gate.most()),
+            gzip: *gzip,
+            bulk_bytes: AtomicUsize::new(bulk_bytes.load(Ordering::Relaxed)),
+            failing: Mutex::default(),
+        });
+    }
+
+    /// How many documents were taken in.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How many of them, from the first on, are indexed or rejected.
+    pub fn settled(&self) -> u64 {
+        let gathered = (!self.bulk.entries.is_empty()).then_some(self.bulk.first);
+        let open = self.under_way.iter().map(|bulk| bulk.first);
+        open.chain(gathered).chain(self.given_up).min().unwrap_or(self.taken)
+    }
+
+    /// Sends what is left and waits for all.
+    ///
+    /// # Errors
+    ///
+    /// As for [`ElasticsearchWriter::write`].
+    pub fn flush(&mut self, written: &mut Written) -> Result<(), ClusterError> {
+        if self.has_failed {
+            return Ok(());
+        }
+        self.settle_all(written).map_err(|error| self.fail(error, written))
+    }
+
     /// Sends what is left, waits for all, and lets it be found.
     ///
     /// # Errors
     ///
     /// As for [`ElasticsearchWriter::write`].
     pub fn finish(mut self, written: &mut Written) -> Result<(), ClusterError> {
+        self.flush(written)?;
         if self.has_failed {
             return Ok(());
         }
-        self.settle_all(written).map_err(|error| self.fail(error, written))?;
         let names: Vec<&str> = self.prepared.iter().map(|index| &**index).collect();
         for names in names.chunks(50) {
             let path = format!("{}/_refresh", names.join(","));
@@ -172,6 +215,10 @@ impl ElasticsearchWriter {
         let day = document.timestamp.as_millis().div_euclid(24 * 3_600_000);
         let name = || Arc::from(self.index_by.index(document.timestamp));
         let index = Arc::clone(self.indices.entry(day).or_insert_with(name));
+        if self.bulk.entries.is_empty() {
+            self.bulk.first = self.taken;
+        }
+        self.taken += 1;
         match self.ids.entry(document.id.clone()) {
             Entry::Occupied(there) => self.bulk.merge(*there.get(), document),
             Entry::Vacant(room) => {
@@ -229,6 +276,9 @@ impl ElasticsearchWriter {
         let Ok((bulk, settled)) = self.settled.recv() else { return Ok(()) };
         self.under_way.retain(|other| !Arc::ptr_eq(other, &bulk));
         self.expects_known = settled.known * 2 > bulk.entries.len();
+        if settled.written.left_records > 0 {
+            self.give_up(bulk.first);
+        }
         *written += settled.written;
         settled.stopped.map_or(Ok(()), Err)
     }
@@ -253,13 +303,20 @@ impl ElasticsearchWriter {
         error
     }
 
+    fn give_up(&mut self, first: u64) {
+        self.given_up = Some(self.given_up.map_or(first, |earlier| earlier.min(first)));
+    }
+
     fn reject_gathered(&mut self, written: &mut Written) {
+        if !self.bulk.entries.is_empty() {
+            self.give_up(self.bulk.first);
+        }
         let bulk = std::mem::take(&mut self.bulk);
         self.ids.clear();
         let reason = self.shared.patience.why_over();
         for (entry, at) in bulk.entries.iter().enumerate() {
-            written.rejected.push(rejected(&bulk, entry, &reason));
-            written.rejected_records += at.records;
+            written.left.push(rejected(&bulk, entry, &reason));
+            written.left_records += at.records;
         }
     }
 }

@@ -33,6 +33,9 @@ pub struct EmbeddedWriter {
     /// The documents of the step that is being gathered, by id.
     step: HashMap<String, Document>,
     step_bytes: usize,
+    /// How many deliveries were taken in, and how many of them committed.
+    taken: u64,
+    committed: u64,
 }
 
 impl EmbeddedWriter {
@@ -67,6 +70,8 @@ impl EmbeddedWriter {
             fields,
             step: HashMap::new(),
             step_bytes: 0,
+            taken: 0,
+            committed: 0,
         };
         if recreate {
             writer.clear().map_err(fail)?;
@@ -92,6 +97,7 @@ impl EmbeddedWriter {
     ) -> Result<(), StoreError> {
         for Delivery { document, .. } in deliveries {
             self.step_bytes += weight(&document);
+            self.taken += 1;
             match self.step.entry(document.id.clone()) {
                 Entry::Occupied(mut there) => {
                     there.get_mut().merge(document);
@@ -102,9 +108,30 @@ impl EmbeddedWriter {
                 }
             }
             if self.step.len() >= STEP_DOCUMENTS || self.step_bytes >= STEP_BYTES {
-                *written += self.commit()?;
+                self.flush(written)?;
             }
         }
+        Ok(())
+    }
+
+    /// How many documents were taken in.
+    pub fn taken(&self) -> u64 {
+        self.taken
+    }
+
+    /// How many of them are committed.
+    pub fn settled(&self) -> u64 {
+        self.committed
+    }
+
+    /// Commits what was gathered.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn flush(&mut self, written: &mut Written) -> Result<(), StoreError> {
+        *written += self.commit()?;
+        self.committed = self.taken;
         Ok(())
     }
 
@@ -114,7 +141,7 @@ impl EmbeddedWriter {
     ///
     /// If the store cannot be written.
     pub fn finish(mut self, written: &mut Written) -> Result<(), StoreError> {
-        *written += self.commit()?;
+        self.flush(written)?;
         let path = self.path;
         self.writer.wait_merging_threads().map_err(|error| failed("write to", &path, error))
     }

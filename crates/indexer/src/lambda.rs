@@ -1,0 +1,170 @@
+//! `indexer lambda`: answers AWS Lambda's events until the runtime stops us.
+//!
+//! `event` tells what came, `worker` works it off through the same pipeline as the command line,
+//! `checkpoint` keeps where a deadline stopped it, `metrics` tells what was done.
+
+use std::process::ExitCode;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use anyhow::Context;
+use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
+use serde_json::Value;
+
+use crate::aws::s3::{Location, S3};
+use crate::cli::Lambda;
+use crate::clock;
+use crate::failure::{self, with_hint};
+use crate::pipeline::StoreOutput;
+use crate::runtime::runtime;
+use crate::stop::Stop;
+use crate::store::{Address, Load};
+
+mod checkpoint;
+mod event;
+mod metrics;
+mod worker;
+
+use metrics::Metrics;
+use worker::{Refusal, Worker};
+
+/// What is gentle enough for the smallest function: 128 MB, and a fourteenth of a core.
+const LOAD: Load = Load {
+    index_by: None,
+    bulk_bytes: 1024 * 1024,
+    bulk_documents: 5_000,
+    bulk_requests: 2,
+    gzip: crate::store::Gzip::Auto,
+    // A function that waits is paid for; whoever retries waits for free.
+    retry_for: Duration::from_secs(60),
+};
+
+/// Answers events.
+///
+/// # Errors
+///
+/// If the settings make no sense, or the runtime's API cannot be reached.
+pub(crate) fn run(args: Lambda) -> anyhow::Result<ExitCode> {
+    check(&args)?;
+    let service = Arc::new(Service { args, worker: Mutex::new(None) });
+    let serve = lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
+        Arc::clone(&service).answer(event)
+    }));
+    runtime()
+        .context("cannot start threads")?
+        .block_on(serve)
+        .map_err(|error| anyhow::anyhow!("the Lambda runtime has ended: {error}"))?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes sure that what is written does not come back as an event.
+fn check(args: &Lambda) -> anyhow::Result<()> {
+    let (Some(rejects), Some(input)) = (&args.rejects_url, &args.input_url) else { return Ok(()) };
+    if !input.covers(rejects) {
+        return Ok(());
+    }
+    let error = anyhow::anyhow!(
+        "REJECTS_URL {rejects} lies under INPUT_URL {input}: each rejects object would trigger the function again"
+    );
+    Err(with_hint(
+        error,
+        "set REJECTS_URL to another bucket, or to a prefix that the trigger does not cover",
+    ))
+}
+
+struct Service {
+    args: Lambda,
+    /// Made when the first event comes, so that what is wrong is answered to it.
+    worker: Mutex<Option<Worker>>,
+}
+
+impl Service {
+    async fn answer(self: Arc<Self>, event: LambdaEvent<Value>) -> Result<Value, Diagnostic> {
+        let LambdaEvent { payload, context } = event;
+        let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
+        let left = Duration::from_millis(u64::try_from(deadline - clock::now()).unwrap_or(0));
+        let margin = self.args.margin(left);
+        let stop = Stop::new(margin / 2);
+        let timer = tokio::spawn({
+            let stop = stop.clone();
+            async move {
+                tokio::time::sleep(left.saturating_sub(margin)).await;
+                stop.set();
+            }
+        });
+        let work = tokio::task::spawn_blocking(move || {
+            let mut worker = self.worker.lock().unwrap_or_else(PoisonError::into_inner);
+            self.work(&mut worker, &payload, &context.request_id, &stop)
+        });
+        let answer = work.await;
+        timer.abort();
+        let refusal = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(refusal)) => refusal,
+            Err(error) => Refusal { kind: "Internal", message: error.to_string() },
+        };
+        tracing::error!(error_type = refusal.kind, "{}", refusal.message);
+        Err(Diagnostic { error_type: refusal.kind.to_owned(), error_message: refusal.message })
+    }
+
+    fn work(
+        &self,
+        worker: &mut Option<Worker>,
+        payload: &Value,
+        request_id: &str,
+        stop: &Stop,
+    ) -> Result<Value, Refusal> {
+        let worker = match worker {
+            Some(worker) => worker,
+            None => worker.insert(self.worker(stop).map_err(|error| {
+                let hint =
+                    failure::hint(&error).map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+                Refusal { kind: "Configuration", message: format!("{error:#}{hint}") }
+            })?),
+        };
+        request_id.clone_into(&mut worker.metrics.request_id);
+        worker.handle(payload, stop)
+    }
+
+    fn worker(&self, stop: &Stop) -> anyhow::Result<Worker> {
+        let address = self.args.store.address(self.args.load.load(LOAD))?;
+        if let Address::Folder(path) = &address {
+            let error = anyhow::anyhow!(
+                "a function cannot keep a store in a folder (`{}`)",
+                path.display()
+            );
+            return Err(with_hint(
+                error,
+                "set INDEXER_STORE to the cluster's address, or ELASTICSEARCH_CLOUD_ID",
+            ));
+        }
+        if self.args.rejects_url.is_none() {
+            tracing::warn!(
+                "REJECTS_URL is not set: an object with one record that cannot be indexed fails, and one that takes longer than the timeout never ends"
+            );
+        }
+        let store = StoreOutput {
+            address,
+            recreate: false,
+            writer: None,
+            stop: stop.clone(),
+            stays_open: true,
+        };
+        let function = self.args.function_name.clone();
+        Ok(Worker {
+            s3: S3::new()?,
+            store,
+            options: self.args.records.options(),
+            rejects: self.args.rejects_url.clone().map(folder),
+            metrics: Metrics { function, request_id: String::new() },
+        })
+    }
+}
+
+/// A prefix that ends like a folder's, so that `rejects` does not cover `rejects-of-others`.
+fn folder(location: Location) -> Location {
+    match location.key.is_empty() || location.key.ends_with('/') {
+        true => location,
+        false => Location { key: location.key + "/", ..location },
+    }
+}

@@ -1,0 +1,105 @@
+//! What is told of each object: one line of JSON, which is a log line for people and machines and, in
+//! CloudWatch's embedded metric format, a set of metrics. Nothing is called for it.
+//!
+//! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
+
+use std::io::{self, Write};
+
+use ingest::Timestamp;
+use serde_json::json;
+
+use crate::clock;
+use crate::pipeline::Ended;
+
+/// What became of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// The deadline came first.
+    Stopped,
+    Failed,
+}
+
+impl Outcome {
+    fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Stopped => "stopped",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
+/// Writes the lines.
+pub(super) struct Metrics {
+    /// The function's name, which is the dimension of all metrics.
+    pub(super) function: String,
+    /// Of the invocation.
+    pub(super) request_id: String,
+}
+
+impl Metrics {
+    /// Tells what was read of an object, from the record `started_at` on, that was written at `modified`.
+    pub(super) fn emit(
+        &self,
+        object: &str,
+        ended: &Ended,
+        started_at: u64,
+        modified: Option<Timestamp>,
+        outcome: Outcome,
+    ) {
+        let now = clock::now();
+        let report = &ended.report;
+        let object_to_index = modified.map(|time| (now - time.as_millis()).max(0));
+        let created_at = report.mean_created_at();
+        let tweet_to_object =
+            modified.zip(created_at).map(|(time, created)| (time.as_millis() - created).max(0));
+        let mut metrics = vec![
+            ("read", "Count"),
+            ("created", "Count"),
+            ("updated", "Count"),
+            ("notices", "Count"),
+            ("rejected", "Count"),
+            ("retried", "Count"),
+            ("bytes", "Bytes"),
+            ("ms", "Milliseconds"),
+            ("failed", "Count"),
+        ];
+        metrics.extend(object_to_index.map(|_| ("object_to_index_ms", "Milliseconds")));
+        metrics.extend(tweet_to_object.map(|_| ("tweet_to_object_ms", "Milliseconds")));
+        let metrics: Vec<_> =
+            metrics.into_iter().map(|(name, unit)| json!({ "Name": name, "Unit": unit })).collect();
+        let line = json!({
+            "_aws": {
+                "Timestamp": now,
+                "CloudWatchMetrics": [{
+                    "Namespace": "TweetIndexer",
+                    "Dimensions": [["function"]],
+                    "Metrics": metrics,
+                }],
+            },
+            "level": if outcome == Outcome::Done { "INFO" } else { "WARN" },
+            "message": format!("{} {object}", outcome.as_str()),
+            "function": self.function,
+            "request_id": self.request_id,
+            "object": object,
+            "outcome": outcome.as_str(),
+            "from_record": started_at,
+            "to_record": ended.checkpoint.position.records,
+            "left": ended.left,
+            "failed": u8::from(outcome == Outcome::Failed),
+            "read": report.read,
+            "created": report.created,
+            "updated": report.updated,
+            "notices": report.notices,
+            "rejected": report.rejected,
+            "retried": report.retried,
+            "bytes": report.bytes,
+            "ms": (report.seconds * 1000.0).round(),
+            "object_to_index_ms": object_to_index,
+            "tweet_to_object_ms": tweet_to_object,
+        });
+        // Nothing is to be done about a log that cannot be written.
+        let _ = writeln!(io::stdout().lock(), "{line}");
+    }
+}
