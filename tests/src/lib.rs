@@ -10,9 +10,13 @@ use indexer::cli::StoreArg;
 use indexer::store::{Load, Store};
 use tempfile::TempDir;
 
+mod aws;
+mod proxy;
 mod server;
 mod sink;
 
+pub use aws::{Aws, Function, lambda_program, message, notification};
+pub use proxy::CuttingProxy;
 pub use server::{ELASTICSEARCH, PASSWORD, SERVERS, Server, free_port};
 pub use sink::{Faults, Sink};
 
@@ -59,10 +63,13 @@ impl Workplace {
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| {
             let name = name.to_string_lossy();
-            name.starts_with("INDEXER_") || name.starts_with("ELASTICSEARCH_")
+            ["INDEXER_", "ELASTICSEARCH_", "AWS_"].iter().any(|ours| name.starts_with(ours))
         }) {
             command.env_remove(name);
         }
+        // Nor an account of AWS, or a machine in it.
+        let nobody = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_CONFIG_FILE", "/dev/null")];
+        command.envs(nobody).env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
         command
     }
 

@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 pub struct Faults {
     /// All bulk requests are answered with 429 until so long after the first.
     pub busy_for: Duration,
+    /// How long every bulk request takes.
+    pub delay: Duration,
     /// When a 429 says to come back.
     pub retry_after: Option<u64>,
     /// One in so many items is answered with 429, once.
@@ -48,6 +50,7 @@ struct State {
     faults: Faults,
     began: Mutex<Option<Instant>>,
     n_bulks: AtomicUsize,
+    authorization: Mutex<String>,
     kept: Mutex<Kept>,
 }
 
@@ -106,6 +109,11 @@ impl Sink {
         self.state.kept().n_operations
     }
 
+    /// Who the last request said that it came from.
+    pub fn authorization(&self) -> String {
+        self.state.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     /// How often a document was written over one of the same id unseen: that must not happen.
     pub fn doubled(&self) -> usize {
         self.state.kept().doubled
@@ -136,7 +144,8 @@ impl State {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
-        while let Some((method, path, body)) = read_request(&mut reader)? {
+        while let Some((method, path, body, authorization)) = read_request(&mut reader)? {
+            *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = authorization;
             let answer = self.answer(&method, &path, &body);
             let Answer { status, headers, body, cut } = answer;
             let length = body.len();
@@ -172,6 +181,7 @@ impl State {
 
     fn bulk(&self, body: &[u8]) -> Answer {
         let faults = &self.faults;
+        thread::sleep(faults.delay);
         let n = self.n_bulks.fetch_add(1, Ordering::Relaxed) + 1;
         let is_every = |every: Option<usize>| every.is_some_and(|every| n.is_multiple_of(every));
         let mut began = self.began.lock().unwrap_or_else(PoisonError::into_inner);
@@ -276,21 +286,25 @@ fn number(id: &str) -> u64 {
     })
 }
 
-/// Method, path and body (decompressed) of the next request; none if the client has gone.
-fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, String, Vec<u8>)>> {
+/// Method, path, body (decompressed) and authorization.
+type Request = (String, String, Vec<u8>, String);
+
+/// The next request; none if the client has gone.
+fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {
         return Ok(None);
     }
     let mut words = line.split(' ').map(str::to_owned);
     let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (mut length, mut is_gzip) = (0, false);
+    let (mut length, mut is_gzip, mut authorization) = (0, false, String::new());
     loop {
         let mut header = String::new();
         reader.read_line(&mut header)?;
         let Some((name, value)) = header.trim_end().split_once(':') else { break };
         match name.to_ascii_lowercase().as_str() {
             "content-length" => length = value.trim().parse().unwrap_or(0),
+            "authorization" => value.trim().clone_into(&mut authorization),
             "content-encoding" => is_gzip = value.trim() == "gzip",
             _ => {}
         }
@@ -302,5 +316,5 @@ fn read_request(reader: &mut impl BufRead) -> io::Result<Option<(String, String,
         GzDecoder::new(body.as_slice()).read_to_end(&mut plain)?;
         body = plain;
     }
-    Ok(Some((method, path, body)))
+    Ok(Some((method, path, body, authorization)))
 }

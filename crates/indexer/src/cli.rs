@@ -337,7 +337,7 @@ pub struct Lambda {
     #[arg(long, value_name = "s3://BUCKET/PREFIX/", env = "INPUT_URL")]
     pub input_url: Option<Location>,
     /// How long before the function's timeout to stop and keep where: 5s [default: a tenth of what is left when
-    /// the event comes, from 750ms to 10s]
+    /// the event comes, from 1s to 10s]
     #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "INDEXER_DEADLINE_MARGIN")]
     pub deadline_margin: Option<Duration>,
     /// The dimension of the metrics
@@ -351,7 +351,7 @@ pub struct Lambda {
 impl Lambda {
     /// How long before the timeout to stop, of an event that has `left` until then.
     pub(crate) fn margin(&self, left: Duration) -> Duration {
-        let tenth = (left / 10).clamp(Duration::from_millis(750), Duration::from_secs(10));
+        let tenth = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
         self.deadline_margin.unwrap_or(tenth).min(left)
     }
 }
@@ -396,7 +396,6 @@ fn parse_box(text: &str) -> Result<BoundingBox, String> {
 
 impl Cli {
     /// Reads the command line. Where Lambda starts the program, it gives no command.
-    #[expect(clippy::disallowed_methods, reason = "there is no option before there is a command")]
     pub fn read() -> Cli {
         let is_bootstrap =
             std::env::args_os().len() == 1 && std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();

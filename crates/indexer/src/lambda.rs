@@ -84,7 +84,9 @@ impl Service {
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let left = Duration::from_millis(u64::try_from(deadline - clock::now()).unwrap_or(0));
         let margin = self.args.margin(left);
-        let stop = Stop::new(margin / 2);
+        // Of the margin, what is under way gets all but what it takes to keep rejects and a checkpoint.
+        let reserve = (margin / 4).min(Duration::from_secs(2));
+        let stop = Stop::new(margin - reserve);
         let timer = tokio::spawn({
             let stop = stop.clone();
             async move {

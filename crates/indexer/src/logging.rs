@@ -5,21 +5,28 @@ use std::io;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Subscriber};
+use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
+use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
+use tracing_subscriber::util::SubscriberInitExt;
 
 use crate::cli::LogFormat;
 use crate::progress;
 
 /// Sends log lines to stderr from now on.
 pub(crate) fn start(format: LogFormat) {
-    let builder =
-        tracing_subscriber::fmt().with_max_level(tracing::Level::INFO).with_writer(Stderr);
+    let layer = tracing_subscriber::fmt::layer().with_writer(Stderr);
+    // What libraries say is about their requests, with all that is in them.
+    let ours = Targets::new().with_target("indexer", tracing::Level::INFO);
+    let registry = tracing_subscriber::registry().with(ours);
     // A second start, as in a test of several commands, changes nothing.
     let _ = match format {
-        LogFormat::Text => builder.event_format(ForPeople).try_init(),
-        LogFormat::Json => builder.json().flatten_event(true).with_target(false).try_init(),
+        LogFormat::Text => registry.with(layer.event_format(ForPeople)).try_init(),
+        LogFormat::Json => {
+            registry.with(layer.json().flatten_event(true).with_target(false)).try_init()
+        }
     };
 }
 

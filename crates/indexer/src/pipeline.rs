@@ -33,6 +33,8 @@ use sink::{Sink, Track};
 
 /// How many batches of a source may be under way.
 const BATCHES_AHEAD: usize = 4;
+/// How many, if what is under way when the run is stopped has to be read again.
+const BATCHES_AHEAD_IN_HASTE: usize = 1;
 
 /// A batch for the pool, and where to send what it becomes.
 struct Job {
@@ -157,7 +159,8 @@ impl<'r> Run<'r> {
             store.open()?;
         }
 
-        let reading = Reading { options, jobs, as_lines, bytes_read, stop: stop.clone() };
+        let ahead = if sink.is_tracked() { BATCHES_AHEAD_IN_HASTE } else { BATCHES_AHEAD };
+        let reading = Reading { options, jobs, as_lines, bytes_read, stop: stop.clone(), ahead };
         let mut waiting: VecDeque<_> = sources.into();
         let mut open: VecDeque<Open> = VecDeque::new();
         let mut silent_since = None;
@@ -242,7 +245,9 @@ fn unreadable(info: &SourceInfo, bytes: &[u8], error: &ingest::Error) -> ingest:
 impl Sink<'_> {
     fn failed(&mut self, error: anyhow::Error) {
         self.ended.report.failed_sources += 1;
-        failure::log(&error);
+        if !self.is_tracked() {
+            failure::log(&error);
+        }
         self.ended.failed_sources.push(error);
     }
 }
@@ -270,12 +275,13 @@ struct Reading {
     as_lines: bool,
     bytes_read: Arc<AtomicU64>,
     stop: Stop,
+    ahead: usize,
 }
 
 impl Reading {
     /// Starts the thread that reads a source and splits it into batches for the pool.
     fn start(&self, source: Source) -> Receiver<Sent> {
-        let (sender, sent) = bounded(BATCHES_AHEAD);
+        let (sender, sent) = bounded(self.ahead);
         let (options, jobs) = (Arc::clone(&self.options), self.jobs.clone());
         let (bytes_read, stop) = (Arc::clone(&self.bytes_read), self.stop.clone());
         let as_lines = self.as_lines;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use anyhow::Context;
 use aws_sdk_s3::config::ResponseChecksumValidation;
-use aws_sdk_s3::error::{DisplayErrorContext, ProvideErrorMetadata, SdkError};
+use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::{Buf, Bytes};
 use ingest::Timestamp;
@@ -97,15 +97,19 @@ pub(crate) struct S3 {
 impl S3 {
     /// A client with the settings of this process.
     pub(crate) fn new() -> anyhow::Result<S3> {
-        let config = config()?;
+        let runtime = runtime().context("cannot start threads")?;
+        let config = runtime.block_on(config());
+        // The client reads the second one by itself, and does not tell.
+        let has_own_endpoint =
+            config.endpoint_url().is_some() || std::env::var_os("AWS_ENDPOINT_URL_S3").is_some();
         let s3 = aws_sdk_s3::config::Builder::from(config)
             // Servers that stand in for S3 have no host name for each bucket.
-            .force_path_style(config.endpoint_url().is_some())
+            .force_path_style(has_own_endpoint)
             // A part of an object, and an object that was written in parts, has no checksum to compare.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
             .build();
         let client = aws_sdk_s3::Client::from_conf(s3);
-        Ok(S3 { runtime: runtime().context("cannot start threads")?, client })
+        Ok(S3 { runtime, client })
     }
 
     /// The objects below a prefix, in the order of their keys, `start_after` and those before it left out.
@@ -320,7 +324,7 @@ where
     let words = match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => DisplayErrorContext(error).to_string(),
+        _ => innermost(error),
     };
     let hint = match code {
         Some("NoSuchBucket" | "NoSuchKey") => {
@@ -338,6 +342,17 @@ where
         _ => "check AWS_REGION, the credentials (aws sts get-caller-identity) and AWS_ENDPOINT_URL",
     };
     S3Error { words, code: code.map(str::to_owned), hint }.into()
+}
+
+/// The outer causes say that a request failed, the innermost why.
+fn innermost(error: &dyn std::error::Error) -> String {
+    let mut words = error.to_string();
+    let mut cause = error.source();
+    while let Some(inner) = cause {
+        words = inner.to_string();
+        cause = inner.source();
+    }
+    words
 }
 
 /// What S3 answered.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::store::{
-    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
-    parse_proxy,
+    Address, AwsService, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id,
+    parse_nodes, parse_proxy,
 };
 
 /// What `--help` says of secrets, which are no options.
@@ -15,7 +15,8 @@ pub(super) const SECRETS: &str = "\
 Secrets of Elasticsearch come from the environment, never from the command line:
   ELASTICSEARCH_API_KEY                            the key, as `encoded` or as id:api_key
   ELASTICSEARCH_USERNAME, ELASTICSEARCH_PASSWORD   or a user (by default elastic)
-  ELASTICSEARCH_API_KEY_FILE, ELASTICSEARCH_PASSWORD_FILE   or a file that holds them";
+  ELASTICSEARCH_API_KEY_FILE, ELASTICSEARCH_PASSWORD_FILE   or a file that holds them
+Each may be the ARN of a secret in AWS Secrets Manager or Systems Manager Parameter Store.";
 
 /// Which store.
 #[derive(Debug, Args)]
@@ -48,6 +49,9 @@ pub struct ClusterArgs {
     /// Accept any certificate: whoever is between can read and change everything
     #[arg(long, env = "ELASTICSEARCH_INSECURE")]
     pub insecure: bool,
+    /// Sign requests with the AWS credentials, for Amazon OpenSearch Service (es) or Serverless (aoss)
+    #[arg(long, value_enum, value_name = "SERVICE", env = "ELASTICSEARCH_AWS_SIGV4")]
+    pub aws_sigv4: Option<AwsService>,
     /// Send requests through this proxy [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
     #[arg(long, value_name = "URL", env = "ELASTICSEARCH_PROXY", hide_env_values = true)]
     pub proxy: Option<String>,
@@ -126,7 +130,10 @@ impl StoreArg {
         }
         Ok(Address::Cluster(Box::new(Cluster {
             nodes,
-            identity: Identity::from_settings(environment)?,
+            identity: match self.cluster.aws_sigv4 {
+                Some(service) => Identity::Aws(service),
+                None => Identity::from_settings(environment)?,
+            },
             ca_file: self.cluster.ca_file.clone(),
             insecure: self.cluster.insecure,
             proxy: self.cluster.proxy.as_deref().map(parse_proxy).transpose()?,

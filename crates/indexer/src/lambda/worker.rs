@@ -185,9 +185,10 @@ impl Shift<'_> {
         if let Some(checkpoints) = &self.checkpoints {
             for Finished { object, etag, has_checkpoint } in done {
                 // What is done need not be done again when the rest is.
-                let kept = match (&etag, faults.is_empty() || is_only_one) {
-                    (Some(etag), false) => checkpoints.save(&object, etag, None),
-                    _ if has_checkpoint => checkpoints.delete(&object),
+                let is_over = faults.is_empty() || is_only_one;
+                let kept = match etag {
+                    _ if is_over && has_checkpoint => checkpoints.delete(&object),
+                    Some(etag) if !is_over => checkpoints.save(&object, &etag, None),
                     _ => Ok(()),
                 };
                 if let Err(error) = kept {
@@ -260,22 +261,11 @@ impl Shift<'_> {
         })?;
         let etag = seen.get().and_then(|object: &Object| object.etag.clone());
         let modified = seen.get().and_then(|object| object.modified);
-        let is_damaged = is_damaged(&ended);
-        if let (Some(damage), false) = (&is_damaged, from_mark) {
-            // Reading it again would find the same damage.
-            ended.report.read += 1;
-            ended.report.rejected += 1;
-            let mut rejected = Rejected::new(
-                ended.checkpoint.position.line + 1,
-                Stage::Read,
-                format!("the object cannot be read further: {damage}"),
-                b"",
-            );
-            rejected.source.clone_from(&name);
-            rejected.raw_cut_from = object.size.and_then(|size| usize::try_from(size).ok());
-            rejects.write(&rejected).map_err(|error| Fault::new(NOT_INDEXED, &error))?;
+        let damage = damage(&ended);
+        if let (Some(damage), false) = (&damage, from_mark) {
             ended.failed_sources.clear();
             ended.report.failed_sources = 0;
+            self.reject_rest(damage, object, &mut ended, &mut rejects)?;
         }
         let written = rejects.finish();
         let fault = match written {
@@ -292,7 +282,7 @@ impl Shift<'_> {
         self.worker.metrics.emit(&name, &ended, started_at, modified, outcome);
         let Some(fault) = fault else { return Ok(etag) };
         if let (Some(checkpoints), Some(etag)) = (&self.checkpoints, &etag) {
-            let kept = if from_mark && is_damaged.is_some() {
+            let kept = if from_mark && damage.is_some() {
                 // It may be the mark that is damaged.
                 checkpoints.delete(object)
             } else if ended.checkpoint.position.records > started_at {
@@ -305,6 +295,27 @@ impl Shift<'_> {
             }
         }
         Err(fault)
+    }
+
+    /// What comes after the damage in an object is one reject: reading it again would find the same.
+    fn reject_rest(
+        &self,
+        damage: &Damage,
+        object: &Object,
+        ended: &mut Ended,
+        rejects: &mut Rejects,
+    ) -> Result<(), Fault> {
+        let Damage::Broken(what) = damage else { return Ok(()) };
+        let line = ended.checkpoint.position.line + 1;
+        let reason = format!("the object cannot be read further: {what}");
+        let mut rejected = Rejected::new(line, Stage::Read, reason, b"");
+        rejected.source = object.location.to_string();
+        rejected.raw_cut_from = object.size.and_then(|size| usize::try_from(size).ok());
+        rejects.write(&rejected).map_err(|error| Fault::new(NOT_INDEXED, &error))?;
+        tracing::warn!("{} cannot be read beyond line {line}: {what}", object.location);
+        ended.report.read += 1;
+        ended.report.rejected += 1;
+        Ok(())
     }
 
     /// Why a source that was read is not done, if it is not.
@@ -395,15 +406,22 @@ struct Finished {
     has_checkpoint: bool,
 }
 
+/// What is wrong with an object itself.
+enum Damage {
+    /// There is nothing in it.
+    Empty,
+    /// It cannot be read, or not to its end.
+    Broken(String),
+}
+
 /// What is wrong with the object itself, if that is why it was not read to its end.
-fn is_damaged(ended: &Ended) -> Option<String> {
-    let error = ended.failed_sources.first()?;
-    let cause = error.downcast_ref::<ingest::Error>()?;
-    match cause {
+fn damage(ended: &Ended) -> Option<Damage> {
+    match ended.failed_sources.first()?.downcast_ref::<ingest::Error>()? {
         ingest::Error::Io(_) => None,
-        damage => Some(match std::error::Error::source(damage) {
-            Some(source) => format!("{damage}: {source}"),
-            None => damage.to_string(),
-        }),
+        ingest::Error::Empty => Some(Damage::Empty),
+        error => Some(Damage::Broken(match std::error::Error::source(error) {
+            Some(source) => format!("{error}: {source}"),
+            None => error.to_string(),
+        })),
     }
 }

@@ -146,6 +146,11 @@ impl<'r> Sink<'r> {
         }
     }
 
+    /// Whether whoever runs this is told what is wrong, and tells it.
+    pub(super) fn is_tracked(&self) -> bool {
+        self.track.is_some()
+    }
+
     /// Takes note that all of a source was taken.
     pub(super) fn read_to_its_end(&mut self, entry: Entry) -> anyhow::Result<()> {
         if let Output::Store(store) = &self.output {

@@ -20,7 +20,7 @@ mod writer;
 pub use connection::Failure;
 pub use error::ClusterError;
 pub use settings::{
-    Cluster, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy,
+    AwsService, Cluster, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy,
 };
 pub use template::{Index, Installed, TEMPLATE_NAME, template};
 pub use writer::ElasticsearchWriter;

@@ -5,17 +5,19 @@ use std::time::Duration;
 
 use bytes::Bytes;
 use elasticsearch::cert::{Certificate, CertificateValidation};
-use elasticsearch::http::Method;
 use elasticsearch::http::headers::{
-    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderValue, USER_AGENT,
+    ACCEPT, CONTENT_ENCODING, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, USER_AGENT,
 };
 use elasticsearch::http::transport::{MultiNodeConnectionPool, Transport, TransportBuilder};
+use elasticsearch::http::{Method, Url};
 use serde::Deserialize;
 use serde_json::Value as Json;
 
 use super::ClusterError;
 use super::backoff::{Backoff, Patience};
-use super::settings::Cluster;
+use super::settings::{AwsService, Cluster, Identity};
+use crate::aws;
+use crate::aws::sign::{Unsigned, signature};
 
 /// A cluster that requests can be sent to.
 pub(super) struct Connection {
@@ -25,6 +27,44 @@ pub(super) struct Connection {
     credentials: &'static str,
     timeout: Duration,
     pub(super) n_nodes: usize,
+    signer: Option<Signer>,
+}
+
+/// Signs requests for AWS.
+struct Signer {
+    service: AwsService,
+    /// The one node there is: its name is signed too.
+    node: Url,
+}
+
+impl Signer {
+    /// Adds what says who sends the request.
+    async fn sign(&self, request: &Request<'_>, headers: &mut HeaderMap) -> anyhow::Result<()> {
+        let mut url = self.node.join(request.path.trim_start_matches('/'))?;
+        if !request.query.is_empty() {
+            url.query_pairs_mut().extend_pairs(request.query);
+        }
+        let region = aws::config().await.region().map_or("us-east-1", |region| region.as_ref());
+        let unsigned = Unsigned {
+            service: self.service.as_str(),
+            region,
+            method: match request.method {
+                Method::Get => "GET",
+                Method::Put => "PUT",
+                Method::Post => "POST",
+                Method::Delete => "DELETE",
+                Method::Head => "HEAD",
+            },
+            url: url.as_str(),
+            headers: &[],
+            body: request.body.as_deref().unwrap_or_default(),
+        };
+        for (name, value) in signature(&unsigned).await? {
+            headers
+                .insert(HeaderName::from_bytes(name.as_bytes())?, HeaderValue::from_str(&value)?);
+        }
+        Ok(())
+    }
 }
 
 /// A whole answer, good or bad.
@@ -244,6 +284,23 @@ impl Connection {
             let certificate = Certificate::from_pem(&pem).map_err(|source| error(source.into()))?;
             builder = builder.cert_validation(CertificateValidation::Full(certificate));
         }
+        let signer = match (&cluster.identity, &cluster.nodes[..]) {
+            (Identity::Aws(service), [node]) => {
+                let mut node = node.clone();
+                // So that paths are joined to it and not put in its place.
+                let path = format!("{}/", node.path().trim_end_matches('/'));
+                node.set_path(&path);
+                Some(Signer { service: *service, node })
+            }
+            (Identity::Aws(_), _) => {
+                return Err(ClusterError::Address {
+                    address: url,
+                    why: "requests to several nodes cannot be signed".to_owned(),
+                    hint: "name the domain's one endpoint: https://search-….es.amazonaws.com",
+                });
+            }
+            _ => None,
+        };
         let transport = builder.build().map_err(|error| ClusterError::Address {
             address: url.clone(),
             why: error.to_string(),
@@ -255,6 +312,7 @@ impl Connection {
             credentials: cluster.identity.in_words(),
             timeout: cluster.request_timeout,
             n_nodes: cluster.nodes.len(),
+            signer,
         })
     }
 
@@ -267,6 +325,12 @@ impl Connection {
         headers.insert(USER_AGENT, HeaderValue::from_static(OUR_NAME));
         if request.gzip {
             headers.insert(CONTENT_ENCODING, HeaderValue::from_static("gzip"));
+        }
+        if let Some(signer) = &self.signer
+            && let Err(error) = signer.sign(request, &mut headers).await
+        {
+            let (reason, retry_after) = (format!("{error:#}"), None);
+            return Err(Failure::Status { status: 401, reason, retry_after, blocked: false });
         }
         let (query, body, timeout) = (Some(query), request.body.clone(), Some(self.timeout));
         let sent = self.transport.send(method, path, headers, query, body, timeout).await;

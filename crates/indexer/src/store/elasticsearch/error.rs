@@ -34,6 +34,14 @@ pub enum ClusterError {
         /// Where it came from.
         variable: &'static str,
     },
+    /// A setting names a secret that cannot be read.
+    #[error("cannot use the secret that {variable} names")]
+    Reference {
+        /// The setting.
+        variable: &'static str,
+        /// Why not.
+        source: anyhow::Error,
+    },
     /// A user is named, and no password.
     #[error("ELASTICSEARCH_USERNAME is set, and ELASTICSEARCH_PASSWORD is not")]
     Password,
@@ -171,6 +179,9 @@ impl ClusterError {
             ClusterError::File { .. } => "check the name and the permissions of the file",
             ClusterError::Secret { .. } => {
                 "set it to the `encoded` value that Elasticsearch showed, or to id:api_key, without quotes or line breaks"
+            }
+            ClusterError::Reference { source, .. } => {
+                crate::failure::hint(source).unwrap_or("check the ARN and the role")
             }
             ClusterError::Password => {
                 "set ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_PASSWORD_FILE to a file that holds it"

@@ -11,6 +11,7 @@ use elasticsearch::http::transport::CloudId;
 use url::Host;
 
 use super::ClusterError;
+use crate::aws::secrets;
 
 /// A cluster, and how to talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -150,6 +151,27 @@ pub enum Identity {
         /// Its password.
         password: String,
     },
+    /// The AWS credentials of this process, by which each request is signed (Signature Version 4).
+    Aws(AwsService),
+}
+
+/// Which of Amazon's services a cluster is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+pub enum AwsService {
+    /// Amazon OpenSearch Service.
+    Es,
+    /// Amazon OpenSearch Serverless.
+    Aoss,
+}
+
+impl AwsService {
+    /// Its name in signatures.
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            AwsService::Es => "es",
+            AwsService::Aoss => "aoss",
+        }
+    }
 }
 
 // By hand, so that no secret is ever printed.
@@ -168,13 +190,14 @@ impl Identity {
             Identity::Anonymous => NO_CREDENTIALS,
             Identity::ApiKey(_) => "the API key",
             Identity::Basic { .. } => "the username and password",
+            Identity::Aws(_) => "the AWS credentials",
         }
     }
 
     /// As the client takes it.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, ClusterError> {
         match self {
-            Identity::Anonymous => Ok(None),
+            Identity::Anonymous | Identity::Aws(_) => Ok(None),
             Identity::ApiKey(key) => {
                 // The client would panic on what no header can hold.
                 if HeaderValue::from_str(key).is_err() || key.is_empty() {
@@ -191,29 +214,39 @@ impl Identity {
         }
     }
 
-    /// Whoever the settings name: a key before a user, a value before a file.
+    /// Whoever the settings name: a key before a user, a value before a file. A value may be the ARN of
+    /// a secret.
     ///
     /// # Errors
     ///
-    /// If a file cannot be read, or a user has no password.
+    /// If a file or a secret cannot be read, or a user has no password.
     pub fn from_settings(
         setting: impl Fn(&str) -> Option<String>,
     ) -> Result<Identity, ClusterError> {
-        let secret = |name: &str, what: &'static str| match setting(name) {
+        let secret = |name: &'static str, what: &'static str, keys: &[&str]| match setting(name) {
+            Some(value) if secrets::is_reference(&value) => {
+                let secret = secrets::read(&value, keys);
+                secret
+                    .map(Some)
+                    .map_err(|source| ClusterError::Reference { variable: name, source })
+            }
             Some(value) => Ok(Some(value)),
             None => match setting(&format!("{name}_FILE")) {
                 Some(path) => read_secret(Path::new(&path), what).map(Some),
                 None => Ok(None),
             },
         };
-        if let Some(key) = secret("ELASTICSEARCH_API_KEY", "the API key")? {
+        if let Some(key) =
+            secret("ELASTICSEARCH_API_KEY", "the API key", &["api_key", "encoded", "apiKey"])?
+        {
             return Ok(Identity::ApiKey(key));
         }
-        match secret("ELASTICSEARCH_PASSWORD", "the password")? {
-            Some(password) => Ok(Identity::Basic {
-                username: setting("ELASTICSEARCH_USERNAME").unwrap_or_else(|| "elastic".to_owned()),
-                password,
-            }),
+        match secret("ELASTICSEARCH_PASSWORD", "the password", &["password"])? {
+            Some(password) => {
+                let username = secret("ELASTICSEARCH_USERNAME", "the user", &["username"])?;
+                let username = username.unwrap_or_else(|| "elastic".to_owned());
+                Ok(Identity::Basic { username, password })
+            }
             None if setting("ELASTICSEARCH_USERNAME").is_some() => Err(ClusterError::Password),
             None => Ok(Identity::Anonymous),
         }

@@ -1,0 +1,137 @@
+//! Secrets that are named by their ARN, in Secrets Manager or in the Parameter Store of Systems Manager.
+
+use std::time::Duration;
+
+use anyhow::Context;
+use serde_json::{Value, json};
+
+use super::config;
+use super::sign::{Unsigned, signature};
+use crate::failure::with_hint;
+use crate::runtime::runtime;
+
+/// Whether a setting is the name of a secret, and not the secret.
+pub(crate) fn is_reference(value: &str) -> bool {
+    let service = value.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(1));
+    matches!(service, Some("secretsmanager" | "ssm"))
+}
+
+/// What a secret holds. One that holds a JSON object may say which of its keys is meant, as ECS writes it:
+/// `arn:…:secret:name:key`; else it is the first of `keys` that is there.
+///
+/// # Errors
+///
+/// If it cannot be read. Its value is part of no error.
+pub(crate) fn read(arn: &str, keys: &[&str]) -> anyhow::Result<String> {
+    let form = "write it as arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
+    let parts: Vec<&str> = arn.split(':').collect();
+    let ["arn", partition, service, region, _, _, ..] = parts[..] else {
+        return Err(with_hint(anyhow::anyhow!("`{arn}` is no ARN"), form));
+    };
+    let (id, key) = match (service, parts.len()) {
+        ("secretsmanager", 8..) => (parts[..7].join(":"), parts.get(7).copied()),
+        _ => (arn.to_owned(), None),
+    };
+    let (target, body) = match service {
+        "secretsmanager" => ("secretsmanager.GetSecretValue", json!({ "SecretId": id })),
+        _ => ("AmazonSSM.GetParameter", json!({ "Name": id, "WithDecryption": true })),
+    };
+    let host = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
+    let url = format!("https://{service}.{region}.{host}/");
+    let answer = runtime()
+        .context("cannot start threads")?
+        .block_on(call(service, region, &url, target, &body.to_string()))
+        .with_context(|| format!("cannot read the secret `{id}`"))?;
+    let text = match service {
+        "secretsmanager" => &answer["SecretString"],
+        _ => &answer["Parameter"]["Value"],
+    };
+    let text = text.as_str().with_context(|| format!("the secret `{id}` holds no text"))?;
+    let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
+        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+    };
+    let wanted: Vec<&str> =
+        key.filter(|key| !key.is_empty()).map_or(keys.to_vec(), |key| vec![key]);
+    let value = wanted.iter().find_map(|key| object.get(*key)?.as_str());
+    value.map(str::to_owned).ok_or_else(|| {
+        let names: Vec<&str> = object.keys().map(String::as_str).collect();
+        let error = anyhow::anyhow!(
+            "the secret `{id}` has no key {}; it has {}",
+            wanted.join(" or "),
+            names.join(", ")
+        );
+        with_hint(error, "name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
+    })
+}
+
+/// Calls an API that speaks AWS's JSON protocol.
+async fn call(
+    service: &str,
+    region: &str,
+    url: &str,
+    target: &str,
+    body: &str,
+) -> anyhow::Result<Value> {
+    let own = config().await.endpoint_url().map(|url| format!("{}/", url.trim_end_matches('/')));
+    let url = own.as_deref().unwrap_or(url);
+    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
+    let unsigned =
+        Unsigned { service, region, method: "POST", url, headers: &headers, body: body.as_bytes() };
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let mut attempts = 0;
+    loop {
+        attempts += 1;
+        let mut request = client.post(url).body(body.to_owned());
+        for (name, value) in headers {
+            request = request.header(name, value);
+        }
+        for (name, value) in signature(&unsigned).await? {
+            request = request.header(name, value);
+        }
+        let failure = match request.send().await {
+            Ok(answer) if answer.status().is_success() => {
+                return answer.json().await.context("its answer is not JSON");
+            }
+            Ok(answer) => {
+                let status = answer.status();
+                let error: Value = answer.json().await.unwrap_or_default();
+                let kind = error["__type"].as_str().unwrap_or_default();
+                let message = error["message"].as_str().or(error["Message"].as_str());
+                let told = anyhow::anyhow!("{status} {kind}: {}", message.unwrap_or_default());
+                if !status.is_server_error() && status.as_u16() != 429 {
+                    return Err(with_hint(
+                        told,
+                        "check the ARN, and that the role has secretsmanager:GetSecretValue or ssm:GetParameter on it, and kms:Decrypt on its key",
+                    ));
+                }
+                told
+            }
+            Err(error) => anyhow::Error::new(error.without_url()),
+        };
+        if attempts == 3 {
+            return Err(with_hint(
+                failure,
+                "check that the function reaches it: in a VPC it needs an endpoint of that service or a NAT gateway",
+            ));
+        }
+        tokio::time::sleep(Duration::from_millis(200 * attempts)).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::is_reference;
+
+    #[test]
+    fn only_names_of_secrets_are_looked_up() {
+        for (value, expected) in [
+            ("arn:aws:secretsmanager:eu-west-1:123456789012:secret:tweets-AbCdEf", true),
+            ("arn:aws-cn:ssm:cn-north-1:123456789012:parameter/tweets/key", true),
+            ("arn:aws:s3:::tweets", false),
+            ("VuaCfGcBCdbkQm-e5aOx:ui2lp2axTNmsyakw9tvNnw", false),
+            ("", false),
+        ] {
+            assert_eq!(is_reference(value), expected, "{value}");
+        }
+    }
+}
