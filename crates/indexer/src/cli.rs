@@ -44,7 +44,7 @@ pub enum LogFormat {
 /// What `indexer` can do.
 #[derive(Debug, Subcommand)]
 pub enum Command {
-    /// Index files, folders, globs or standard input (-) into the store
+    /// Index files, folders, globs, objects in S3 or standard input (-) into the store
     ///
     /// CSV and JSON in all their dialects, plain or gzip, told apart by content. Running it again
     /// changes nothing: a tweet that is there already is merged with what the source says of it now.
@@ -107,16 +107,15 @@ pub struct Reading {
 
 /// Which objects below s3://bucket/prefix are read.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "S3")]
 pub struct Objects {
     /// Only objects whose keys come after this one; keys of Firehose are in the order of time
-    #[arg(long, value_name = "KEY", env = "INDEXER_START_AFTER")]
+    #[arg(help_heading = "S3", long, value_name = "KEY", env = "INDEXER_START_AFTER")]
     pub start_after: Option<String>,
     /// Only objects that were written at this time or later
-    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_FROM")]
+    #[arg(help_heading = "S3", long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_FROM")]
     pub modified_from: Option<Timestamp>,
     /// Only objects that were written before this time
-    #[arg(long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_TO")]
+    #[arg(help_heading = "S3", long, value_name = "TIME", value_parser = parse_time, env = "INDEXER_MODIFIED_TO")]
     pub modified_to: Option<Timestamp>,
 }
 
@@ -349,6 +348,17 @@ pub struct Lambda {
 }
 
 impl Lambda {
+    /// What the runtime needs and nobody has set, so that this is no Lambda.
+    pub(crate) fn missing() -> Option<&'static str> {
+        let needed = [
+            "AWS_LAMBDA_RUNTIME_API",
+            "AWS_LAMBDA_FUNCTION_NAME",
+            "AWS_LAMBDA_FUNCTION_VERSION",
+            "AWS_LAMBDA_FUNCTION_MEMORY_SIZE",
+        ];
+        needed.into_iter().find(|name| std::env::var_os(name).is_none())
+    }
+
     /// How long before the timeout to stop, of an event that has `left` until then.
     pub(crate) fn margin(&self, left: Duration) -> Duration {
         let tenth = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));

@@ -1,7 +1,7 @@
 //! `indexer lambda`: answers AWS Lambda's events until the runtime stops us.
 //!
-//! `event` tells what came, `worker` works it off through the same pipeline as the command line,
-//! `checkpoint` keeps where a deadline stopped it, `metrics` tells what was done.
+//! `event` tells what came, `worker` works it off and answers, `object` lets an object through the same
+//! pipeline as the command line, `checkpoint` keeps where a deadline stopped it, `metrics` tells what was done.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,7 +14,7 @@ use serde_json::Value;
 use crate::aws::s3::{Location, S3};
 use crate::cli::Lambda;
 use crate::clock;
-use crate::failure::{self, with_hint};
+use crate::failure::with_hint;
 use crate::pipeline::StoreOutput;
 use crate::runtime::runtime;
 use crate::stop::Stop;
@@ -22,9 +22,14 @@ use crate::store::{Address, Load};
 
 mod checkpoint;
 mod event;
+mod fault;
 mod metrics;
+mod object;
 mod worker;
 
+pub(crate) use checkpoint::EXTENSION as CHECKPOINT_EXTENSION;
+
+use fault::Fault;
 use metrics::Metrics;
 use worker::{Refusal, Worker};
 
@@ -46,6 +51,13 @@ const LOAD: Load = Load {
 /// If the settings make no sense, or the runtime's API cannot be reached.
 pub(crate) fn run(args: Lambda) -> anyhow::Result<ExitCode> {
     check(&args)?;
+    if let Some(name) = Lambda::missing() {
+        let error = anyhow::anyhow!("{name} is not set: this is no Lambda");
+        return Err(with_hint(
+            error,
+            "to index what is there use `indexer backfill s3://bucket/prefix`; to try the function, start it with aws-lambda-rie",
+        ));
+    }
     let service = Arc::new(Service { args, worker: Mutex::new(None) });
     let serve = lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         Arc::clone(&service).answer(event)
@@ -118,11 +130,10 @@ impl Service {
     ) -> Result<Value, Refusal> {
         let worker = match worker {
             Some(worker) => worker,
-            None => worker.insert(self.worker(stop).map_err(|error| {
-                let hint =
-                    failure::hint(&error).map(|hint| format!("; hint: {hint}")).unwrap_or_default();
-                Refusal { kind: "Configuration", message: format!("{error:#}{hint}") }
-            })?),
+            None => {
+                let made = self.worker(stop);
+                worker.insert(made.map_err(|error| Fault::new("Configuration", &error))?)
+            }
         };
         request_id.clone_into(&mut worker.metrics.request_id);
         worker.handle(payload, stop)

@@ -103,6 +103,7 @@ impl<'r> Run<'r> {
     /// If the output or the rejects cannot be written.
     pub(crate) fn over_small(self, sources: Vec<Small>) -> anyhow::Result<Ended> {
         let Run { options, output, rejects, stop, .. } = self;
+        let started = Instant::now();
         let track = Some(Track::default());
         let mut sink = Sink::new(output, rejects, track);
         for (done, source) in sources.into_iter().enumerate() {
@@ -133,7 +134,9 @@ impl<'r> Run<'r> {
             last.end = position(done as u64 + 1);
             sink.take(last)?;
         }
-        sink.finish()
+        let mut ended = sink.finish()?;
+        ended.report.seconds = started.elapsed().as_secs_f64();
+        Ok(ended)
     }
 
     fn read(

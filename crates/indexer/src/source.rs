@@ -16,6 +16,7 @@ use ingest::{Batches, Checkpoint, Options, Timestamp};
 use crate::aws::s3::{Location, Object, S3};
 use crate::cli::Objects;
 use crate::failure::with_hint;
+use crate::lambda::CHECKPOINT_EXTENSION;
 use crate::stop::Stop;
 
 /// Something to read tweets from.
@@ -275,8 +276,9 @@ fn list(argument: &str, wanted: &Objects, found: &mut Vec<Source>) -> anyhow::Re
     let is_wanted = |object: &Object| {
         let after = |from| object.modified.is_none_or(|time| time >= from);
         let before = |to| object.modified.is_none_or(|time| time < to);
-        // Consoles make empty objects for folders.
+        // Consoles make empty objects for folders; beside rejects, the function keeps where it was.
         object.size != Some(0)
+            && !object.location.key.ends_with(CHECKPOINT_EXTENSION)
             && wanted.modified_from.is_none_or(after)
             && wanted.modified_to.is_none_or(before)
     };

@@ -352,7 +352,9 @@ fn innermost(error: &dyn std::error::Error) -> String {
         words = inner.to_string();
         cause = inner.source();
     }
-    words
+    // The list of where credentials were looked for has a line each.
+    let first = words.lines().next().unwrap_or_default();
+    first.trim_end_matches(". Attempted:").to_owned()
 }
 
 /// What S3 answered.

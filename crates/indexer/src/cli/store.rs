@@ -38,25 +38,47 @@ pub struct StoreArg {
 
 /// How to talk to a cluster.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Elasticsearch")]
 pub struct ClusterArgs {
     /// The deployment in Elastic Cloud, instead of --store
-    #[arg(long, value_name = "NAME:BASE64", env = "ELASTICSEARCH_CLOUD_ID")]
+    #[arg(
+        help_heading = "Elasticsearch",
+        long,
+        value_name = "NAME:BASE64",
+        env = "ELASTICSEARCH_CLOUD_ID"
+    )]
     pub cloud_id: Option<String>,
     /// PEM certificates of authorities to trust besides the well-known ones
-    #[arg(long, value_name = "FILE", env = "ELASTICSEARCH_CA_FILE")]
+    #[arg(
+        help_heading = "Elasticsearch",
+        long,
+        value_name = "FILE",
+        env = "ELASTICSEARCH_CA_FILE"
+    )]
     pub ca_file: Option<PathBuf>,
     /// Accept any certificate: whoever is between can read and change everything
-    #[arg(long, env = "ELASTICSEARCH_INSECURE")]
+    #[arg(help_heading = "Elasticsearch", long, env = "ELASTICSEARCH_INSECURE")]
     pub insecure: bool,
     /// Sign requests with the AWS credentials, for Amazon OpenSearch Service (es) or Serverless (aoss)
-    #[arg(long, value_enum, value_name = "SERVICE", env = "ELASTICSEARCH_AWS_SIGV4")]
+    #[arg(
+        help_heading = "Elasticsearch",
+        long,
+        value_enum,
+        value_name = "SERVICE",
+        env = "ELASTICSEARCH_AWS_SIGV4"
+    )]
     pub aws_sigv4: Option<AwsService>,
     /// Send requests through this proxy [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
-    #[arg(long, value_name = "URL", env = "ELASTICSEARCH_PROXY", hide_env_values = true)]
+    #[arg(
+        help_heading = "Elasticsearch",
+        long,
+        value_name = "URL",
+        env = "ELASTICSEARCH_PROXY",
+        hide_env_values = true
+    )]
     pub proxy: Option<String>,
     /// How long one request may take: 90s, 2m
     #[arg(
+        help_heading = "Elasticsearch",
         long,
         value_name = "TIME",
         default_value = "90s",
@@ -68,25 +90,24 @@ pub struct ClusterArgs {
 
 /// How documents are sent to a cluster.
 #[derive(Debug, Args)]
-#[command(next_help_heading = "Elasticsearch")]
 pub struct LoadArgs {
     /// Which indices are made.
     #[command(flatten)]
     pub index_by: IndexByArg,
     /// The most bytes of documents in a bulk request [default: 8388608; in Lambda 1048576]
-    #[arg(long, value_name = "N", env = "INDEXER_BULK_BYTES")]
+    #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_BYTES")]
     pub bulk_bytes: Option<usize>,
     /// The most documents in a bulk request [default: 5000]
-    #[arg(long, value_name = "N", env = "INDEXER_BULK_DOCUMENTS")]
+    #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_DOCUMENTS")]
     pub bulk_documents: Option<usize>,
     /// The most bulk requests at a time; fewer while the cluster is overloaded [default: 4; in Lambda 2]
-    #[arg(long, value_name = "N", env = "INDEXER_BULK_REQUESTS")]
+    #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_REQUESTS")]
     pub bulk_requests: Option<usize>,
     /// Whether bodies are compressed
-    #[arg(long, value_enum, default_value_t, env = "INDEXER_GZIP")]
+    #[arg(help_heading = "Elasticsearch", long, value_enum, default_value_t, env = "INDEXER_GZIP")]
     pub gzip: Gzip,
     /// For how long to go on trying when the cluster takes nothing: 30s, 5m [default: 5m; in Lambda 1m]
-    #[arg(long, value_name = "TIME", value_parser = parse_duration, env = "INDEXER_RETRY_FOR")]
+    #[arg(help_heading = "Elasticsearch", long, value_name = "TIME", value_parser = parse_duration, env = "INDEXER_RETRY_FOR")]
     pub retry_for: Option<Duration>,
 }
 
@@ -94,7 +115,13 @@ pub struct LoadArgs {
 #[derive(Debug, Args)]
 pub struct IndexByArg {
     /// How much of the tweets' time an index holds [default: what the cluster has, else year]
-    #[arg(long, value_enum, value_name = "TIME", env = "INDEXER_INDEX_BY")]
+    #[arg(
+        help_heading = "Elasticsearch",
+        long,
+        value_enum,
+        value_name = "TIME",
+        env = "INDEXER_INDEX_BY"
+    )]
     pub index_by: Option<IndexBy>,
 }
 

@@ -22,6 +22,9 @@ struct Saved {
     checkpoint: Option<Checkpoint>,
 }
 
+/// How the names of checkpoints end, so that they are not taken for rejects.
+pub(crate) const EXTENSION: &str = ".checkpoint";
+
 const VERSION: &str = env!("CARGO_PKG_VERSION");
 
 /// What an earlier invocation left to be done.
@@ -49,7 +52,7 @@ impl Checkpoints {
     }
 
     fn location(&self, object: &Object) -> Location {
-        self.prefix.join(&format!("{}.json", digest(object)))
+        self.prefix.join(&format!("{}{}", digest(object), EXTENSION))
     }
 
     /// What is left to be done of an object, and whether there is a checkpoint of it.

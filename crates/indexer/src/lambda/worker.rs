@@ -1,25 +1,22 @@
 //! Works off what an event announces, and answers for each part of it.
 
-use std::collections::HashMap;
-use std::sync::{Arc, OnceLock};
+use std::collections::HashSet;
+use std::sync::Arc;
 
 use aws_lambda_events::event::sqs::{BatchItemFailure, SqsBatchResponse};
 use aws_lambda_events::event::streams::{KinesisBatchItemFailure, KinesisEventResponse};
-use ingest::{Checkpoint, Options, Rejected, Stage};
+use ingest::Options;
 use serde_json::{Value, json};
 
-use super::checkpoint::{Checkpoints, Left, digest};
+use super::checkpoint::Checkpoints;
 use super::event::{self, Event, Message, StreamRecord, Work};
+use super::fault::{DEADLINE, Fault, NOT_INDEXED, UNREADABLE};
 use super::metrics::{Metrics, Outcome};
-use crate::aws::s3::{Location, Object, S3};
-use crate::failure;
+use super::object::Finished;
+use crate::aws::s3::{Location, S3};
 use crate::pipeline::{Ended, Output, Run, Small, StoreOutput};
 use crate::rejects::{Objects, Rejects};
-use crate::source::{ObjectSource, Source};
 use crate::stop::Stop;
-
-/// The longest part of a source's key that is part of the names of its rejects, in bytes; S3 allows 1,024 in all.
-const MAX_NAME_BYTES: usize = 600;
 
 /// What is made once and lives as long as the environment that Lambda starts.
 pub(super) struct Worker {
@@ -38,32 +35,13 @@ pub(super) struct Refusal {
     pub(super) message: String,
 }
 
-/// Why a part of an event has failed.
-struct Fault {
-    kind: &'static str,
-    message: String,
-    /// Whether the rest of the event would fail in the same way.
-    is_common: bool,
-}
-
-impl Fault {
-    fn new(kind: &'static str, error: &anyhow::Error) -> Fault {
-        let hint = failure::hint(error).map(|hint| format!("; hint: {hint}")).unwrap_or_default();
-        Fault { kind, message: format!("{error:#}{hint}"), is_common: false }
-    }
-}
-
-const DEADLINE: &str = "DeadlineReached";
-const NOT_INDEXED: &str = "NotIndexed";
-const UNREADABLE: &str = "Unreadable";
-
 /// One event, while it is being worked off.
-struct Shift<'w> {
-    worker: &'w mut Worker,
-    stop: Stop,
-    checkpoints: Option<Checkpoints>,
+pub(super) struct Shift<'w> {
+    pub(super) worker: &'w mut Worker,
+    pub(super) stop: Stop,
+    pub(super) checkpoints: Option<Checkpoints>,
     /// What was done already, for events that announce an object twice.
-    done: HashMap<(String, String, Option<String>), bool>,
+    pub(super) done: HashSet<(String, String, Option<String>)>,
     /// Why the rest need not be tried.
     over: Option<(&'static str, String)>,
 }
@@ -83,7 +61,7 @@ impl Worker {
             worker: self,
             stop: stop.clone(),
             checkpoints,
-            done: HashMap::new(),
+            done: HashSet::new(),
             over: None,
         };
         match event {
@@ -99,6 +77,9 @@ impl Shift<'_> {
         let n_works = works.len();
         let faults = self.unit(works);
         let Some(first) = faults.first() else { return Ok(json!({ "objects": n_works })) };
+        for fault in &faults {
+            self.tell("the event", fault);
+        }
         let messages: Vec<&str> = faults.iter().map(|fault| fault.message.as_str()).collect();
         let message = match n_works {
             1 => messages.join("; "),
@@ -112,17 +93,11 @@ impl Shift<'_> {
         for Message { id, work } in messages {
             let faults = match work {
                 Ok(works) => self.unit(works),
-                Err(unknown) => {
-                    let fault = Fault {
-                        kind: "UnknownEvent",
-                        message: unknown.to_string(),
-                        is_common: false,
-                    };
-                    vec![fault]
-                }
+                Err(unknown) => vec![Fault::of("UnknownEvent", unknown.to_string())],
             };
-            for Fault { message, .. } in &faults {
-                tracing::error!(message_id = id, "the message {id} has failed: {message}");
+            for fault in &faults {
+                self.tell(&format!("message {id}"), fault);
+                tracing::error!(message_id = id, "the message {id} has failed: {}", fault.message);
             }
             if !faults.is_empty() {
                 let mut failure = BatchItemFailure::default();
@@ -143,7 +118,9 @@ impl Shift<'_> {
         let name = format!("kinesis/{first}");
         let records = records.into_iter().map(|record| record.record).collect();
         let (safe, fault) = self.small(records, name);
-        if let Some(Fault { message, .. }) = fault {
+        if let Some(fault) = fault {
+            self.tell(&format!("kinesis/{first}"), &fault);
+            let message = &fault.message;
             // Lambda repeats from there on.
             let number = numbers.get(safe).or(numbers.last()).cloned();
             tracing::error!(
@@ -155,6 +132,13 @@ impl Shift<'_> {
             answer.batch_item_failures.push(failure);
         }
         serde_json::to_value(answer).unwrap_or_default()
+    }
+
+    /// Writes a line about a fault that came before anything was read.
+    fn tell(&self, name: &str, fault: &Fault) {
+        if !fault.is_told {
+            self.worker.metrics.emit(name, &Ended::default(), 0, None, fault.outcome());
+        }
     }
 
     /// Works off what is done or fails together.
@@ -199,127 +183,14 @@ impl Shift<'_> {
         faults
     }
 
-    /// Reads an object into the store. Tells what was done, if anything was.
-    fn object(&mut self, mut object: Object) -> Result<Option<Finished>, Fault> {
-        let Location { bucket, key } = object.location.clone();
-        let same = (bucket, key, object.version_id.clone());
-        if self.done.contains_key(&same) {
-            return Ok(None);
-        }
-        self.may_begin(&object.location.to_string())?;
-        if self.checkpoints.as_ref().is_some_and(|kept| kept.covers(&object.location)) {
-            tracing::warn!(
-                "{} is a checkpoint: the trigger's prefix covers REJECTS_URL",
-                object.location
-            );
-            return Ok(None);
-        }
-        let (left, has_checkpoint) = match &self.checkpoints {
-            Some(checkpoints) => checkpoints.load(&mut object).map_err(|error| {
-                Fault::new(NOT_INDEXED, &error.context(object.location.to_string()))
-            })?,
-            None => (Left::All, false),
-        };
-        let from = match left {
-            Left::All => Checkpoint::default(),
-            Left::From(checkpoint) => checkpoint,
-            Left::Nothing => {
-                return Ok(Some(Finished { object, etag: None, has_checkpoint }));
-            }
-        };
-        let etag = self.read_object(&object, from)?;
-        self.done.insert(same, true);
-        Ok(Some(Finished { object, etag, has_checkpoint }))
-    }
-
-    fn read_object(&mut self, object: &Object, from: Checkpoint) -> Result<Option<String>, Fault> {
-        let name = object.location.to_string();
-        let started_at = from.position.records;
-        let from_mark = from.position.offset > 0;
-        let mut rejects = self.rejects_of(object, started_at);
-        let seen = Arc::new(OnceLock::new());
-        let source = ObjectSource {
-            s3: self.worker.s3.clone(),
-            object: object.clone(),
-            from: Some(from.clone()),
-            seen: Arc::clone(&seen),
-        };
-        let run = Run {
-            options: Arc::clone(&self.worker.options),
-            output: Output::Store(&mut self.worker.store),
-            rejects: &mut rejects,
-            stop: self.stop.clone(),
-            readers: 1,
-            journal: None,
-        };
-        let ran = run.over_from(Source::Object(Box::new(source)), from);
-        let mut ended = ran.map_err(|error| {
-            // The store could not be opened, or rejects could not be written.
-            let mut fault = Fault::new(NOT_INDEXED, &error.context(format!("cannot index {name}")));
-            fault.is_common = true;
-            fault
-        })?;
-        let etag = seen.get().and_then(|object: &Object| object.etag.clone());
-        let modified = seen.get().and_then(|object| object.modified);
-        let damage = damage(&ended);
-        if let (Some(damage), false) = (&damage, from_mark) {
-            ended.failed_sources.clear();
-            ended.report.failed_sources = 0;
-            self.reject_rest(damage, object, &mut ended, &mut rejects)?;
-        }
-        let written = rejects.finish();
-        let fault = match written {
-            Err(error) => {
-                Some(Fault::new(NOT_INDEXED, &error.context(format!("cannot index {name}"))))
-            }
-            Ok(_) => self.fault(&name, &ended),
-        };
-        let outcome = match &fault {
-            None => Outcome::Done,
-            Some(fault) if fault.kind == DEADLINE => Outcome::Stopped,
-            Some(_) => Outcome::Failed,
-        };
-        self.worker.metrics.emit(&name, &ended, started_at, modified, outcome);
-        let Some(fault) = fault else { return Ok(etag) };
-        if let (Some(checkpoints), Some(etag)) = (&self.checkpoints, &etag) {
-            let kept = if from_mark && damage.is_some() {
-                // It may be the mark that is damaged.
-                checkpoints.delete(object)
-            } else if ended.checkpoint.position.records > started_at {
-                checkpoints.save(object, etag, Some(ended.checkpoint))
-            } else {
-                Ok(())
-            };
-            if let Err(error) = kept {
-                tracing::warn!("{name} will be read again from where it was begun: {error:#}");
-            }
-        }
-        Err(fault)
-    }
-
-    /// What comes after the damage in an object is one reject: reading it again would find the same.
-    fn reject_rest(
-        &self,
-        damage: &Damage,
-        object: &Object,
-        ended: &mut Ended,
-        rejects: &mut Rejects,
-    ) -> Result<(), Fault> {
-        let Damage::Broken(what) = damage else { return Ok(()) };
-        let line = ended.checkpoint.position.line + 1;
-        let reason = format!("the object cannot be read further: {what}");
-        let mut rejected = Rejected::new(line, Stage::Read, reason, b"");
-        rejected.source = object.location.to_string();
-        rejected.raw_cut_from = object.size.and_then(|size| usize::try_from(size).ok());
-        rejects.write(&rejected).map_err(|error| Fault::new(NOT_INDEXED, &error))?;
-        tracing::warn!("{} cannot be read beyond line {line}: {what}", object.location);
-        ended.report.read += 1;
-        ended.report.rejected += 1;
-        Ok(())
+    /// The store could not be opened, or rejects could not be written, and nobody knows what is under way.
+    pub(super) fn broken_off(&mut self, error: anyhow::Error) -> Fault {
+        self.worker.store.writer = None;
+        Fault { is_common: true, ..Fault::new(NOT_INDEXED, &error) }
     }
 
     /// Why a source that was read is not done, if it is not.
-    fn fault(&self, name: &str, ended: &Ended) -> Option<Fault> {
+    pub(super) fn fault(&self, name: &str, ended: &Ended) -> Option<Fault> {
         let records = ended.checkpoint.position.records;
         if self.stop.is_set() && (ended.is_stopped || ended.failure.is_some()) {
             let why = match &ended.failure {
@@ -329,14 +200,14 @@ impl Shift<'_> {
             let message = format!(
                 "{name}: stopped before the function's timeout, {records} records are done and the next invocation goes on from there{why}"
             );
-            return Some(Fault { kind: DEADLINE, message, is_common: true });
+            return Some(Fault { is_common: true, ..Fault::of(DEADLINE, message) });
         }
         if let Some(error) = &ended.failure {
             let message = format!(
                 "cannot index {name} beyond {records} records: {error}; hint: {}",
                 error.hint()
             );
-            return Some(Fault { kind: NOT_INDEXED, message, is_common: true });
+            return Some(Fault { is_common: true, ..Fault::of(NOT_INDEXED, message) });
         }
         let error = ended.failed_sources.first()?;
         Some(Fault::new(UNREADABLE, error))
@@ -361,67 +232,25 @@ impl Shift<'_> {
             journal: None,
         };
         let ended = run.over_small(records);
-        let ended = ended.and_then(|ended| rejects.finish().map(|_| ended));
-        match ended {
-            Err(error) => (0, Some(Fault::new(NOT_INDEXED, &error))),
+        match ended.and_then(|ended| rejects.finish().map(|_| ended)) {
+            Err(error) => (0, Some(self.broken_off(error.context(format!("cannot index {name}"))))),
             Ok(ended) => {
                 let fault = self.fault(&name, &ended);
-                let outcome = if fault.is_none() { Outcome::Done } else { Outcome::Failed };
+                let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
                 self.worker.metrics.emit(&name, &ended, 0, modified, outcome);
-                (ended.checkpoint.position.records as usize, fault)
+                let safe = ended.checkpoint.position.records as usize;
+                (safe, fault.map(|fault| Fault { is_told: true, ..fault }))
             }
         }
     }
 
     /// Whether there is any use in beginning.
-    fn may_begin(&self, name: &str) -> Result<(), Fault> {
+    pub(super) fn may_begin(&self, name: &str) -> Result<(), Fault> {
         let (kind, why) = match &self.over {
             _ if self.stop.is_set() => (DEADLINE, "the function's timeout is near"),
             Some((kind, why)) => (*kind, why.as_str()),
             None => return Ok(()),
         };
-        Err(Fault { kind, message: format!("{name}: not begun, since {why}"), is_common: false })
-    }
-
-    fn rejects_of(&self, object: &Object, started_at: u64) -> Rejects {
-        let Some(prefix) = &self.worker.rejects else {
-            return Rejects::Refused { first: None, count: 0 };
-        };
-        if prefix.covers(&object.location) {
-            tracing::info!("{} holds rejects: what is rejected again stays there", object.location);
-            return Rejects::Kept;
-        }
-        let Location { bucket, key } = &object.location;
-        let cut = (0..=MAX_NAME_BYTES.min(key.len())).rev().find(|at| key.is_char_boundary(*at));
-        let key = &key[..cut.unwrap_or_default()];
-        let name = format!("{bucket}/{key}.{}-{started_at}", &digest(object)[..8]);
-        Rejects::Objects(Objects::new(&self.worker.s3, prefix, name))
-    }
-}
-
-/// An object that was read to its end.
-struct Finished {
-    object: Object,
-    etag: Option<String>,
-    has_checkpoint: bool,
-}
-
-/// What is wrong with an object itself.
-enum Damage {
-    /// There is nothing in it.
-    Empty,
-    /// It cannot be read, or not to its end.
-    Broken(String),
-}
-
-/// What is wrong with the object itself, if that is why it was not read to its end.
-fn damage(ended: &Ended) -> Option<Damage> {
-    match ended.failed_sources.first()?.downcast_ref::<ingest::Error>()? {
-        ingest::Error::Io(_) => None,
-        ingest::Error::Empty => Some(Damage::Empty),
-        error => Some(Damage::Broken(match std::error::Error::source(error) {
-            Some(source) => format!("{error}: {source}"),
-            None => error.to_string(),
-        })),
+        Err(Fault::of(kind, format!("{name}: not begun, since {why}")))
     }
 }
