@@ -25,6 +25,17 @@ const START: Duration = Duration::from_secs(60);
 /// A process that ends with its owner, and all that it has started.
 struct Process(Child);
 
+impl Process {
+    /// Starts one that logs to the file `log` of a folder.
+    fn start(command: &mut Command, folder: &Path) -> Process {
+        let log = File::create(folder.join("log")).expect("a log");
+        let errors = log.try_clone().expect("a log");
+        command.current_dir(folder).process_group(0);
+        command.stdin(Stdio::null()).stdout(log).stderr(errors);
+        Process(command.spawn().expect("a program that starts"))
+    }
+}
+
 impl Drop for Process {
     fn drop(&mut self) {
         let group = format!("-{}", self.0.id());
@@ -68,19 +79,12 @@ impl Aws {
         }
         let port = free_port();
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let log = File::create(folder.path().join("log")).expect("a log");
-        let errors = log.try_clone().expect("a log");
         let mut command = Command::new(program);
         command
             .envs([("BIND_HOST", "127.0.0.1"), ("LAMBDA_EXECUTOR", "local")])
             .env("GATEWAY_PORT", port.to_string())
-            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"))
-            .current_dir(folder.path())
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors);
-        let process = Process(command.spawn().expect("ministack"));
+            .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
+        let process = Process::start(&mut command, folder.path());
         wait_for(port, "ministack");
         Some(Aws { port, _folder: folder, _process: process })
     }
@@ -173,12 +177,9 @@ impl Aws {
     ///
     /// If that fails.
     pub fn form(&self, service: &str, fields: &[(&str, &str)]) -> String {
-        let scope = format!("test/20261121/us-east-1/{service}/aws4_request");
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
         let mut answer = agent()
             .post(self.url() + "/")
-            .header("authorization", authorization)
+            .header("authorization", authorization(service))
             .send_form(fields.iter().copied())
             .expect("an answer");
         let status = answer.status();
@@ -193,12 +194,9 @@ impl Aws {
     ///
     /// If that fails.
     pub fn json(&self, service: &str, target: &str, body: &Value) -> Value {
-        let scope = format!("test/20261121/us-east-1/{service}/aws4_request");
-        let authorization =
-            format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0");
         let mut answer = agent()
             .post(self.url() + "/")
-            .header("authorization", authorization)
+            .header("authorization", authorization(service))
             .header("content-type", "application/x-amz-json-1.1")
             .header("x-amz-target", target)
             .send(body.to_string())
@@ -239,8 +237,6 @@ impl Function {
         };
         let (port, api) = (free_port(), free_port());
         let folder = tempfile::tempdir().expect("a temporary folder");
-        let log = File::create(folder.path().join("log")).expect("a log");
-        let errors = log.try_clone().expect("a log");
         let mut command = Command::new(emulator);
         command
             .args(["--runtime-interface-emulator-address", &format!("127.0.0.1:{port}")])
@@ -255,13 +251,8 @@ impl Function {
                 ("AWS_LAMBDA_FUNCTION_MEMORY_SIZE", "128"),
             ])
             .env("AWS_LAMBDA_FUNCTION_TIMEOUT", timeout.to_string())
-            .envs(settings.iter().copied())
-            .current_dir(folder.path())
-            .process_group(0)
-            .stdin(Stdio::null())
-            .stdout(log)
-            .stderr(errors);
-        let process = Process(command.spawn().expect("the emulator"));
+            .envs(settings.iter().copied());
+        let process = Process::start(&mut command, folder.path());
         wait_for(port, "the emulator");
         Some(Function { port, folder, process })
     }
@@ -318,6 +309,12 @@ impl Function {
         };
         pids.split_whitespace().filter_map(peak).max().expect("a running function") / 1024
     }
+}
+
+/// Which service a request is for; who it is from is not looked at.
+fn authorization(service: &str) -> String {
+    let scope = format!("test/20261121/us-east-1/{service}/aws4_request");
+    format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")
 }
 
 /// The program to test as a function: the one that is given, or the one that is to be shipped.

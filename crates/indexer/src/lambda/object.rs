@@ -9,7 +9,7 @@ use super::fault::{Fault, NOT_INDEXED};
 use super::metrics::Outcome;
 use super::worker::Shift;
 use crate::aws::s3::{Location, Object};
-use crate::pipeline::{Ended, Output, Run};
+use crate::pipeline::Ended;
 use crate::rejects::{Objects, Rejects};
 use crate::source::{ObjectSource, Source};
 
@@ -68,14 +68,7 @@ impl Shift<'_> {
             from: Some(from.clone()),
             seen: Arc::clone(&seen),
         };
-        let run = Run {
-            options: Arc::clone(&self.worker.options),
-            output: Output::Store(&mut self.worker.store),
-            rejects: &mut rejects,
-            stop: self.stop.clone(),
-            readers: 1,
-            journal: None,
-        };
+        let run = self.worker.run(&mut rejects, &self.stop);
         let ran = run.over_from(Source::Object(Box::new(source)), from);
         let mut ended =
             ran.map_err(|error| self.broken_off(error.context(format!("cannot index {name}"))))?;

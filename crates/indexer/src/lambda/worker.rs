@@ -47,6 +47,18 @@ pub(super) struct Shift<'w> {
 }
 
 impl Worker {
+    /// A run into the store.
+    pub(super) fn run<'r>(&'r mut self, rejects: &'r mut Rejects, stop: &Stop) -> Run<'r> {
+        Run {
+            options: Arc::clone(&self.options),
+            output: Output::Store(&mut self.store),
+            rejects,
+            stop: stop.clone(),
+            readers: 1,
+            journal: None,
+        }
+    }
+
     /// Works off an event until `stop`.
     pub(super) fn handle(&mut self, event: &Value, stop: &Stop) -> Result<Value, Refusal> {
         let event = event::read(event)
@@ -223,15 +235,7 @@ impl Shift<'_> {
             Some(prefix) => Rejects::Objects(Objects::new(&self.worker.s3, prefix, name.clone())),
             None => Rejects::Refused { first: None, count: 0 },
         };
-        let run = Run {
-            options: Arc::clone(&self.worker.options),
-            output: Output::Store(&mut self.worker.store),
-            rejects: &mut rejects,
-            stop: self.stop.clone(),
-            readers: 1,
-            journal: None,
-        };
-        let ended = run.over_small(records);
+        let ended = self.worker.run(&mut rejects, &self.stop).over_small(records);
         match ended.and_then(|ended| rejects.finish().map(|_| ended)) {
             Err(error) => (0, Some(self.broken_off(error.context(format!("cannot index {name}"))))),
             Ok(ended) => {
