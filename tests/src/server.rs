@@ -148,6 +148,15 @@ impl Server {
         serde_json::from_str(&answer.1).unwrap_or_default()
     }
 
+    /// How many tweets it finds; none while it is making their index.
+    pub fn count(&self) -> u64 {
+        self.request("POST", "/tweets-*/_refresh", "");
+        let answer = self.request("GET", "/tweets-*/_count", "").map(|(_, body)| body);
+        let json: serde_json::Value =
+            answer.and_then(|body| serde_json::from_str(&body).ok()).unwrap_or_default();
+        json["count"].as_u64().unwrap_or(0)
+    }
+
     /// The status and the body of an answer, if one came.
     fn request(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let agent: ureq::Agent = ureq::Agent::config_builder()

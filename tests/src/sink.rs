@@ -17,6 +17,8 @@ use serde_json::{Value, json};
 pub struct Faults {
     /// All bulk requests are answered with 429 until so long after the first.
     pub busy_for: Duration,
+    /// From some bulk request on, all of them are answered with 503.
+    pub down_from: Option<usize>,
     /// How long every bulk request takes.
     pub delay: Duration,
     /// When a 429 says to come back.
@@ -47,7 +49,7 @@ pub struct Sink {
 
 #[derive(Default)]
 struct State {
-    faults: Faults,
+    faults: Mutex<Faults>,
     began: Mutex<Option<Instant>>,
     n_bulks: AtomicUsize,
     authorization: Mutex<String>,
@@ -77,7 +79,7 @@ impl Sink {
     pub fn start(faults: Faults) -> Sink {
         let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
         let port = listener.local_addr().expect("its number").port();
-        let state = Arc::new(State { faults, ..State::default() });
+        let state = Arc::new(State { faults: Mutex::new(faults), ..State::default() });
         let shared = Arc::clone(&state);
         thread::spawn(move || {
             for stream in listener.incoming().flatten() {
@@ -87,6 +89,11 @@ impl Sink {
             }
         });
         Sink { port, state }
+    }
+
+    /// Nothing goes wrong any more.
+    pub fn mend(&self) {
+        *self.state.faults.lock().unwrap_or_else(PoisonError::into_inner) = Faults::default();
     }
 
     /// Its address.
@@ -137,6 +144,10 @@ impl Answer {
 }
 
 impl State {
+    fn faults(&self) -> Faults {
+        self.faults.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+
     fn kept(&self) -> MutexGuard<'_, Kept> {
         self.kept.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -165,13 +176,10 @@ impl State {
             return self.bulk(body);
         }
         match (method, path) {
-            ("GET", "/") => match &self.faults.greeting {
-                Some((status, body)) => Answer {
-                    status: *status,
-                    headers: String::new(),
-                    body: body.clone().into_bytes(),
-                    cut: None,
-                },
+            ("GET", "/") => match self.faults().greeting {
+                Some((status, body)) => {
+                    Answer { status, headers: String::new(), body: body.into_bytes(), cut: None }
+                }
                 None => Answer::json(200, &json!({ "version": { "number": "9.5.3" } })),
             },
             ("GET", _) => Answer::json(404, &json!({ "error": "not found", "status": 404 })),
@@ -180,7 +188,7 @@ impl State {
     }
 
     fn bulk(&self, body: &[u8]) -> Answer {
-        let faults = &self.faults;
+        let faults = &self.faults();
         thread::sleep(faults.delay);
         let n = self.n_bulks.fetch_add(1, Ordering::Relaxed) + 1;
         let is_every = |every: Option<usize>| every.is_some_and(|every| n.is_multiple_of(every));
@@ -194,6 +202,9 @@ impl State {
                 answer.headers.push_str(&format!("retry-after: {seconds}\r\n"));
             }
             return answer;
+        }
+        if faults.down_from.is_some_and(|from| n >= from) {
+            return Answer::json(503, &json!({ "error": "down", "status": 503 }));
         }
         if is_every(faults.bad_gateway) {
             let body = b"<html><h1>502 Bad Gateway</h1></html>".to_vec();

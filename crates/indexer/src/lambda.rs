@@ -42,6 +42,7 @@ const LOAD: Load = Load {
     gzip: crate::store::Gzip::Auto,
     // A function that waits is paid for; whoever retries waits for free.
     retry_for: Duration::from_secs(60),
+    waits_for_start: true,
 };
 
 /// Answers events.
@@ -72,12 +73,18 @@ pub(crate) fn run(args: Lambda) -> anyhow::Result<ExitCode> {
 /// Makes sure that what is written does not come back as an event.
 fn check(args: &Lambda) -> anyhow::Result<()> {
     let (Some(rejects), Some(input)) = (&args.rejects_url, &args.input_url) else { return Ok(()) };
-    if !input.covers(rejects) {
+    let (rejects, input) = (folder(rejects.clone()), folder(input.clone()));
+    let error = if input.covers(&rejects) {
+        anyhow::anyhow!(
+            "REJECTS_URL {rejects} lies under INPUT_URL {input}: each rejects object would trigger the function again"
+        )
+    } else if rejects.covers(&input) {
+        anyhow::anyhow!(
+            "INPUT_URL {input} lies under REJECTS_URL {rejects}: what comes in could not be told from rejects"
+        )
+    } else {
         return Ok(());
-    }
-    let error = anyhow::anyhow!(
-        "REJECTS_URL {rejects} lies under INPUT_URL {input}: each rejects object would trigger the function again"
-    );
+    };
     Err(with_hint(
         error,
         "set REJECTS_URL to another bucket, or to a prefix that the trigger does not cover",
@@ -128,15 +135,15 @@ impl Service {
         request_id: &str,
         stop: &Stop,
     ) -> Result<Value, Refusal> {
-        let worker = match worker {
-            Some(worker) => worker,
-            None => {
+        let ready = match worker {
+            Some(worker) if !worker.is_stale => worker,
+            _ => {
                 let made = self.worker(stop);
                 worker.insert(made.map_err(|error| Fault::new("Configuration", &error))?)
             }
         };
-        request_id.clone_into(&mut worker.metrics.request_id);
-        worker.handle(payload, stop)
+        request_id.clone_into(&mut ready.metrics.request_id);
+        ready.handle(payload, stop)
     }
 
     fn worker(&self, stop: &Stop) -> anyhow::Result<Worker> {
@@ -170,6 +177,7 @@ impl Service {
             options: self.args.records.options(),
             rejects: self.args.rejects_url.clone().map(folder),
             metrics: Metrics { function, request_id: String::new() },
+            is_stale: false,
         })
     }
 }

@@ -106,6 +106,9 @@ impl<'r> Run<'r> {
         let started = Instant::now();
         let track = Some(Track::default());
         let mut sink = Sink::new(output, rejects, track);
+        if let Output::Store(store) = &mut sink.output {
+            store.open()?;
+        }
         for (done, source) in sources.into_iter().enumerate() {
             if stop.is_set() || sink.ended.failure.is_some() {
                 sink.ended.is_stopped = true;
@@ -163,12 +166,14 @@ impl<'r> Run<'r> {
         }
 
         let ahead = if sink.is_tracked() { BATCHES_AHEAD_IN_HASTE } else { BATCHES_AHEAD };
-        let reading = Reading { options, jobs, as_lines, bytes_read, stop: stop.clone(), ahead };
+        // Reading ends when the run is stopped, and when the store has failed.
+        let halt = stop.child();
+        let reading = Reading { options, jobs, as_lines, bytes_read, halt: halt.clone(), ahead };
         let mut waiting: VecDeque<_> = sources.into();
         let mut open: VecDeque<Open> = VecDeque::new();
         let mut silent_since = None;
         loop {
-            while !stop.is_set()
+            while !halt.is_set()
                 && open.len() < readers
                 && let Some(source) = waiting.pop_front()
             {
@@ -189,7 +194,7 @@ impl<'r> Run<'r> {
                     sink.take(enriched)?;
                     if sink.ended.failure.is_some() {
                         // Only what was read already is still to be rejected.
-                        stop.set();
+                        halt.set();
                     }
                     let read = sink.ended.report.read;
                     progress.at(reading.bytes_read.load(Ordering::Relaxed), read);
@@ -210,9 +215,9 @@ impl<'r> Run<'r> {
                     }
                     open.pop_front();
                 }
-                Err(RecvTimeoutError::Timeout) if stop.is_set() => {
+                Err(RecvTimeoutError::Timeout) if halt.is_set() => {
                     let silence = silent_since.get_or_insert_with(Instant::now).elapsed();
-                    if silence > stop.last_words() {
+                    if silence > halt.last_words() {
                         sink.ended.is_stopped = true;
                         break;
                     }
@@ -277,7 +282,7 @@ struct Reading {
     jobs: Sender<Job>,
     as_lines: bool,
     bytes_read: Arc<AtomicU64>,
-    stop: Stop,
+    halt: Stop,
     ahead: usize,
 }
 
@@ -286,12 +291,12 @@ impl Reading {
     fn start(&self, source: Source) -> Receiver<Sent> {
         let (sender, sent) = bounded(self.ahead);
         let (options, jobs) = (Arc::clone(&self.options), self.jobs.clone());
-        let (bytes_read, stop) = (Arc::clone(&self.bytes_read), self.stop.clone());
+        let (bytes_read, halt) = (Arc::clone(&self.bytes_read), self.halt.clone());
         let as_lines = self.as_lines;
         // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
         thread::spawn(move || {
             let read = || -> anyhow::Result<()> {
-                let Input { batches, written_at } = source.open(&options, &bytes_read, &stop)?;
+                let Input { batches, written_at } = source.open(&options, &bytes_read, &halt)?;
                 let info = Arc::new(SourceInfo { name: source.name().into(), written_at });
                 for batch in batches {
                     let batch = batch?;
@@ -301,7 +306,7 @@ impl Reading {
                         break;
                     }
                     // The rest of a file stays where it is; what a pipe has said is nowhere else.
-                    if stop.is_set() && !source.is_pipe() {
+                    if halt.is_set() && !source.is_pipe() {
                         let _ = sender.send(Sent::Stopped);
                         break;
                     }

@@ -14,7 +14,7 @@ use crate::source::Source;
 
 mod objects;
 
-pub(crate) use objects::Objects;
+pub(crate) use objects::{Name, Objects};
 
 /// Where rejects go.
 pub(crate) enum Rejects {

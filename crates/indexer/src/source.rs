@@ -129,17 +129,12 @@ impl ObjectSource {
         stop: &Stop,
     ) -> anyhow::Result<Input> {
         let ObjectSource { s3, object, from, seen } = self;
-        let Some(checkpoint) = from.as_ref().filter(|from| from.position.offset > 0) else {
-            let body = s3.open(object, 0..u64::MAX, stop)?;
-            let written_at = body.modified();
-            seen.get_or_init(|| body.object());
-            let batches = ingest::open(Counted::new(body, bytes_read), options)?;
-            return Ok(Input { batches, written_at });
-        };
-        let head = s3.open(object, 0..HEAD, stop)?;
-        let (written_at, object) = (head.modified(), head.object());
+        let checkpoint = from.as_ref().filter(|from| from.position.offset > 0);
+        let start = s3.open(object, 0..checkpoint.map_or(u64::MAX, |_| HEAD), stop)?;
+        let (written_at, object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
-        let mut batches = ingest::open(Counted::new(head, bytes_read), options)?;
+        let mut batches = ingest::open(Counted::new(start, bytes_read), options)?;
+        let Some(checkpoint) = checkpoint else { return Ok(Input { batches, written_at }) };
         batches.resume(checkpoint, |at| {
             let body = s3.open(&object, at..u64::MAX, stop).map_err(io::Error::other)?;
             Ok(Counted::new(body, bytes_read))

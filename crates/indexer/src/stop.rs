@@ -8,6 +8,7 @@ use std::time::{Duration, Instant};
 #[derive(Debug, Clone)]
 pub struct Stop {
     shared: Arc<Shared>,
+    parent: Option<Arc<Shared>>,
 }
 
 #[derive(Debug)]
@@ -28,7 +29,17 @@ impl Stop {
     /// A run that goes on; when it is stopped, what is under way gets as long as `last_call`.
     pub fn new(last_call: Duration) -> Stop {
         let shared = Shared { is_set: AtomicBool::new(false), since: OnceLock::new(), last_call };
-        Stop { shared: Arc::new(shared) }
+        Stop { shared: Arc::new(shared), parent: None }
+    }
+
+    /// One that is set when this one is, and may be set by itself.
+    pub(crate) fn child(&self) -> Stop {
+        let child = Stop::new(self.shared.last_call);
+        Stop { parent: Some(Arc::clone(&self.shared)), ..child }
+    }
+
+    fn all(&self) -> impl Iterator<Item = &Shared> {
+        std::iter::once(&*self.shared).chain(self.parent.as_deref())
     }
 
     /// Stops the run. Tells whether it was stopped before.
@@ -39,7 +50,7 @@ impl Stop {
 
     /// Whether it was stopped.
     pub fn is_set(&self) -> bool {
-        self.shared.is_set.load(Ordering::Relaxed)
+        self.all().any(|shared| shared.is_set.load(Ordering::Relaxed))
     }
 
     /// How long a source that says nothing is waited for once the run is stopped.
@@ -47,8 +58,14 @@ impl Stop {
         self.shared.last_call * 2 / 3
     }
 
+    /// How long what is under way may still take, once the run was stopped.
+    pub fn time_left(&self) -> Option<Duration> {
+        let left = |since: &Instant| self.shared.last_call.saturating_sub(since.elapsed());
+        self.all().filter_map(|shared| shared.since.get().map(left)).min()
+    }
+
     /// Whether even what is under way is not waited for any more.
     pub fn is_cut_off(&self) -> bool {
-        self.shared.since.get().is_some_and(|since| since.elapsed() >= self.shared.last_call)
+        self.time_left().is_some_and(|left| left.is_zero())
     }
 }

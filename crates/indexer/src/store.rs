@@ -19,9 +19,9 @@ mod query;
 mod question;
 
 pub use elasticsearch::{
-    AwsService, Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Gzip, Identity,
-    Index, IndexBy, Installed, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes,
-    parse_proxy, set_up, template,
+    Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Gzip, Identity, Index,
+    IndexBy, Installed, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes, parse_proxy,
+    set_up, template,
 };
 pub use embedded::{Embedded, EmbeddedWriter};
 pub use query::TextQuery;

@@ -201,12 +201,12 @@ fn is_damage(error: &io::Error) -> bool {
 
 impl<'r> Batches<'r> {
     /// Goes on at a checkpoint that was made of the same source. `open_at` opens the source as it lies
-    /// there from a byte on; what was read of it until now only told its format. Where the source's
-    /// encoding does not allow it, reading starts from the beginning.
+    /// there from a byte on; what was read of it until now only told its format.
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened there, or the checkpoint is of another one.
+    /// If the source cannot be opened there, the checkpoint is of another one, or the source is none
+    /// that [is resumable](Batches::is_resumable).
     pub fn resume<R: Read + Send + 'r>(
         &mut self,
         checkpoint: &Checkpoint,
@@ -214,7 +214,10 @@ impl<'r> Batches<'r> {
     ) -> Result<(), Error> {
         let Checkpoint { position, mark } = checkpoint;
         let (mut reader, from): (Box<dyn Read + Send + 'r>, u64) = match (&self.packing, mark) {
-            (Packing::Encoded, _) => return Ok(()),
+            (Packing::Encoded, _) => {
+                let what = "nobody can go on in the middle of UTF-16";
+                return Err(Error::Io(io::Error::new(io::ErrorKind::Unsupported, what)));
+            }
             (Packing::Plain, _) => (Box::new(open_at(position.offset)?), position.offset),
             (Packing::Gzip(_), mark) => {
                 let (sender, marks) = channel();
@@ -242,7 +245,7 @@ impl<'r> Batches<'r> {
         Ok(())
     }
 
-    /// Whether reading can go on in the middle of this source.
+    /// Whether reading can go on in the middle of this source. The batches of others all end at the start.
     pub fn is_resumable(&self) -> bool {
         !matches!(self.packing, Packing::Encoded)
     }
@@ -285,7 +288,7 @@ impl<'r> Batches<'r> {
             records: std::mem::take(&mut self.records),
             format: Arc::clone(&self.format),
             options: Arc::clone(&self.options),
-            end: self.start,
+            end: if self.is_resumable() { self.start } else { Position::default() },
             marks: match &self.packing {
                 Packing::Gzip(marks) => marks.try_iter().collect(),
                 Packing::Plain | Packing::Encoded => Vec::new(),

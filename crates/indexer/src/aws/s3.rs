@@ -2,6 +2,7 @@
 //! broken connection.
 
 use std::fmt;
+use std::hash::Hasher;
 use std::io::{self, Read};
 use std::ops::Range;
 use std::str::FromStr;
@@ -13,6 +14,7 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use aws_sdk_s3::primitives::{ByteStream, DateTime};
 use bytes::{Buf, Bytes};
 use ingest::Timestamp;
+use siphasher::sip128::{Hasher128, SipHasher24};
 use tokio::runtime::Runtime;
 
 use super::config;
@@ -22,6 +24,8 @@ use crate::stop::Stop;
 
 /// How often a body is asked for again at the byte that was reached, without a byte in between.
 const MAX_RETRIES: u32 = 6;
+/// The metadata by which rejects are known again.
+const HOLDS_REJECTS: &str = "tweet-indexer-rejects";
 
 /// An object, or all objects whose keys begin so.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -84,6 +88,24 @@ impl Object {
     /// Whatever is at that location when it is read.
     pub(crate) fn at(location: Location) -> Object {
         Object { location, version_id: None, etag: None, size: None, modified: None }
+    }
+
+    /// The object, whatever it holds.
+    pub(crate) fn without_etag(&self) -> Object {
+        Object { etag: None, ..self.clone() }
+    }
+
+    /// A short name for what is known of its content, whatever its key is made of.
+    pub(crate) fn digest(&self) -> String {
+        let Object { location: Location { bucket, key }, version_id, etag, .. } = self;
+        let mut hasher = SipHasher24::new();
+        let (version_id, etag) = (version_id.as_deref(), etag.as_deref());
+        for part in [bucket, key, version_id.unwrap_or_default(), etag.unwrap_or_default()] {
+            hasher.write(part.as_bytes());
+            hasher.write_u8(0xFF);
+        }
+        let hash = hasher.finish128();
+        format!("{:016x}{:016x}", hash.h1, hash.h2)
     }
 }
 
@@ -157,12 +179,14 @@ impl S3 {
         Ok(body)
     }
 
-    /// The entity tag of what an object holds now.
-    pub(crate) fn etag(&self, object: &Object) -> anyhow::Result<Option<String>> {
+    /// The entity tag of what an object holds now, and whether it holds rejects of ours.
+    pub(crate) fn head(&self, object: &Object) -> anyhow::Result<(Option<String>, bool)> {
         let Object { location: Location { bucket, key }, version_id, .. } = object;
         let head = self.client.head_object().bucket(bucket).key(key);
         let head = head.set_version_id(version_id.clone()).send();
-        Ok(self.runtime.block_on(head).map_err(|error| told(&error))?.e_tag)
+        let head = self.runtime.block_on(head).map_err(|error| told(&error))?;
+        let holds_rejects = head.metadata.is_some_and(|meta| meta.contains_key(HOLDS_REJECTS));
+        Ok((head.e_tag, holds_rejects))
     }
 
     /// A small object, if it is there.
@@ -177,10 +201,19 @@ impl S3 {
         })
     }
 
-    /// Writes an object.
-    pub(crate) fn put(&self, location: &Location, body: Vec<u8>) -> anyhow::Result<()> {
+    /// Writes rejects.
+    pub(crate) fn put_rejects(&self, location: &Location, lines: Bytes) -> anyhow::Result<()> {
         let put = self.client.put_object().bucket(&location.bucket).key(&location.key);
-        let put = put.content_type("application/x-ndjson").body(ByteStream::from(body)).send();
+        let put = put.content_type("application/x-ndjson").metadata(HOLDS_REJECTS, "1");
+        let put = put.body(ByteStream::from(lines)).send();
+        self.runtime.block_on(put).map_err(|error| told(&error))?;
+        Ok(())
+    }
+
+    /// Writes a small object.
+    pub(crate) fn put(&self, location: &Location, json: Vec<u8>) -> anyhow::Result<()> {
+        let put = self.client.put_object().bucket(&location.bucket).key(&location.key);
+        let put = put.content_type("application/json").body(ByteStream::from(json)).send();
         self.runtime.block_on(put).map_err(|error| told(&error))?;
         Ok(())
     }
@@ -227,7 +260,15 @@ impl Body {
             (at, u64::MAX) => get.range(format!("bytes={at}-")),
             (at, end) => get.range(format!("bytes={at}-{}", end - 1)),
         };
-        let got = self.s3.runtime.block_on(get.send()).map_err(|error| told(&error))?;
+        let got = match self.s3.runtime.block_on(get.send()) {
+            // There is nothing after the last byte.
+            Err(error) if self.at > 0 && error.code() == Some("InvalidRange") => {
+                self.end = self.at;
+                self.stream = Some(ByteStream::default());
+                return Ok(());
+            }
+            got => got.map_err(|error| told(&error))?,
+        };
         if self.at > 0 && got.content_range.is_none() {
             let error = anyhow::anyhow!("the server does not give parts of objects");
             return Err(with_hint(error, "use S3 or a server that knows the Range header"));

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::Context;
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 use super::config;
 use super::sign::{Unsigned, signature};
@@ -16,13 +16,50 @@ pub(crate) fn is_reference(value: &str) -> bool {
     matches!(service, Some("secretsmanager" | "ssm"))
 }
 
-/// What a secret holds. One that holds a JSON object may say which of its keys is meant, as ECS writes it:
-/// `arn:…:secret:name:key`; else it is the first of `keys` that is there.
+/// What a secret holds.
+pub(crate) enum Secret {
+    /// A text.
+    Text(String),
+    /// A JSON object.
+    Keys(Map<String, Value>),
+}
+
+impl Secret {
+    /// The value of a key.
+    pub(crate) fn key(&self, key: &str) -> Option<&str> {
+        match self {
+            Secret::Text(_) => None,
+            Secret::Keys(object) => object.get(key)?.as_str(),
+        }
+    }
+
+    /// The text, or the value of the first of `keys` that is there.
+    ///
+    /// # Errors
+    ///
+    /// If there is none of them.
+    pub(crate) fn one_of(&self, keys: &[&str]) -> anyhow::Result<String> {
+        let object = match self {
+            Secret::Text(text) => return Ok(text.clone()),
+            Secret::Keys(object) => object,
+        };
+        let value = keys.iter().find_map(|key| self.key(key));
+        value.map(str::to_owned).ok_or_else(|| {
+            let (wanted, names) = (keys.join(" or "), object.keys().map(String::as_str));
+            let names = names.collect::<Vec<_>>().join(", ");
+            let error = anyhow::anyhow!("it has no key {wanted}; it has {names}");
+            with_hint(error, "name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
+        })
+    }
+}
+
+/// Looks a secret up. Which of its keys is meant may stand after the ARN, as ECS writes it:
+/// `arn:…:secret:name:key`.
 ///
 /// # Errors
 ///
 /// If it cannot be read. Its value is part of no error.
-pub(crate) fn read(arn: &str, keys: &[&str]) -> anyhow::Result<String> {
+pub(crate) fn read(arn: &str) -> anyhow::Result<Secret> {
     let form = "write it as arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
     let parts: Vec<&str> = arn.split(':').collect();
     let ["arn", partition, service, region, _, _, ..] = parts[..] else {
@@ -48,20 +85,13 @@ pub(crate) fn read(arn: &str, keys: &[&str]) -> anyhow::Result<String> {
     };
     let text = text.as_str().with_context(|| format!("the secret `{id}` holds no text"))?;
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
-        return Ok(text.trim_end_matches(['\r', '\n']).to_owned());
+        return Ok(Secret::Text(text.trim_end_matches(['\r', '\n']).to_owned()));
     };
-    let wanted: Vec<&str> =
-        key.filter(|key| !key.is_empty()).map_or(keys.to_vec(), |key| vec![key]);
-    let value = wanted.iter().find_map(|key| object.get(*key)?.as_str());
-    value.map(str::to_owned).ok_or_else(|| {
-        let names: Vec<&str> = object.keys().map(String::as_str).collect();
-        let error = anyhow::anyhow!(
-            "the secret `{id}` has no key {}; it has {}",
-            wanted.join(" or "),
-            names.join(", ")
-        );
-        with_hint(error, "name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
-    })
+    let secret = Secret::Keys(object);
+    match key.filter(|key| !key.is_empty()) {
+        Some(key) => secret.one_of(&[key]).map(Secret::Text),
+        None => Ok(secret),
+    }
 }
 
 /// Calls an API that speaks AWS's JSON protocol.

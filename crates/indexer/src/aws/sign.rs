@@ -2,11 +2,15 @@
 //!
 //! A client for two calls would take longer to build than all of our own code: SSM's alone, two minutes.
 
+use std::time::Duration;
+
+use aws_credential_types::Credentials;
 use aws_credential_types::provider::ProvideCredentials;
 use aws_sigv4::http_request::{
     PayloadChecksumKind, SignableBody, SignableRequest, SigningSettings, sign,
 };
 use aws_sigv4::sign::v4;
+use tokio::sync::Mutex;
 
 use super::config;
 use crate::clock;
@@ -24,21 +28,36 @@ pub(crate) struct Unsigned<'r> {
     pub(crate) body: &'r [u8],
 }
 
-/// The headers that sign a request, with the credentials of this process.
-pub(crate) async fn signature(request: &Unsigned<'_>) -> anyhow::Result<Vec<(String, String)>> {
-    let Unsigned { service, region, method, url, headers, body } = *request;
-    let provider = config().await.credentials_provider();
-    let credentials = match provider {
+/// How long before credentials expire others are asked for.
+const EXPIRES_SOON: Duration = Duration::from_secs(300);
+
+/// The credentials of this process, kept until they expire.
+async fn credentials() -> anyhow::Result<Credentials> {
+    static KEPT: Mutex<Option<Credentials>> = Mutex::const_new(None);
+    let mut kept = KEPT.lock().await;
+    let soon = clock::system_time() + EXPIRES_SOON;
+    if let Some(credentials) = &*kept
+        && credentials.expiry().is_none_or(|expiry| expiry > soon)
+    {
+        return Ok(credentials.clone());
+    }
+    let asked = match config().await.credentials_provider() {
         Some(provider) => provider.provide_credentials().await.map_err(anyhow::Error::new),
         None => Err(anyhow::anyhow!("there are none")),
     };
-    let credentials = credentials.map_err(|error| {
+    let credentials = asked.map_err(|error| {
         with_hint(
             error.context("cannot get credentials of AWS"),
             "check the role or the profile: aws sts get-caller-identity",
         )
     })?;
-    let identity = credentials.into();
+    Ok(kept.insert(credentials).clone())
+}
+
+/// The headers that sign a request, with the credentials of this process.
+pub(crate) async fn signature(request: &Unsigned<'_>) -> anyhow::Result<Vec<(String, String)>> {
+    let Unsigned { service, region, method, url, headers, body } = *request;
+    let identity = credentials().await?.into();
     let mut settings = SigningSettings::default();
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     let params = v4::SigningParams::builder()

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::store::{
-    Address, AwsService, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id,
-    parse_nodes, parse_proxy,
+    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
+    parse_proxy,
 };
 
 /// What `--help` says of secrets, which are no options.
@@ -58,7 +58,7 @@ pub struct ClusterArgs {
     /// Accept any certificate: whoever is between can read and change everything
     #[arg(help_heading = "Elasticsearch", long, env = "ELASTICSEARCH_INSECURE")]
     pub insecure: bool,
-    /// Sign requests with the AWS credentials, for Amazon OpenSearch Service (es) or Serverless (aoss)
+    /// Sign requests with the AWS credentials, as Amazon OpenSearch Service takes them
     #[arg(
         help_heading = "Elasticsearch",
         long,
@@ -66,7 +66,7 @@ pub struct ClusterArgs {
         value_name = "SERVICE",
         env = "ELASTICSEARCH_AWS_SIGV4"
     )]
-    pub aws_sigv4: Option<AwsService>,
+    pub aws_sigv4: bool,
     /// Send requests through this proxy [default: what HTTP_PROXY, HTTPS_PROXY and NO_PROXY say]
     #[arg(
         help_heading = "Elasticsearch",
@@ -135,6 +135,7 @@ impl LoadArgs {
             bulk_requests: self.bulk_requests.unwrap_or(defaults.bulk_requests),
             gzip: self.gzip,
             retry_for: self.retry_for.unwrap_or(defaults.retry_for),
+            waits_for_start: defaults.waits_for_start,
         }
     }
 }
@@ -158,8 +159,8 @@ impl StoreArg {
         Ok(Address::Cluster(Box::new(Cluster {
             nodes,
             identity: match self.cluster.aws_sigv4 {
-                Some(service) => Identity::Aws(service),
-                None => Identity::from_settings(environment)?,
+                true => Identity::Aws,
+                false => Identity::from_settings(environment)?,
             },
             ca_file: self.cluster.ca_file.clone(),
             insecure: self.cluster.insecure,

@@ -1,11 +1,8 @@
 //! Where an invocation stopped in an object, kept beside the rejects until the object is done.
 
-use std::hash::Hasher;
-
 use anyhow::Context;
 use ingest::Checkpoint;
 use serde::{Deserialize, Serialize};
-use siphasher::sip128::{Hasher128, SipHasher24};
 
 use crate::aws::s3::{Location, Object, S3};
 
@@ -16,34 +13,40 @@ struct Saved {
     object: String,
     /// Of what was read: another content is read from its start.
     etag: String,
-    /// Marks may be understood by the version that made them alone.
-    made_by: String,
-    /// None if all of it was read.
-    checkpoint: Option<Checkpoint>,
+    /// Where it went, and how it was understood: elsewhere, or otherwise, none of it is done.
+    into: String,
+    /// As it is written by this version.
+    format: u32,
+    /// None if nothing is left.
+    rest: Option<Rest>,
 }
+
+/// To be counted up whenever a checkpoint means something else, also because of the decompressor.
+const FORMAT: u32 = 1;
 
 /// How the names of checkpoints end, so that they are not taken for rejects.
 pub(crate) const EXTENSION: &str = ".checkpoint";
 
-const VERSION: &str = env!("CARGO_PKG_VERSION");
-
-/// What an earlier invocation left to be done.
-pub(super) enum Left {
-    All,
-    From(Checkpoint),
-    Nothing,
+/// What of an object is still to be read.
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub(super) struct Rest {
+    pub(super) from: Checkpoint,
+    /// Whether reading was begun anew because a checkpoint led to what cannot be read: then it is the
+    /// object that is damaged, and not the checkpoint.
+    pub(super) is_second_try: bool,
 }
 
 /// Where checkpoints are kept.
 pub(super) struct Checkpoints {
     s3: S3,
     prefix: Location,
+    into: String,
 }
 
 impl Checkpoints {
-    /// Below the rejects.
-    pub(super) fn beside(rejects: &Location, s3: &S3) -> Checkpoints {
-        Checkpoints { s3: s3.clone(), prefix: rejects.join("checkpoints/") }
+    /// Below the rejects, of what goes `into` a store.
+    pub(super) fn beside(rejects: &Location, s3: &S3, into: String) -> Checkpoints {
+        Checkpoints { s3: s3.clone(), prefix: rejects.join("checkpoints/"), into }
     }
 
     /// Whether an object is a checkpoint.
@@ -52,39 +55,43 @@ impl Checkpoints {
     }
 
     fn location(&self, object: &Object) -> Location {
-        self.prefix.join(&format!("{}{}", digest(object), EXTENSION))
+        self.prefix.join(&format!("{}{}", object.without_etag().digest(), EXTENSION))
     }
 
-    /// What is left to be done of an object, and whether there is a checkpoint of it.
-    pub(super) fn load(&self, object: &mut Object) -> anyhow::Result<(Left, bool)> {
+    /// What is left of an object, if anything is, and whether there is a checkpoint of it.
+    pub(super) fn load(&self, object: &mut Object) -> anyhow::Result<(Option<Rest>, bool)> {
         let location = self.location(object);
         let kept = self.s3.get(&location);
         let kept = kept.with_context(|| format!("cannot look for a checkpoint at {location}"))?;
-        let Some(json) = kept else { return Ok((Left::All, false)) };
-        let Ok(saved) = serde_json::from_slice::<Saved>(&json) else {
-            tracing::warn!("{location} cannot be read: starting from the beginning");
-            return Ok((Left::All, true));
-        };
-        let etag = self.s3.etag(object)?;
-        if saved.made_by != VERSION || Some(&saved.etag) != etag.as_ref() {
-            return Ok((Left::All, true));
+        let Some(json) = kept else { return Ok((Some(Rest::default()), false)) };
+        let (etag, _) = self.s3.head(object)?;
+        match serde_json::from_slice::<Saved>(&json) {
+            Ok(Saved { etag: of, into, format: FORMAT, rest, .. })
+                if Some(&of) == etag.as_ref() && into == self.into =>
+            {
+                object.etag = etag;
+                Ok((rest, true))
+            }
+            _ => {
+                tracing::info!("{location} is of something else: reading from the start");
+                Ok((Some(Rest::default()), true))
+            }
         }
-        object.etag = etag;
-        Ok((saved.checkpoint.map_or(Left::Nothing, Left::From), true))
     }
 
-    /// Keeps where reading goes on; nothing, if all was read.
+    /// Keeps what is left of an object.
     pub(super) fn save(
         &self,
         object: &Object,
         etag: &str,
-        checkpoint: Option<Checkpoint>,
+        rest: Option<Rest>,
     ) -> anyhow::Result<()> {
         let saved = Saved {
             object: object.location.to_string(),
             etag: etag.to_owned(),
-            made_by: VERSION.to_owned(),
-            checkpoint,
+            into: self.into.clone(),
+            format: FORMAT,
+            rest,
         };
         let location = self.location(object);
         self.s3
@@ -97,16 +104,4 @@ impl Checkpoints {
         let location = self.location(object);
         self.s3.delete(&location).with_context(|| format!("cannot delete {location}"))
     }
-}
-
-/// A short name for a version of an object, whatever its key is made of.
-pub(super) fn digest(object: &Object) -> String {
-    let Object { location: Location { bucket, key }, version_id, .. } = object;
-    let mut hasher = SipHasher24::new();
-    for part in [bucket, key, version_id.as_deref().unwrap_or_default()] {
-        hasher.write(part.as_bytes());
-        hasher.write_u8(0xFF);
-    }
-    let hash = hasher.finish128();
-    format!("{:016x}{:016x}", hash.h1, hash.h2)
 }

@@ -4,17 +4,14 @@ use std::sync::{Arc, OnceLock};
 
 use ingest::{Checkpoint, Rejected, Stage};
 
-use super::checkpoint::{Left, digest};
-use super::fault::{Fault, NOT_INDEXED};
+use super::checkpoint::Rest;
+use super::fault::{Fault, NOT_INDEXED, UNREADABLE};
 use super::metrics::Outcome;
-use super::worker::Shift;
+use super::worker::{Shift, Worker};
 use crate::aws::s3::{Location, Object};
 use crate::pipeline::Ended;
-use crate::rejects::{Objects, Rejects};
+use crate::rejects::{Name, Objects, Rejects};
 use crate::source::{ObjectSource, Source};
-
-/// The longest part of a source's key that is part of the names of its rejects, in bytes; S3 allows 1,024 in all.
-const MAX_NAME_BYTES: usize = 600;
 
 /// An object that was read to its end.
 pub(super) struct Finished {
@@ -39,29 +36,27 @@ impl Shift<'_> {
             );
             return Ok(None);
         }
-        let (left, has_checkpoint) = match &self.checkpoints {
+        let (rest, has_checkpoint) = match &self.checkpoints {
             Some(checkpoints) => checkpoints.load(&mut object).map_err(|error| {
                 Fault::new(NOT_INDEXED, &error.context(object.location.to_string()))
             })?,
-            None => (Left::All, false),
+            None => (Some(Rest::default()), false),
         };
-        let from = match left {
-            Left::All => Checkpoint::default(),
-            Left::From(checkpoint) => checkpoint,
-            Left::Nothing => {
-                return Ok(Some(Finished { object, etag: None, has_checkpoint }));
-            }
+        let etag = match rest {
+            Some(rest) => self.read_object(&object, rest)?,
+            None => None,
         };
-        let etag = self.read_object(&object, from)?;
         self.done.insert(same);
         Ok(Some(Finished { object, etag, has_checkpoint }))
     }
 
-    fn read_object(&mut self, object: &Object, from: Checkpoint) -> Result<Option<String>, Fault> {
+    /// Reads what is left of an object. Tells its entity tag.
+    fn read_object(&mut self, object: &Object, rest: Rest) -> Result<Option<String>, Fault> {
+        let Rest { from, is_second_try } = rest;
         let name = object.location.to_string();
         let started_at = from.position.records;
-        let mut rejects = self.rejects_of(object, started_at);
         let seen = Arc::new(OnceLock::new());
+        let mut rejects = self.rejects_of(object, &seen, started_at)?;
         let source = ObjectSource {
             s3: self.worker.s3.clone(),
             object: object.clone(),
@@ -74,25 +69,33 @@ impl Shift<'_> {
             ran.map_err(|error| self.broken_off(error.context(format!("cannot index {name}"))))?;
         let etag = seen.get().and_then(|object: &Object| object.etag.clone());
         let modified = seen.get().and_then(|object| object.modified);
-        if let Some(damage) = damage(&ended) {
+        let damage = damage(&ended);
+        // It may be the checkpoint that led astray, once.
+        let is_doubtful = damage.is_some() && started_at > 0 && !is_second_try;
+        if let (Some(damage), false) = (&damage, is_doubtful) {
             ended.failed_sources.clear();
             ended.report.failed_sources = 0;
-            self.reject_rest(&damage, object, &mut ended, &mut rejects)?;
+            self.reject_rest(damage, object, &mut ended, &mut rejects)?;
         }
         // A checkpoint says that the rejects before it are kept.
         let (fault, may_checkpoint) = match rejects.finish() {
-            Err(error) => (
-                Some(Fault::new(NOT_INDEXED, &error.context(format!("cannot index {name}")))),
-                false,
-            ),
+            Err(error) => {
+                let error = error.context(format!("cannot index {name}"));
+                (Some(Fault::new(NOT_INDEXED, &error)), false)
+            }
             Ok(_) => (self.fault(&name, &ended), true),
         };
         let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
         self.worker.metrics.emit(&name, &ended, started_at, modified, outcome);
         let Some(fault) = fault else { return Ok(etag) };
+        let progress = ended.checkpoint.position.records > started_at;
+        let rest = match is_doubtful {
+            true => Rest { from: Checkpoint::default(), is_second_try: true },
+            false => Rest { from: ended.checkpoint, is_second_try },
+        };
         if let (Some(checkpoints), Some(etag), true) = (&self.checkpoints, &etag, may_checkpoint)
-            && ended.checkpoint.position.records > started_at
-            && let Err(error) = checkpoints.save(object, etag, Some(ended.checkpoint))
+            && (progress || is_doubtful)
+            && let Err(error) = checkpoints.save(object, etag, Some(rest))
         {
             tracing::warn!("{name} will be read again from where it was begun: {error:#}");
         }
@@ -120,19 +123,30 @@ impl Shift<'_> {
         Ok(())
     }
 
-    fn rejects_of(&self, object: &Object, started_at: u64) -> Rejects {
-        let Some(prefix) = &self.worker.rejects else {
-            return Rejects::Refused { first: None, count: 0 };
+    fn rejects_of(
+        &self,
+        object: &Object,
+        seen: &Arc<OnceLock<Object>>,
+        started_at: u64,
+    ) -> Result<Rejects, Fault> {
+        let Worker { rejects: Some(prefix), s3, .. } = &*self.worker else {
+            return Ok(Rejects::Refused { first: None, count: 0 });
         };
-        if prefix.covers(&object.location) {
-            tracing::info!("{} holds rejects: what is rejected again stays there", object.location);
-            return Rejects::Kept;
+        if !prefix.covers(&object.location) {
+            let name = Name::Of(Arc::clone(seen), started_at);
+            return Ok(Rejects::Objects(Objects::new(s3, prefix, name)));
         }
-        let Location { bucket, key } = &object.location;
-        let cut = (0..=MAX_NAME_BYTES.min(key.len())).rev().find(|at| key.is_char_boundary(*at));
-        let key = &key[..cut.unwrap_or_default()];
-        let name = format!("{bucket}/{key}.{}-{started_at}", &digest(object)[..8]);
-        Rejects::Objects(Objects::new(&self.worker.s3, prefix, name))
+        let (_, holds_rejects) = s3.head(object).map_err(|error| {
+            Fault::new(UNREADABLE, &error.context(format!("cannot read {}", object.location)))
+        })?;
+        match holds_rejects {
+            true => {
+                tracing::info!("{}: what is rejected again stays there", object.location);
+                Ok(Rejects::Kept)
+            }
+            // Its rejects would trigger the function again, for ever.
+            false => Ok(Rejects::Refused { first: None, count: 0 }),
+        }
     }
 }
 

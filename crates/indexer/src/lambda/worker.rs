@@ -15,8 +15,9 @@ use super::metrics::{Metrics, Outcome};
 use super::object::Finished;
 use crate::aws::s3::{Location, S3};
 use crate::pipeline::{Ended, Output, Run, Small, StoreOutput};
-use crate::rejects::{Objects, Rejects};
+use crate::rejects::{Name, Objects, Rejects};
 use crate::stop::Stop;
+use crate::store::{ClusterError, StoreError};
 
 /// What is made once and lives as long as the environment that Lambda starts.
 pub(super) struct Worker {
@@ -25,6 +26,8 @@ pub(super) struct Worker {
     pub(super) options: Arc<Options>,
     pub(super) rejects: Option<Location>,
     pub(super) metrics: Metrics,
+    /// Whether the cluster did not accept who we are: the secret may have been changed.
+    pub(super) is_stale: bool,
 }
 
 /// Why an event has failed, as Lambda is told.
@@ -67,8 +70,9 @@ impl Worker {
         if let Some(writer) = &mut self.store.writer {
             writer.renew(stop);
         }
+        let into = format!("{} with {:?}", self.store.address, self.options);
         let checkpoints =
-            self.rejects.as_ref().map(|rejects| Checkpoints::beside(rejects, &self.s3));
+            self.rejects.as_ref().map(|rejects| Checkpoints::beside(rejects, &self.s3, into));
         let mut shift = Shift {
             worker: self,
             stop: stop.clone(),
@@ -124,14 +128,15 @@ impl Shift<'_> {
         let mut answer = KinesisEventResponse::default();
         let numbers: Vec<String> =
             records.iter().map(|record| record.sequence_number.clone()).collect();
-        let Some(first) = numbers.first() else {
+        if numbers.is_empty() {
             return serde_json::to_value(answer).unwrap_or_default();
-        };
-        let name = format!("kinesis/{first}");
+        }
+        let name = records.first().map(|first| first.record.name.replace(':', "/"));
+        let name = name.unwrap_or_default();
         let records = records.into_iter().map(|record| record.record).collect();
-        let (safe, fault) = self.small(records, name);
+        let (safe, fault) = self.small(records, name.clone());
         if let Some(fault) = fault {
-            self.tell(&format!("kinesis/{first}"), &fault);
+            self.tell(&name, &fault);
             let message = &fault.message;
             // Lambda repeats from there on.
             let number = numbers.get(safe).or(numbers.last()).cloned();
@@ -197,12 +202,15 @@ impl Shift<'_> {
 
     /// The store could not be opened, or rejects could not be written, and nobody knows what is under way.
     pub(super) fn broken_off(&mut self, error: anyhow::Error) -> Fault {
+        let store = error.chain().find_map(|cause| cause.downcast_ref::<StoreError>());
+        self.worker.is_stale |= store.is_some_and(is_unauthorized);
         self.worker.store.writer = None;
         Fault { is_common: true, ..Fault::new(NOT_INDEXED, &error) }
     }
 
     /// Why a source that was read is not done, if it is not.
-    pub(super) fn fault(&self, name: &str, ended: &Ended) -> Option<Fault> {
+    pub(super) fn fault(&mut self, name: &str, ended: &Ended) -> Option<Fault> {
+        self.worker.is_stale |= ended.failure.as_ref().is_some_and(is_unauthorized);
         let records = ended.checkpoint.position.records;
         if self.stop.is_set() && (ended.is_stopped || ended.failure.is_some()) {
             let why = match &ended.failure {
@@ -232,20 +240,24 @@ impl Shift<'_> {
         }
         let modified = records.first().and_then(|record| record.written_at);
         let mut rejects = match &self.worker.rejects {
-            Some(prefix) => Rejects::Objects(Objects::new(&self.worker.s3, prefix, name.clone())),
+            Some(prefix) => {
+                let name = Name::Fixed(name.clone());
+                Rejects::Objects(Objects::new(&self.worker.s3, prefix, name))
+            }
             None => Rejects::Refused { first: None, count: 0 },
         };
-        let ended = self.worker.run(&mut rejects, &self.stop).over_small(records);
-        match ended.and_then(|ended| rejects.finish().map(|_| ended)) {
-            Err(error) => (0, Some(self.broken_off(error.context(format!("cannot index {name}"))))),
-            Ok(ended) => {
-                let fault = self.fault(&name, &ended);
-                let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
-                self.worker.metrics.emit(&name, &ended, 0, modified, outcome);
-                let safe = ended.checkpoint.position.records as usize;
-                (safe, fault.map(|fault| Fault { is_told: true, ..fault }))
-            }
-        }
+        let cannot = || format!("cannot index {name}");
+        let ended = match self.worker.run(&mut rejects, &self.stop).over_small(records) {
+            Err(error) => return (0, Some(self.broken_off(error.context(cannot())))),
+            Ok(ended) => ended,
+        };
+        let (safe, fault) = match rejects.finish() {
+            Err(error) => (0, Some(Fault::new(NOT_INDEXED, &error.context(cannot())))),
+            Ok(_) => (ended.checkpoint.position.records as usize, self.fault(&name, &ended)),
+        };
+        let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
+        self.worker.metrics.emit(&name, &ended, 0, modified, outcome);
+        (safe, fault.map(|fault| Fault { is_told: true, ..fault }))
     }
 
     /// Whether there is any use in beginning.
@@ -257,4 +269,8 @@ impl Shift<'_> {
         };
         Err(Fault::of(kind, format!("{name}: not begun, since {why}")))
     }
+}
+
+fn is_unauthorized(error: &StoreError) -> bool {
+    matches!(error, StoreError::Cluster(ClusterError::Unauthorized { .. }))
 }

@@ -194,7 +194,8 @@ impl<'r> Sink<'r> {
             Output::Store(store) => {
                 let mut written = Written::default();
                 let done = store.write(deliveries, &mut written);
-                if let Some(track) = &mut self.track {
+                // What a store that could not be opened was given is nowhere.
+                if let (Some(track), Some(_)) = (&mut self.track, &store.writer) {
                     track.positions.push_back((store.taken(), enriched.end));
                     track.marks.extend(enriched.marks);
                     track.settled(store.settled());

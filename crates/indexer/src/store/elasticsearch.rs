@@ -11,6 +11,7 @@ mod bulk;
 mod connection;
 mod error;
 mod greeting;
+mod identity;
 mod questions;
 mod settings;
 mod settle;
@@ -19,9 +20,8 @@ mod writer;
 
 pub use connection::Failure;
 pub use error::ClusterError;
-pub use settings::{
-    AwsService, Cluster, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy,
-};
+pub use identity::Identity;
+pub use settings::{Cluster, Gzip, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy};
 pub use template::{Index, Installed, TEMPLATE_NAME, template};
 pub use writer::ElasticsearchWriter;
 

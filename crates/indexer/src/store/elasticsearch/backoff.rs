@@ -1,5 +1,6 @@
 //! When to try again, and how much at a time.
 
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
 use std::time::{Duration, Instant};
 
@@ -16,6 +17,8 @@ const LONGEST_WAIT: Duration = Duration::from_secs(10);
 pub(super) struct Patience {
     pub(super) retry_for: Duration,
     stop: Stop,
+    /// How long the last bulk request took, in microseconds.
+    latency: AtomicU64,
     /// Why a part of the run gave up: the others need not find out for themselves.
     over: OnceLock<String>,
     state: Mutex<State>,
@@ -31,7 +34,13 @@ struct State {
 impl Patience {
     pub(super) fn new(retry_for: Duration, stop: Stop) -> Patience {
         let state = State { last_success: Instant::now(), was_told: false };
-        Patience { retry_for, stop, over: OnceLock::new(), state: Mutex::new(state) }
+        Patience {
+            retry_for,
+            stop,
+            latency: AtomicU64::new(0),
+            over: OnceLock::new(),
+            state: Mutex::new(state),
+        }
     }
 
     /// For questions, which somebody waits for.
@@ -69,6 +78,19 @@ impl Patience {
 
     fn state(&self) -> std::sync::MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    /// Takes note of how long a bulk request took.
+    pub(super) fn took(&self, latency: Duration) {
+        let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
+        self.latency.store(micros, Ordering::Relaxed);
+    }
+
+    /// Whether the run was stopped and another bulk request would most likely be cut off: what is cut off
+    /// is sent twice.
+    pub(super) fn is_too_late(&self) -> bool {
+        let latency = Duration::from_micros(self.latency.load(Ordering::Relaxed));
+        self.stop.time_left().is_some_and(|left| left <= latency + latency / 4)
     }
 
     /// Whether even what is under way is not waited for any more.

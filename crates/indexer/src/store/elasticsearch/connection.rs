@@ -15,7 +15,8 @@ use serde_json::Value as Json;
 
 use super::ClusterError;
 use super::backoff::{Backoff, Patience};
-use super::settings::{AwsService, Cluster, Identity};
+use super::identity::Identity;
+use super::settings::Cluster;
 use crate::aws;
 use crate::aws::sign::{Unsigned, signature};
 
@@ -24,7 +25,9 @@ pub(super) struct Connection {
     transport: Transport,
     /// Its nodes, as they are named in messages.
     pub(super) url: String,
-    credentials: &'static str,
+    identity: Identity,
+    /// Whether it is waited for also before it has ever answered.
+    pub(super) waits_for_start: bool,
     timeout: Duration,
     pub(super) n_nodes: usize,
     signer: Option<Signer>,
@@ -32,7 +35,6 @@ pub(super) struct Connection {
 
 /// Signs requests for AWS.
 struct Signer {
-    service: AwsService,
     /// The one node there is: its name is signed too.
     node: Url,
 }
@@ -46,7 +48,7 @@ impl Signer {
         }
         let region = aws::config().await.region().map_or("us-east-1", |region| region.as_ref());
         let unsigned = Unsigned {
-            service: self.service.as_str(),
+            service: "es",
             region,
             method: match request.method {
                 Method::Get => "GET",
@@ -285,14 +287,14 @@ impl Connection {
             builder = builder.cert_validation(CertificateValidation::Full(certificate));
         }
         let signer = match (&cluster.identity, &cluster.nodes[..]) {
-            (Identity::Aws(service), [node]) => {
+            (Identity::Aws, [node]) => {
                 let mut node = node.clone();
                 // So that paths are joined to it and not put in its place.
                 let path = format!("{}/", node.path().trim_end_matches('/'));
                 node.set_path(&path);
-                Some(Signer { service: *service, node })
+                Some(Signer { node })
             }
-            (Identity::Aws(_), _) => {
+            (Identity::Aws, _) => {
                 return Err(ClusterError::Address {
                     address: url,
                     why: "requests to several nodes cannot be signed".to_owned(),
@@ -309,7 +311,8 @@ impl Connection {
         Ok(Connection {
             transport,
             url,
-            credentials: cluster.identity.in_words(),
+            identity: cluster.identity.clone(),
+            waits_for_start: cluster.load.waits_for_start,
             timeout: cluster.request_timeout,
             n_nodes: cluster.nodes.len(),
             signer,
@@ -340,6 +343,18 @@ impl Connection {
         Ok(Answer { status, headers, body })
     }
 
+    /// Sends a request, once, and does not wait longer than the run lasts.
+    pub(super) async fn send_until(
+        &self,
+        request: &Request<'_>,
+        patience: &Patience,
+    ) -> Result<Answer, Failure> {
+        tokio::select! {
+            answer = self.send(request) => answer,
+            () = patience.cut_off() => Err(Failure::interrupted()),
+        }
+    }
+
     /// Sends a request until there is an answer that will not be another one later.
     pub(super) async fn ask(
         &self,
@@ -349,7 +364,7 @@ impl Connection {
         let mut backoff = Backoff::new(patience);
         let mut other_nodes = self.n_nodes - 1;
         loop {
-            let failure = match self.send(&request).await {
+            let failure = match self.send_until(&request, patience).await {
                 Ok(answer) if !is_transient(answer.status) => return Ok(answer),
                 Ok(answer) => answer.failure(),
                 Err(Failure::Lost { .. }) if other_nodes > 0 => {
@@ -370,7 +385,8 @@ impl Connection {
         let url = self.url.clone();
         match failure {
             Failure::Status { status: 401, reason, .. } => {
-                ClusterError::Unauthorized { url, credentials: self.credentials, reason }
+                let reason = self.identity.redact(reason);
+                ClusterError::Unauthorized { url, credentials: self.identity.in_words(), reason }
             }
             Failure::Status { reason, blocked: true, .. } => ClusterError::ReadOnly { url, reason },
             Failure::Status { status: 403, reason, .. } => {

@@ -194,7 +194,7 @@ impl ClusterError {
                 "use Elasticsearch 8 or 9, or OpenSearch 2 or 3; or a folder: --store FOLDER"
             }
             ClusterError::Unauthorized { credentials, .. } => match *credentials {
-                super::settings::NO_CREDENTIALS => {
+                super::identity::NO_CREDENTIALS => {
                     "set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD"
                 }
                 _ => "it may be mistyped, expired or revoked: make a new one and set it again",

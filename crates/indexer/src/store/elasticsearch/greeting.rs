@@ -13,11 +13,14 @@ impl Connection {
         let mut waits = Backoff::new(patience);
         let mut other_nodes = self.n_nodes - 1;
         let answer = loop {
-            match self.send(&Request::new(Method::Get, "/")).await {
+            match self.send_until(&Request::new(Method::Get, "/"), patience).await {
                 Ok(answer) if !is_transient(answer.status) || patience.is_none() => break answer,
                 // It is starting, or busy.
                 Ok(answer) => waits.wait(&answer.failure(), self).await?,
                 Err(Failure::Lost { .. }) if other_nodes > 0 => other_nodes -= 1,
+                Err(failure) if self.waits_for_start && failure.is_transient() => {
+                    waits.wait(&failure, self).await?;
+                }
                 // An address that nobody listens at is most often mistyped.
                 Err(failure) => {
                     return Err(ClusterError::Unreachable { url: self.url.clone(), failure });

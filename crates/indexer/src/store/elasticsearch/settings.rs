@@ -1,17 +1,15 @@
 //! What the user says of a cluster: where it is, who we are, and how fast to go.
 
 use std::fmt;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::time::Duration;
 
-use elasticsearch::auth::Credentials;
 use elasticsearch::http::Url;
-use elasticsearch::http::headers::HeaderValue;
 use elasticsearch::http::transport::CloudId;
 use url::Host;
 
 use super::ClusterError;
-use crate::aws::secrets;
+use super::identity::Identity;
 
 /// A cluster, and how to talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +69,9 @@ pub struct Load {
     pub gzip: Gzip,
     /// For how long to go on trying when nothing is taken.
     pub retry_for: Duration,
+    /// Whether that holds also before the cluster has ever answered: who runs the program can tell a
+    /// mistyped address at once, a function at night may meet a cluster that is being restarted.
+    pub waits_for_start: bool,
 }
 
 impl Default for Load {
@@ -83,6 +84,7 @@ impl Default for Load {
             bulk_requests: 4,
             gzip: Gzip::Auto,
             retry_for: Duration::from_secs(300),
+            waits_for_start: false,
         }
     }
 }
@@ -133,131 +135,6 @@ impl IndexBy {
             };
         let (year, rest) = date[..length].split_at(date.len() - "-12-10".len());
         format!("tweets-{year}{}", rest.replace('-', "."))
-    }
-}
-
-/// Who we are, to the cluster.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub enum Identity {
-    /// Nobody in particular.
-    #[default]
-    Anonymous,
-    /// An API key: `id:api_key`, or that in base64 (`encoded`).
-    ApiKey(String),
-    /// A user.
-    Basic {
-        /// Its name.
-        username: String,
-        /// Its password.
-        password: String,
-    },
-    /// The AWS credentials of this process, by which each request is signed (Signature Version 4).
-    Aws(AwsService),
-}
-
-/// Which of Amazon's services a cluster is.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
-pub enum AwsService {
-    /// Amazon OpenSearch Service.
-    Es,
-    /// Amazon OpenSearch Serverless.
-    Aoss,
-}
-
-impl AwsService {
-    /// Its name in signatures.
-    pub(super) fn as_str(self) -> &'static str {
-        match self {
-            AwsService::Es => "es",
-            AwsService::Aoss => "aoss",
-        }
-    }
-}
-
-// By hand, so that no secret is ever printed.
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.in_words())
-    }
-}
-
-pub(super) const NO_CREDENTIALS: &str = "requests without credentials";
-
-impl Identity {
-    /// What is sent, without saying it.
-    pub(super) fn in_words(&self) -> &'static str {
-        match self {
-            Identity::Anonymous => NO_CREDENTIALS,
-            Identity::ApiKey(_) => "the API key",
-            Identity::Basic { .. } => "the username and password",
-            Identity::Aws(_) => "the AWS credentials",
-        }
-    }
-
-    /// As the client takes it.
-    pub(super) fn credentials(&self) -> Result<Option<Credentials>, ClusterError> {
-        match self {
-            Identity::Anonymous | Identity::Aws(_) => Ok(None),
-            Identity::ApiKey(key) => {
-                // The client would panic on what no header can hold.
-                if HeaderValue::from_str(key).is_err() || key.is_empty() {
-                    return Err(ClusterError::Secret { variable: "ELASTICSEARCH_API_KEY" });
-                }
-                Ok(Some(match key.split_once(':') {
-                    Some((id, key)) => Credentials::ApiKey(id.to_owned(), key.to_owned()),
-                    None => Credentials::EncodedApiKey(key.clone()),
-                }))
-            }
-            Identity::Basic { username, password } => {
-                Ok(Some(Credentials::Basic(username.clone(), password.clone())))
-            }
-        }
-    }
-
-    /// Whoever the settings name: a key before a user, a value before a file. A value may be the ARN of
-    /// a secret.
-    ///
-    /// # Errors
-    ///
-    /// If a file or a secret cannot be read, or a user has no password.
-    pub fn from_settings(
-        setting: impl Fn(&str) -> Option<String>,
-    ) -> Result<Identity, ClusterError> {
-        let secret = |name: &'static str, what: &'static str, keys: &[&str]| match setting(name) {
-            Some(value) if secrets::is_reference(&value) => {
-                let secret = secrets::read(&value, keys);
-                secret
-                    .map(Some)
-                    .map_err(|source| ClusterError::Reference { variable: name, source })
-            }
-            Some(value) => Ok(Some(value)),
-            None => match setting(&format!("{name}_FILE")) {
-                Some(path) => read_secret(Path::new(&path), what).map(Some),
-                None => Ok(None),
-            },
-        };
-        if let Some(key) =
-            secret("ELASTICSEARCH_API_KEY", "the API key", &["api_key", "encoded", "apiKey"])?
-        {
-            return Ok(Identity::ApiKey(key));
-        }
-        match secret("ELASTICSEARCH_PASSWORD", "the password", &["password"])? {
-            Some(password) => {
-                let username = secret("ELASTICSEARCH_USERNAME", "the user", &["username"])?;
-                let username = username.unwrap_or_else(|| "elastic".to_owned());
-                Ok(Identity::Basic { username, password })
-            }
-            None if setting("ELASTICSEARCH_USERNAME").is_some() => Err(ClusterError::Password),
-            None => Ok(Identity::Anonymous),
-        }
-    }
-}
-
-fn read_secret(path: &Path, what: &'static str) -> Result<String, ClusterError> {
-    match std::fs::read_to_string(path) {
-        // Editors end files with a line break, and no secret does.
-        Ok(secret) => Ok(secret.trim_end_matches(['\r', '\n']).to_owned()),
-        Err(error) => Err(ClusterError::File { what, path: path.to_owned(), source: error.into() }),
     }
 }
 
@@ -349,13 +226,6 @@ mod tests {
         }
         let nodes = parse_nodes("http://a:9200, https://b/es").unwrap();
         assert_eq!(nodes.len(), 2);
-    }
-
-    #[test]
-    fn no_secret_is_printed() {
-        let key = Identity::ApiKey("hunter2".into());
-        let user = Identity::Basic { username: "elastic".into(), password: "hunter2".into() };
-        assert!(!format!("{key:?} {user:?}").contains("hunter2"));
     }
 
     #[test]

@@ -101,7 +101,7 @@ impl Work<'_> {
         let mut busy = None;
         loop {
             while let Some(operations) = self.requests.pop_front() {
-                if self.shared.patience.is_cut_off() {
+                if self.shared.patience.is_too_late() {
                     let url = self.shared.connection.url.clone();
                     return Err((ClusterError::Interrupted { url }, operations));
                 }
@@ -223,10 +223,9 @@ impl Work<'_> {
         (request.content_type, request.gzip) = (NDJSON, *gzip);
         request.query = &[("filter_path", FILTER_PATH)];
         request.body = Some(body.into());
-        let answer = tokio::select! {
-            answer = connection.send(&request) => answer?.ok()?,
-            () = patience.cut_off() => return Err(Failure::interrupted()),
-        };
+        let started = Instant::now();
+        let answer = connection.send_until(&request, patience).await?.ok()?;
+        patience.took(started.elapsed());
         let verdicts = judge(self.bulk, operations, &answer.body);
         verdicts.ok_or_else(|| Failure::Garbled { what: answer.beginning() })
     }

@@ -1,0 +1,155 @@
+//! Who we are to a cluster, and where the secrets come from that prove it.
+
+use std::fmt;
+use std::path::Path;
+
+use elasticsearch::auth::Credentials;
+use elasticsearch::http::headers::HeaderValue;
+
+use super::ClusterError;
+use crate::aws::secrets::{self, Secret};
+
+/// Who we are, to the cluster.
+#[derive(Clone, Default, PartialEq, Eq)]
+pub enum Identity {
+    /// Nobody in particular.
+    #[default]
+    Anonymous,
+    /// An API key: `id:api_key`, or that in base64 (`encoded`).
+    ApiKey(String),
+    /// A user.
+    Basic {
+        /// Its name.
+        username: String,
+        /// Its password.
+        password: String,
+    },
+    /// The AWS credentials of this process, by which each request is signed (Signature Version 4), as
+    /// Amazon OpenSearch Service takes it.
+    Aws,
+}
+
+// By hand, so that no secret is ever printed.
+impl fmt::Debug for Identity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.in_words())
+    }
+}
+
+pub(super) const NO_CREDENTIALS: &str = "requests without credentials";
+
+impl Identity {
+    /// What is sent, without saying it.
+    pub(super) fn in_words(&self) -> &'static str {
+        match self {
+            Identity::Anonymous => NO_CREDENTIALS,
+            Identity::ApiKey(_) => "the API key",
+            Identity::Basic { .. } => "the username and password",
+            Identity::Aws => "the AWS credentials",
+        }
+    }
+
+    /// What a server says of us, without secrets that it repeats.
+    pub(super) fn redact(&self, words: String) -> String {
+        match self {
+            Identity::ApiKey(secret) | Identity::Basic { password: secret, .. } => {
+                words.replace(secret, "…")
+            }
+            Identity::Anonymous | Identity::Aws => words,
+        }
+    }
+
+    /// As the client takes it.
+    pub(super) fn credentials(&self) -> Result<Option<Credentials>, ClusterError> {
+        match self {
+            Identity::Anonymous | Identity::Aws => Ok(None),
+            Identity::ApiKey(key) => {
+                // The client would panic on what no header can hold.
+                if HeaderValue::from_str(key).is_err() || key.is_empty() {
+                    return Err(ClusterError::Secret { variable: "ELASTICSEARCH_API_KEY" });
+                }
+                Ok(Some(match key.split_once(':') {
+                    Some((id, key)) => Credentials::ApiKey(id.to_owned(), key.to_owned()),
+                    None => Credentials::EncodedApiKey(key.clone()),
+                }))
+            }
+            Identity::Basic { username, password } => {
+                Ok(Some(Credentials::Basic(username.clone(), password.clone())))
+            }
+        }
+    }
+
+    /// Whoever the settings name: a key before a user, a value before a file. A value may be the ARN of
+    /// a secret.
+    ///
+    /// # Errors
+    ///
+    /// If a file or a secret cannot be read, or a user has no password.
+    pub fn from_settings(
+        setting: impl Fn(&str) -> Option<String>,
+    ) -> Result<Identity, ClusterError> {
+        let secret = |name: &'static str, what: &'static str| match setting(name) {
+            Some(value) if secrets::is_reference(&value) => {
+                let secret = secrets::read(&value).map(Some);
+                secret.map_err(|source| ClusterError::Reference { variable: name, source })
+            }
+            Some(value) => Ok(Some(Secret::Text(value))),
+            None => match setting(&format!("{name}_FILE")) {
+                Some(path) => {
+                    read_file(Path::new(&path), what).map(|text| Some(Secret::Text(text)))
+                }
+                None => Ok(None),
+            },
+        };
+        let (key, password, user) =
+            ("ELASTICSEARCH_API_KEY", "ELASTICSEARCH_PASSWORD", "ELASTICSEARCH_USERNAME");
+        let missing = |variable| move |source| ClusterError::Reference { variable, source };
+        if let Some(secret) = secret(key, "the API key")? {
+            let api_key = match (secret.key("id"), secret.key("api_key"), secret.key("encoded")) {
+                // All that Elasticsearch answers when a key is made.
+                (Some(id), Some(api_key), None) => format!("{id}:{api_key}"),
+                _ => secret.one_of(&["encoded", "api_key", "apiKey"]).map_err(missing(key))?,
+            };
+            return Ok(Identity::ApiKey(api_key));
+        }
+        let Some(secret_of_password) = secret(password, "the password")? else {
+            return match setting(user) {
+                Some(_) => Err(ClusterError::Password),
+                None => Ok(Identity::Anonymous),
+            };
+        };
+        let username = match secret(user, "the user")? {
+            Some(secret) => secret.one_of(&["username"]).map_err(missing(user))?,
+            None => secret_of_password.key("username").unwrap_or("elastic").to_owned(),
+        };
+        let password = secret_of_password.one_of(&["password"]).map_err(missing(password))?;
+        Ok(Identity::Basic { username, password })
+    }
+}
+
+fn read_file(path: &Path, what: &'static str) -> Result<String, ClusterError> {
+    match std::fs::read_to_string(path) {
+        // Editors end files with a line break, and no secret does.
+        Ok(secret) => Ok(secret.trim_end_matches(['\r', '\n']).to_owned()),
+        Err(error) => Err(ClusterError::File { what, path: path.to_owned(), source: error.into() }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_secret_is_printed() {
+        let key = Identity::ApiKey("hunter2".into());
+        let user = Identity::Basic { username: "elastic".into(), password: "hunter2".into() };
+        assert!(!format!("{key:?} {user:?}").contains("hunter2"));
+    }
+
+    #[test]
+    fn what_a_server_repeats_is_not_passed_on() {
+        let user = Identity::Basic { username: "elastic".into(), password: "hunter2".into() };
+        let words = user.redact("unable to authenticate user [hunter2]".to_owned());
+        assert_eq!(words, "unable to authenticate user […]");
+    }
+}
