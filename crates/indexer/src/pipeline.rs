@@ -296,7 +296,11 @@ impl Reading {
         // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
         thread::spawn(move || {
             let read = || -> anyhow::Result<()> {
-                let Input { batches, written_at } = source.open(&options, &bytes_read, &halt)?;
+                let Input { mut batches, written_at } =
+                    source.open(&options, &bytes_read, &halt)?;
+                if !source.is_pipe() {
+                    batches.read_again();
+                }
                 let info = Arc::new(SourceInfo { name: source.name().into(), written_at });
                 for batch in batches {
                     let batch = batch?;

@@ -137,6 +137,8 @@ pub struct Batches<'r> {
     line: u64,
     /// How the stream ended, once it has.
     ended: Option<Result<(), Error>>,
+    /// Whether it will be read again if reading fails.
+    is_read_again: bool,
 }
 
 /// Looks at how `reader` begins and makes ready to split it.
@@ -177,6 +179,7 @@ pub fn open<'r>(
         done: skip,
         line,
         ended,
+        is_read_again: false,
     })
 }
 
@@ -245,6 +248,12 @@ impl<'r> Batches<'r> {
         Ok(())
     }
 
+    /// Says that this source will be read again if reading fails: then what was read of its last record is
+    /// left for that, and not rejected. What is damaged is damaged.
+    pub fn read_again(&mut self) {
+        self.is_read_again = true;
+    }
+
     /// Whether reading can go on in the middle of this source. The batches of others all end at the start.
     pub fn is_resumable(&self) -> bool {
         !matches!(self.packing, Packing::Encoded)
@@ -255,6 +264,7 @@ impl<'r> Batches<'r> {
         let rest = match &self.ended {
             None => Rest::ToCome,
             Some(Ok(())) => Rest::Ended,
+            Some(Err(Error::Io(_))) if self.is_read_again => Rest::ToCome,
             Some(Err(_)) => Rest::BrokeOff,
         };
         while self.records.len() < BATCH_RECORDS {

@@ -379,6 +379,9 @@ where
         Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken") => {
             "check the AWS credentials: aws sts get-caller-identity"
         }
+        Some("SlowDown" | "ServiceUnavailable" | "InternalError" | "RequestTimeout") => {
+            "S3 is busy: try again later"
+        }
         Some("InvalidObjectState") => "it is archived: restore it from Glacier first",
         _ => "check AWS_REGION, the credentials (aws sts get-caller-identity) and AWS_ENDPOINT_URL",
     };

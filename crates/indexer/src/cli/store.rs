@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::store::{
-    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
-    parse_proxy,
+    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, is_local, parse_cloud_id,
+    parse_nodes, parse_proxy,
 };
 
 /// What `--help` says of secrets, which are no options.
@@ -156,12 +156,17 @@ impl StoreArg {
         if self.cluster.insecure {
             tracing::warn!("--insecure: the cluster's certificate is not verified");
         }
+        let identity = match self.cluster.aws_sigv4 {
+            true => Identity::Aws,
+            false => Identity::from_settings(environment)?,
+        };
+        let in_the_open = nodes.iter().find(|node| node.scheme() == "http" && !is_local(node));
+        if let (Some(node), true) = (in_the_open, identity != Identity::Anonymous) {
+            tracing::warn!("secrets are sent to {node} without encryption: use https");
+        }
         Ok(Address::Cluster(Box::new(Cluster {
             nodes,
-            identity: match self.cluster.aws_sigv4 {
-                true => Identity::Aws,
-                false => Identity::from_settings(environment)?,
-            },
+            identity,
             ca_file: self.cluster.ca_file.clone(),
             insecure: self.cluster.insecure,
             proxy: self.cluster.proxy.as_deref().map(parse_proxy).transpose()?,

@@ -8,6 +8,7 @@ use std::io::{self, Write};
 use ingest::Timestamp;
 use serde_json::json;
 
+use super::fault::Fault;
 use crate::clock;
 use crate::pipeline::Ended;
 
@@ -39,18 +40,22 @@ pub(super) struct Metrics {
 }
 
 impl Metrics {
-    /// Tells what was read of an object, from the record `started_at` on, that was written at `modified`.
+    /// Tells what was read of an object, from the record `started_at` on, that was written at `modified`, and
+    /// why that is not all of it.
     pub(super) fn emit(
         &self,
         object: &str,
         ended: &Ended,
         started_at: u64,
         modified: Option<Timestamp>,
-        outcome: Outcome,
+        fault: Option<&Fault>,
     ) {
+        let outcome = fault.map_or(Outcome::Done, Fault::outcome);
         let now = clock::now();
         let report = &ended.report;
-        let object_to_index = modified.map(|time| (now - time.as_millis()).max(0));
+        let is_done = outcome == Outcome::Done;
+        let object_to_index =
+            modified.filter(|_| is_done).map(|time| (now - time.as_millis()).max(0));
         let created_at = report.mean_created_at();
         let tweet_to_object =
             modified.zip(created_at).map(|(time, created)| (time.as_millis() - created).max(0));
@@ -87,6 +92,7 @@ impl Metrics {
             "from_record": started_at,
             "to_record": ended.checkpoint.position.records,
             "left": ended.left,
+            "reason": fault.map(|fault| &fault.message),
             "failed": u8::from(outcome == Outcome::Failed),
             "read": report.read,
             "created": report.created,

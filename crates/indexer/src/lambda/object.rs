@@ -6,7 +6,6 @@ use ingest::{Checkpoint, Rejected, Stage};
 
 use super::checkpoint::Rest;
 use super::fault::{Fault, NOT_INDEXED, UNREADABLE};
-use super::metrics::Outcome;
 use super::worker::{Shift, Worker};
 use crate::aws::s3::{Location, Object};
 use crate::pipeline::Ended;
@@ -85,8 +84,7 @@ impl Shift<'_> {
             }
             Ok(_) => (self.fault(&name, &ended), true),
         };
-        let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
-        self.worker.metrics.emit(&name, &ended, started_at, modified, outcome);
+        self.worker.metrics.emit(&name, &ended, started_at, modified, fault.as_ref());
         let Some(fault) = fault else { return Ok(etag) };
         let progress = ended.checkpoint.position.records > started_at;
         let rest = match is_doubtful {

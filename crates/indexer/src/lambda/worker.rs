@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use super::checkpoint::Checkpoints;
 use super::event::{self, Event, Message, StreamRecord, Work};
 use super::fault::{DEADLINE, Fault, NOT_INDEXED, UNREADABLE};
-use super::metrics::{Metrics, Outcome};
+use super::metrics::Metrics;
 use super::object::Finished;
 use crate::aws::s3::{Location, S3};
 use crate::pipeline::{Ended, Output, Run, Small, StoreOutput};
@@ -154,7 +154,7 @@ impl Shift<'_> {
     /// Writes a line about a fault that came before anything was read.
     fn tell(&self, name: &str, fault: &Fault) {
         if !fault.is_told {
-            self.worker.metrics.emit(name, &Ended::default(), 0, None, fault.outcome());
+            self.worker.metrics.emit(name, &Ended::default(), 0, None, Some(fault));
         }
     }
 
@@ -255,8 +255,7 @@ impl Shift<'_> {
             Err(error) => (0, Some(Fault::new(NOT_INDEXED, &error.context(cannot())))),
             Ok(_) => (ended.checkpoint.position.records as usize, self.fault(&name, &ended)),
         };
-        let outcome = fault.as_ref().map_or(Outcome::Done, Fault::outcome);
-        self.worker.metrics.emit(&name, &ended, 0, modified, outcome);
+        self.worker.metrics.emit(&name, &ended, 0, modified, fault.as_ref());
         (safe, fault.map(|fault| Fault { is_told: true, ..fault }))
     }
 

@@ -41,6 +41,8 @@ enum Mode {
     Broken {
         fault: &'static str,
         looked_at: usize,
+        /// Whether its beginning was rejected: the rest of it is no record of its own.
+        is_told: bool,
     },
 }
 
@@ -76,7 +78,7 @@ impl Splitter {
     }
 
     fn broken(&mut self, fault: &'static str, looked_at: usize) {
-        self.mode = Mode::Broken { fault, looked_at };
+        self.mode = Mode::Broken { fault, looked_at, is_told: false };
     }
 
     fn separators(&mut self, bytes: &[u8]) -> usize {
@@ -96,8 +98,10 @@ impl Splitter {
 
     /// Finds where to go on after something broken.
     fn resume(&mut self, bytes: &[u8], rest: Rest) -> Found {
-        let Mode::Broken { fault, looked_at } = &mut self.mode else { return Found::More };
-        let fault = *fault;
+        let Mode::Broken { fault, looked_at, is_told } = &mut self.mode else {
+            return Found::More;
+        };
+        let (fault, was_told) = (*fault, *is_told);
         let place = if fault == NOT_JSON {
             next_line_or_object(bytes, looked_at)
         } else {
@@ -114,10 +118,16 @@ impl Splitter {
                 bytes.len()
             }
             // Too much to keep: given up piece by piece. What may begin a place to go on stays.
-            None if bytes.len() > MAX_FAULT_BYTES => std::mem::take(looked_at).max(1),
+            None if bytes.len() > MAX_FAULT_BYTES => {
+                *is_told = true;
+                std::mem::take(looked_at).max(1)
+            }
             None => return Found::More,
         };
-        Found::Record { end, fault: Some(fault) }
+        match was_told {
+            true => Found::Separators { end },
+            false => Found::Record { end, fault: Some(fault) },
+        }
     }
 }
 

@@ -339,7 +339,10 @@ impl Connection {
         let sent = self.transport.send(method, path, headers, query, body, timeout).await;
         let response = sent.map_err(|error| lost(&error))?;
         let (status, headers) = (response.status_code().as_u16(), response.headers().clone());
-        let body = response.bytes().await.map_err(|error| lost(&error))?;
+        let mut body = response.bytes().await.map_err(|error| lost(&error))?;
+        if status >= 400 {
+            body = self.identity.redact(&String::from_utf8_lossy(&body)).into();
+        }
         Ok(Answer { status, headers, body })
     }
 
@@ -385,7 +388,6 @@ impl Connection {
         let url = self.url.clone();
         match failure {
             Failure::Status { status: 401, reason, .. } => {
-                let reason = self.identity.redact(reason);
                 ClusterError::Unauthorized { url, credentials: self.identity.in_words(), reason }
             }
             Failure::Status { reason, blocked: true, .. } => ClusterError::ReadOnly { url, reason },

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::path::Path;
 
+use base64::Engine;
+use base64::engine::general_purpose::STANDARD as BASE64;
 use elasticsearch::auth::Credentials;
 use elasticsearch::http::headers::HeaderValue;
 
@@ -49,14 +51,17 @@ impl Identity {
         }
     }
 
-    /// What a server says of us, without secrets that it repeats.
-    pub(super) fn redact(&self, words: String) -> String {
-        match self {
-            Identity::ApiKey(secret) | Identity::Basic { password: secret, .. } => {
-                words.replace(secret, "…")
+    /// What a server, or a proxy before it, says, without secrets that it repeats.
+    pub(super) fn redact(&self, words: &str) -> String {
+        let secrets = match self {
+            Identity::ApiKey(key) => vec![BASE64.encode(key), key.clone()],
+            Identity::Basic { username, password } => {
+                vec![BASE64.encode(format!("{username}:{password}")), password.clone()]
             }
-            Identity::Anonymous | Identity::Aws => words,
-        }
+            Identity::Anonymous | Identity::Aws => Vec::new(),
+        };
+        let secrets = secrets.iter().filter(|secret| !secret.is_empty());
+        secrets.fold(words.to_owned(), |words, secret| words.replace(secret, "…"))
     }
 
     /// As the client takes it.
@@ -149,7 +154,11 @@ mod tests {
     #[test]
     fn what_a_server_repeats_is_not_passed_on() {
         let user = Identity::Basic { username: "elastic".into(), password: "hunter2".into() };
-        let words = user.redact("unable to authenticate user [hunter2]".to_owned());
-        assert_eq!(words, "unable to authenticate user […]");
+        for (said, passed_on) in [
+            ("unable to authenticate user [hunter2]", "unable to authenticate user […]"),
+            ("no: Basic ZWxhc3RpYzpodW50ZXIy", "no: Basic …"),
+        ] {
+            assert_eq!(user.redact(said), passed_on);
+        }
     }
 }

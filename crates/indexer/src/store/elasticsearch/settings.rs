@@ -33,17 +33,21 @@ pub struct Cluster {
 impl Cluster {
     /// Whether bodies are compressed.
     pub(super) fn gzip(&self) -> bool {
-        let is_here = |url: &Url| match url.host() {
-            Some(Host::Domain(name)) => name == "localhost",
-            Some(Host::Ipv4(address)) => address.is_loopback(),
-            Some(Host::Ipv6(address)) => address.is_loopback(),
-            None => false,
-        };
         match self.load.gzip {
-            Gzip::Auto => self.proxy.is_some() || !self.nodes.iter().all(is_here),
+            Gzip::Auto => self.proxy.is_some() || !self.nodes.iter().all(is_local),
             Gzip::Always => true,
             Gzip::Never => false,
         }
+    }
+}
+
+/// Whether an address is of this machine.
+pub fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 
