@@ -373,34 +373,71 @@ fn a_stream_is_repeated_from_the_first_record_that_is_not_safe() {
 #[test]
 fn what_a_deadline_stops_is_gone_on_with() {
     let Some(aws) = aws() else { return };
-    let tweets = tweets(60_000);
-    // In one member, as Firehose writes it, after a small object that is done at once.
-    aws.put("tweets", "small.json", tweets.lines[0].as_bytes());
-    aws.put("tweets", "t.gz", &gzip(&tweets.lines.concat()));
-    let sink = Sink::start(Faults { delay: Duration::from_millis(200), ..Faults::default() });
-    let settings = [("INDEXER_BULK_DOCUMENTS", "500"), ("INDEXER_BULK_REQUESTS", "1")];
-    let Some(function) = start(&aws, &sink.url(), 3, &settings) else { return };
-    let mut n_invocations = 0;
-    let answer = loop {
-        n_invocations += 1;
-        let answer = function.invoke(&put_event(&["small.json", "t.gz"]));
-        if answer["errorType"] != "DeadlineReached" || n_invocations == 40 {
-            break answer;
-        }
-    };
-    assert_eq!(answer, json!({ "objects": 2 }), "{}", function.log());
-    assert!(n_invocations > 4, "{n_invocations}");
-    check(&tweets, &sink, &[]);
-    let told = function.metrics();
-    let of_large: Vec<&Value> =
-        told.iter().filter(|told| told["object"] == "s3://tweets/t.gz").collect();
-    let total = |name: &str| of_large.iter().map(|told| told[name].as_u64().unwrap()).sum::<u64>();
-    let all = tweets.lines.len() as u64;
-    assert!(total("read") < all * 12 / 10, "{} of {all} records", total("read"));
-    let written = sink.n_operations() as u64;
-    assert!(written < all * 12 / 10, "{written} operations for {all} records");
-    assert_eq!(told.len() - of_large.len(), 1, "the small object is read once");
-    assert_eq!(aws.keys("rejects", ""), Vec::<String>::new(), "checkpoints are gone");
+    // After a small object that is done at once.
+    aws.put("tweets", "small.json", tweet(1).as_bytes());
+    for (name, count, packed, delay, options) in [
+        // In one member, as Firehose writes it.
+        (
+            "many_bulks.gz",
+            40_000,
+            true,
+            200,
+            [("INDEXER_BULK_DOCUMENTS", "500"), ("INDEXER_BULK_REQUESTS", "1")],
+        ),
+        (
+            "slow_bulks.gz",
+            30_000,
+            true,
+            900,
+            [("INDEXER_BULK_DOCUMENTS", "2000"), ("INDEXER_BULK_REQUESTS", "2")],
+        ),
+        (
+            "plain.json",
+            20_000,
+            false,
+            300,
+            [("INDEXER_BULK_DOCUMENTS", "500"), ("INDEXER_BULK_REQUESTS", "2")],
+        ),
+    ] {
+        let mut tweets = tweets(count);
+        let text = tweets.lines.concat();
+        let body = if packed { gzip(&text) } else { text.into_bytes() };
+        aws.put("tweets", name, &body);
+        let delay = Duration::from_millis(delay);
+        let item_refused = Some(1_000);
+        let sink = Sink::start(Faults { delay, item_refused, ..Faults::default() });
+        let Some(function) = start(&aws, &sink.url(), 3, &options) else { return };
+        let mut n_invocations = 0;
+        let answer = loop {
+            n_invocations += 1;
+            let answer = function.invoke(&put_event(&["small.json", name]));
+            if answer["errorType"] != "DeadlineReached" || n_invocations == 40 {
+                break answer;
+            }
+        };
+        assert_eq!(answer, json!({ "objects": 2 }), "{}", function.log());
+        assert!(n_invocations > 2, "{name}: {n_invocations} invocations");
+        tweets.ids.extend(
+            serde_json::from_str::<Value>(&tweet(1)).unwrap()["id_str"].as_str().map(str::to_owned),
+        );
+        let rejects = aws.rejects("rejects", &format!("of/tweets/{name}"));
+        check(&tweets, &sink, &rejects);
+        let distinct: HashSet<&str> =
+            rejects.iter().map(|reject| reject["id"].as_str().unwrap()).collect();
+        assert_eq!(distinct.len(), rejects.len(), "{name}: a tweet is rejected once");
+        let told = function.metrics();
+        let large = format!("s3://tweets/{name}");
+        let of_large: Vec<&Value> = told.iter().filter(|told| told["object"] == large).collect();
+        let total =
+            |name: &str| of_large.iter().map(|told| told[name].as_u64().unwrap()).sum::<u64>();
+        let all = tweets.lines.len() as u64;
+        assert!(total("read") < all * 12 / 10, "{name}: {} of {all} records", total("read"));
+        let written = sink.n_operations() as u64;
+        assert!(written < all * 12 / 10, "{name}: {written} operations for {all} records");
+        assert_eq!(total("rejected"), rejects.len() as u64);
+        assert_eq!(told.len() - of_large.len(), 1, "the small object is read once");
+        assert_eq!(aws.keys("rejects", "of/checkpoints"), Vec::<String>::new());
+    }
 }
 
 #[test]

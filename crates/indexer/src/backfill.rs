@@ -30,6 +30,7 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
         writer: None,
         stop: stop.clone(),
         stays_open: false,
+        learned: None,
     };
     let output = if args.dry_run { Output::Nowhere } else { Output::Store(&mut store) };
     let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());

@@ -5,7 +5,7 @@
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use anyhow::Context;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -105,7 +105,7 @@ impl Service {
         let margin = self.args.margin(left);
         // Of the margin, what is under way gets all but what it takes to keep rejects and a checkpoint.
         let reserve = (margin / 4).min(Duration::from_secs(2));
-        let stop = Stop::new(margin - reserve);
+        let stop = Stop::before(Instant::now() + left.saturating_sub(reserve));
         let timer = tokio::spawn({
             let stop = stop.clone();
             async move {
@@ -169,6 +169,7 @@ impl Service {
             writer: None,
             stop: stop.clone(),
             stays_open: true,
+            learned: None,
         };
         let function = self.args.function_name.clone();
         Ok(Worker {

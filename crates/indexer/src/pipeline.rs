@@ -110,7 +110,7 @@ impl<'r> Run<'r> {
             store.open()?;
         }
         for (done, source) in sources.into_iter().enumerate() {
-            if stop.is_set() || sink.ended.failure.is_some() {
+            if stop.is_set() || sink.ended.failure.is_some() || sink.is_too_late() {
                 sink.ended.is_stopped = true;
                 break;
             }
@@ -189,6 +189,11 @@ impl<'r> Run<'r> {
             let Some(Open { name, entry, sent }) = open.front_mut() else { break };
             // Waits in steps, so that a pipe that says nothing can be interrupted.
             match sent.recv_timeout(Duration::from_millis(50)) {
+                Ok(Sent::Batch(_)) if sink.is_too_late() => {
+                    halt.set();
+                    sink.ended.is_stopped = true;
+                    break;
+                }
                 Ok(Sent::Batch(enriched)) => {
                     let enriched = enriched.recv().context("a thread that enriches has died")?;
                     sink.take(enriched)?;

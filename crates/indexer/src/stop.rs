@@ -14,7 +14,8 @@ pub struct Stop {
 #[derive(Debug)]
 struct Shared {
     is_set: AtomicBool,
-    since: OnceLock<Instant>,
+    /// From when on nothing is waited for any more, once that is known.
+    cut_off: OnceLock<Instant>,
     last_call: Duration,
 }
 
@@ -28,8 +29,15 @@ impl Default for Stop {
 impl Stop {
     /// A run that goes on; when it is stopped, what is under way gets as long as `last_call`.
     pub fn new(last_call: Duration) -> Stop {
-        let shared = Shared { is_set: AtomicBool::new(false), since: OnceLock::new(), last_call };
+        let shared = Shared { is_set: AtomicBool::new(false), cut_off: OnceLock::new(), last_call };
         Stop { shared: Arc::new(shared), parent: None }
+    }
+
+    /// A run whose end is known before it begins.
+    pub(crate) fn before(cut_off: Instant) -> Stop {
+        let stop = Stop::default();
+        stop.shared.cut_off.get_or_init(|| cut_off);
+        stop
     }
 
     /// One that is set when this one is, and may be set by itself.
@@ -44,7 +52,7 @@ impl Stop {
 
     /// Stops the run. Tells whether it was stopped before.
     pub fn set(&self) -> bool {
-        self.shared.since.get_or_init(Instant::now);
+        self.shared.cut_off.get_or_init(|| Instant::now() + self.shared.last_call);
         self.shared.is_set.swap(true, Ordering::Relaxed)
     }
 
@@ -55,13 +63,15 @@ impl Stop {
 
     /// How long a source that says nothing is waited for once the run is stopped.
     pub(crate) fn last_words(&self) -> Duration {
-        self.shared.last_call * 2 / 3
+        self.time_left().map_or(self.shared.last_call, |left| left.min(self.shared.last_call)) * 2
+            / 3
     }
 
-    /// How long what is under way may still take, once the run was stopped.
+    /// How long what is under way may still take, if that is known.
     pub fn time_left(&self) -> Option<Duration> {
-        let left = |since: &Instant| self.shared.last_call.saturating_sub(since.elapsed());
-        self.all().filter_map(|shared| shared.since.get().map(left)).min()
+        let now = Instant::now();
+        let left = |cut_off: &Instant| cut_off.saturating_duration_since(now);
+        self.all().filter_map(|shared| shared.cut_off.get().map(left)).min()
     }
 
     /// Whether even what is under way is not waited for any more.

@@ -20,7 +20,7 @@ mod question;
 
 pub use elasticsearch::{
     Cluster, ClusterError, Elasticsearch, ElasticsearchWriter, Failure, Gzip, Identity, Index,
-    IndexBy, Installed, Load, SetUp, TEMPLATE_NAME, is_local, parse_cloud_id, parse_nodes,
+    IndexBy, Installed, Learned, Load, SetUp, TEMPLATE_NAME, is_local, parse_cloud_id, parse_nodes,
     parse_proxy, set_up, template,
 };
 pub use embedded::{Embedded, EmbeddedWriter};
@@ -120,8 +120,8 @@ pub struct Written {
     pub updated: u64,
     /// Documents that had to be sent again.
     pub retried: u64,
-    /// Documents that the store does not take.
-    pub rejected: Vec<Rejected>,
+    /// Documents that the store does not take, each with how many had been taken in before it.
+    pub rejected: Vec<(u64, Rejected)>,
     /// How many records those were made of.
     pub rejected_records: u64,
     /// Documents that were not taken because the store failed, as rejects.
@@ -363,6 +363,30 @@ impl Writer {
         match self {
             Writer::Embedded(_) => {}
             Writer::Elasticsearch(writer) => writer.renew(stop.clone()),
+        }
+    }
+
+    /// What was found out of the store, for another writer of the same one.
+    pub fn learned(&self) -> Option<Learned> {
+        match self {
+            Writer::Embedded(_) => None,
+            Writer::Elasticsearch(writer) => Some(writer.learned()),
+        }
+    }
+
+    /// Takes over what another writer found out.
+    pub fn learn(&self, learned: &Learned) {
+        match self {
+            Writer::Embedded(_) => {}
+            Writer::Elasticsearch(writer) => writer.learn(learned),
+        }
+    }
+
+    /// Whether what would be taken in now would not be safe before the run is cut off.
+    pub fn is_too_late(&self) -> bool {
+        match self {
+            Writer::Embedded(_) => false,
+            Writer::Elasticsearch(writer) => writer.is_too_late(),
         }
     }
 

@@ -99,3 +99,43 @@ fn reading_goes_on_where_it_stopped() {
         check(&format!("{name}, two members"), &[gzip(first), gzip(second)].concat());
     }
 }
+
+/// Gives some bytes and then fails, as a connection does.
+struct Failing<'b>(&'b [u8]);
+
+impl std::io::Read for Failing<'_> {
+    fn read(&mut self, buf: &mut [u8]) -> std::io::Result<usize> {
+        if self.0.is_empty() {
+            return Err(std::io::Error::other("the connection is gone"));
+        }
+        let length = buf.len().min(self.0.len());
+        buf[..length].copy_from_slice(&self.0[..length]);
+        self.0 = &self.0[length..];
+        Ok(length)
+    }
+}
+
+#[test]
+fn a_record_that_was_cut_by_a_failure_is_read_again_and_not_rejected() {
+    let csv = "id,text\n1601645088790257667,one\n1601645088790257668,two\n";
+    let json = "{\"id\":\"1601645088790257667\",\"text\":\"one\"}\n{\"id\":\"1601645088790257668\",\"text\":\"two\"}\n";
+    for text in [csv, json] {
+        let whole = items(&mut open(text.as_bytes()), usize::MAX);
+        for cut in text.len() - 20..text.len() {
+            let options = Arc::new(Options::default());
+            let mut batches = ingest::open(Failing(&text.as_bytes()[..cut]), &options).unwrap();
+            batches.read_again();
+            let (mut read, mut end) = (Vec::new(), None);
+            for batch in batches.by_ref() {
+                let Ok(batch) = batch else { break };
+                batch.read(|item| read.push(format!("{item:?}")));
+                end = Some(batch.end);
+            }
+            let checkpoint = Checkpoint::new(end.unwrap(), VecDeque::new());
+            let mut again = open(text.as_bytes());
+            again.resume(&checkpoint, |at| Ok(&text.as_bytes()[at as usize..])).unwrap();
+            read.extend(items(&mut again, usize::MAX));
+            assert_eq!(read, whole, "cut at {cut}");
+        }
+    }
+}

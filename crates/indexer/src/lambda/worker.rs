@@ -212,7 +212,13 @@ impl Shift<'_> {
     pub(super) fn fault(&mut self, name: &str, ended: &Ended) -> Option<Fault> {
         self.worker.is_stale |= ended.failure.as_ref().is_some_and(is_unauthorized);
         let records = ended.checkpoint.position.records;
-        if self.stop.is_set() && (ended.is_stopped || ended.failure.is_some()) {
+        let is_interrupted = match &ended.failure {
+            Some(error) => {
+                matches!(error, StoreError::Cluster(ClusterError::Interrupted { .. }))
+            }
+            None => ended.is_stopped || self.stop.is_set() && !ended.failed_sources.is_empty(),
+        };
+        if is_interrupted {
             let why = match &ended.failure {
                 Some(error) => format!("; {error}"),
                 None => String::new(),

@@ -4,14 +4,14 @@ use std::collections::VecDeque;
 use std::io::Write;
 
 use anyhow::Context;
-use ingest::{Checkpoint, Mark, Position};
+use ingest::{Checkpoint, Mark, Position, Rejected};
 
 use super::batch::Enriched;
 use crate::journal::{Entry, Journal};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::stop::Stop;
-use crate::store::{Address, Delivery, StoreError, Writer, Written};
+use crate::store::{Address, Delivery, Learned, StoreError, Writer, Written};
 
 /// Where documents go.
 pub(crate) enum Output<'w> {
@@ -33,6 +33,8 @@ pub(crate) struct StoreOutput {
     pub(crate) stop: Stop,
     /// Whether it is written to again after the run, and stays open.
     pub(crate) stays_open: bool,
+    /// What an earlier writer found out.
+    pub(crate) learned: Option<Learned>,
 }
 
 impl StoreOutput {
@@ -40,7 +42,13 @@ impl StoreOutput {
     pub(super) fn open(&mut self) -> Result<&mut Writer, StoreError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
-            None => Writer::open(&self.address, self.recreate, &self.stop)?,
+            None => {
+                let writer = Writer::open(&self.address, self.recreate, &self.stop)?;
+                if let Some(learned) = &self.learned {
+                    writer.learn(learned);
+                }
+                writer
+            }
         };
         Ok(self.writer.insert(writer))
     }
@@ -110,6 +118,11 @@ pub(super) struct Track {
     positions: VecDeque<(u64, Position)>,
     marks: VecDeque<Mark>,
     safe: Position,
+    /// How many deliveries had been made at that position.
+    safe_deliveries: u64,
+    /// Rejects that are written when so many deliveries are safe: those after the checkpoint will be found
+    /// again.
+    held: Vec<(u64, Rejected)>,
 }
 
 impl Track {
@@ -122,10 +135,19 @@ impl Track {
         while let Some(&(taken, position)) = self.positions.front()
             && taken <= settled
         {
-            self.safe = position;
+            (self.safe, self.safe_deliveries) = (position, taken);
             self.positions.pop_front();
         }
         Checkpoint::forget(self.safe, &mut self.marks);
+    }
+
+    /// Writes the rejects that are safe.
+    fn release(&mut self, rejects: &mut Rejects) -> anyhow::Result<()> {
+        let safe = self.safe_deliveries;
+        for (_, rejected) in self.held.extract_if(.., |(deliveries, _)| *deliveries <= safe) {
+            rejects.write(&rejected)?;
+        }
+        Ok(())
     }
 }
 
@@ -149,6 +171,12 @@ impl<'r> Sink<'r> {
     /// Whether whoever runs this is told what is wrong, and tells it.
     pub(super) fn is_tracked(&self) -> bool {
         self.track.is_some()
+    }
+
+    /// Whether what would be taken now would not be safe before the run is cut off, and is read again.
+    pub(super) fn is_too_late(&self) -> bool {
+        let Output::Store(store) = &self.output else { return false };
+        self.is_tracked() && store.writer.as_ref().is_some_and(Writer::is_too_late)
     }
 
     /// Takes note that all of a source was taken.
@@ -184,8 +212,10 @@ impl<'r> Sink<'r> {
     ///
     /// If the output or the rejects cannot be written, and nothing would be saved by going on.
     pub(super) fn take(&mut self, mut enriched: Enriched) -> anyhow::Result<()> {
-        for rejected in &enriched.rejected {
-            self.rejects.write(rejected)?;
+        if self.track.is_none() {
+            for rejected in &enriched.rejected {
+                self.rejects.write(rejected)?;
+            }
         }
         let deliveries = std::mem::take(&mut enriched.deliveries);
         let n_documents = enriched.report.read - enriched.report.notices - enriched.report.rejected;
@@ -198,6 +228,8 @@ impl<'r> Sink<'r> {
                 if let (Some(track), Some(_)) = (&mut self.track, &store.writer) {
                     track.positions.push_back((store.taken(), enriched.end));
                     track.marks.extend(enriched.marks);
+                    let rejected = enriched.rejected.into_iter();
+                    track.held.extend(rejected.map(|rejected| (store.taken(), rejected)));
                     track.settled(store.settled());
                 }
                 self.settle(written, done)?;
@@ -225,9 +257,15 @@ impl<'r> Sink<'r> {
                 }
                 if done.is_err() || self.ended.failure.is_some() {
                     // Whoever needs it again opens it anew.
-                    store.writer = None;
+                    let writer = store.writer.take();
+                    store.learned = writer.and_then(|writer| writer.learned());
                 }
                 self.settle(written, done)?;
+                if let Some(track) = &self.track {
+                    let held = track.held.len() as u64;
+                    self.ended.report.rejected -= held;
+                    self.ended.left += held;
+                }
                 self.write_down()?;
             }
             Output::Lines(out) => out.flush().context("cannot write to stdout")?,
@@ -237,7 +275,7 @@ impl<'r> Sink<'r> {
     }
 
     /// Takes note of what was written, and of what was not.
-    fn settle(&mut self, mut written: Written, done: Result<(), StoreError>) -> anyhow::Result<()> {
+    fn settle(&mut self, written: Written, done: Result<(), StoreError>) -> anyhow::Result<()> {
         self.ended.report.add_written(&written);
         if let Err(error) = done {
             // Nothing has been taken, and the sources can be read again: then there is nothing to save.
@@ -248,14 +286,14 @@ impl<'r> Sink<'r> {
             }
             self.ended.failure.get_or_insert(error);
         }
-        match self.track {
-            Some(_) => self.ended.left += written.left_records,
-            None => {
-                self.ended.report.rejected += written.left_records;
-                written.rejected.append(&mut written.left);
-            }
+        if let Some(track) = &mut self.track {
+            self.ended.left += written.left_records;
+            let rejected = written.rejected.into_iter();
+            track.held.extend(rejected.map(|(before, rejected)| (before + 1, rejected)));
+            return track.release(self.rejects);
         }
-        for rejected in &written.rejected {
+        self.ended.report.rejected += written.left_records;
+        for rejected in written.rejected.iter().map(|(_, rejected)| rejected).chain(&written.left) {
             self.rejects.write(rejected)?;
         }
         Ok(())

@@ -25,7 +25,7 @@ pub use settings::{
     Cluster, Gzip, IndexBy, Load, is_local, parse_cloud_id, parse_nodes, parse_proxy,
 };
 pub use template::{Index, Installed, TEMPLATE_NAME, template};
-pub use writer::ElasticsearchWriter;
+pub use writer::{ElasticsearchWriter, Learned};
 
 use backoff::Patience;
 use connection::Connection;

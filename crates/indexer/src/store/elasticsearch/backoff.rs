@@ -80,17 +80,29 @@ impl Patience {
         self.state.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
     }
 
+    /// How long the last bulk request took.
+    pub(super) fn latency(&self) -> Duration {
+        Duration::from_micros(self.latency.load(Ordering::Relaxed))
+    }
+
+    /// How long bulk requests took in an earlier run. If this run has no time for even one of those, they may
+    /// have become faster.
+    pub(super) fn expect(&self, latency: Duration) {
+        let left = self.stop.time_left().unwrap_or(Duration::MAX);
+        self.took(if latency + latency / 4 < left { latency } else { left / 3 });
+    }
+
     /// Takes note of how long a bulk request took.
     pub(super) fn took(&self, latency: Duration) {
         let micros = u64::try_from(latency.as_micros()).unwrap_or(u64::MAX);
         self.latency.store(micros, Ordering::Relaxed);
     }
 
-    /// Whether the run was stopped and another bulk request would most likely be cut off: what is cut off
-    /// is sent twice.
-    pub(super) fn is_too_late(&self) -> bool {
-        let latency = Duration::from_micros(self.latency.load(Ordering::Relaxed));
-        self.stop.time_left().is_some_and(|left| left <= latency + latency / 4)
+    /// Whether the last of so many bulk requests, one after the other, would most likely be cut off: what
+    /// is cut off is sent twice.
+    pub(super) fn is_too_late_for(&self, requests: u32) -> bool {
+        let latency = self.latency();
+        self.stop.time_left().is_some_and(|left| left <= (latency + latency / 4) * requests)
     }
 
     /// Whether even what is under way is not waited for any more.

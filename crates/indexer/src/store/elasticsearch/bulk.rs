@@ -38,6 +38,8 @@ pub(super) struct Entry {
     pub(super) line: u64,
     /// How many records were merged into it.
     pub(super) records: u64,
+    /// How many documents had been taken in before it.
+    pub(super) delivery: u64,
     range: Range<usize>,
 }
 
@@ -54,10 +56,11 @@ impl Bulk {
         index: Arc<str>,
         source: Arc<str>,
         line: u64,
+        delivery: u64,
     ) {
         let range = self.write(document);
         let id = document.id.clone();
-        self.entries.push(Entry { id, index, source, line, records: 1, range });
+        self.entries.push(Entry { id, index, source, line, records: 1, delivery, range });
     }
 
     /// Merges a document into the one that is at `entry` with the same id.
@@ -324,7 +327,7 @@ mod tests {
         tweet.marketplaces = vec![marketplace.into()];
         let document = enrich(tweet, Origin::default());
         let mut bulk = Bulk::default();
-        bulk.push(&document, "tweets-2022".into(), "a.csv".into(), 2);
+        bulk.push(&document, "tweets-2022".into(), "a.csv".into(), 2, 0);
         (bulk, document)
     }
 

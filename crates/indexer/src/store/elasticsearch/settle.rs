@@ -43,6 +43,9 @@ impl Shared {
     }
 }
 
+/// Smaller bulks take as long.
+const LEAST_BULK_BYTES: usize = 64 * 1024;
+
 /// How often an operation is tried again at once because somebody else was faster.
 const MAX_CONFLICTS: u32 = 3;
 
@@ -101,7 +104,7 @@ impl Work<'_> {
         let mut busy = None;
         loop {
             while let Some(operations) = self.requests.pop_front() {
-                if self.shared.patience.is_too_late() {
+                if self.shared.patience.is_too_late_for(1) {
                     let url = self.shared.connection.url.clone();
                     return Err((ClusterError::Interrupted { url }, operations));
                 }
@@ -224,7 +227,13 @@ impl Work<'_> {
         request.query = &[("filter_path", FILTER_PATH)];
         request.body = Some(body.into());
         let started = Instant::now();
-        let answer = connection.send_until(&request, patience).await?.ok()?;
+        let answer = connection.send_until(&request, patience).await;
+        if patience.is_cut_off() && answer.is_err() {
+            // In the time that there is, less can be done.
+            let half = self.sizes(operations).sum::<usize>().div_ceil(2).max(LEAST_BULK_BYTES);
+            self.shared.bulk_bytes.fetch_min(half, Ordering::Relaxed);
+        }
+        let answer = answer?.ok()?;
         patience.took(started.elapsed());
         let verdicts = judge(self.bulk, operations, &answer.body);
         verdicts.ok_or_else(|| Failure::Garbled { what: answer.beginning() })
@@ -321,7 +330,8 @@ impl Work<'_> {
 
     fn reject(&mut self, entry: usize, reason: &str) {
         let rejected = rejected(self.bulk, entry, reason);
-        self.settled.written.rejected.push(rejected);
+        let delivery = self.bulk.entries[entry].delivery;
+        self.settled.written.rejected.push((delivery, rejected));
         self.settled.written.rejected_records += self.bulk.entries[entry].records;
     }
 }

@@ -6,6 +6,7 @@
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
+use std::time::Duration;
 
 use elasticsearch::http::Method;
 use hashbrown::hash_map::Entry;
@@ -21,6 +22,15 @@ use super::{ClusterError, runtime};
 use crate::stop::Stop;
 use crate::store::{Delivery, Written};
 
+/// What was found out of a cluster while it was written to.
+#[derive(Debug, Clone)]
+pub struct Learned {
+    /// How large bulks may be: less than what was asked for, if that was too much.
+    bulk_bytes: usize,
+    /// How long the last one took.
+    latency: Duration,
+}
+
 /// A cluster, open to be written to.
 pub struct ElasticsearchWriter {
     runtime: &'static Runtime,
@@ -28,6 +38,7 @@ pub struct ElasticsearchWriter {
     /// Its name and version.
     server: String,
     index_by: IndexBy,
+    most_bulk_bytes: usize,
     bulk_documents: usize,
     bulk_requests: usize,
     /// The indices that tweets were written to, by the day of the tweets (since 1970).
@@ -83,6 +94,7 @@ impl ElasticsearchWriter {
             shared: Arc::new(shared),
             server,
             index_by: IndexBy::default(),
+            most_bulk_bytes: load.bulk_bytes,
             bulk_documents: load.bulk_documents,
             bulk_requests: load.bulk_requests.max(1),
             indices: HashMap::new(),
@@ -154,15 +166,38 @@ impl ElasticsearchWriter {
 
     /// Makes ready for another run over the same connection, which `stop` ends.
     pub fn renew(&mut self, stop: Stop) {
-        let Shared { connection, patience, gate, gzip, bulk_bytes, failing: _ } = &*self.shared;
+        let learned = self.learned();
+        let Shared { connection, patience, gate, gzip, .. } = &*self.shared;
         self.shared = Arc::new(Shared {
             connection: Arc::clone(connection),
             patience: Patience::new(patience.retry_for, stop),
             gate: Gate::new(gate.most()),
             gzip: *gzip,
-            bulk_bytes: AtomicUsize::new(bulk_bytes.load(Ordering::Relaxed)),
+            bulk_bytes: AtomicUsize::new(self.most_bulk_bytes),
             failing: Mutex::default(),
         });
+        // What was too much once may not be so again.
+        self.learn(&Learned { bulk_bytes: learned.bulk_bytes * 2, ..learned });
+    }
+
+    /// What was found out of the cluster.
+    pub fn learned(&self) -> Learned {
+        Learned {
+            bulk_bytes: self.shared.bulk_bytes.load(Ordering::Relaxed),
+            latency: self.shared.patience.latency(),
+        }
+    }
+
+    /// Takes over what another writer found out.
+    pub fn learn(&self, learned: &Learned) {
+        self.shared.bulk_bytes.fetch_min(learned.bulk_bytes, Ordering::Relaxed);
+        self.shared.patience.expect(learned.latency);
+    }
+
+    /// Whether what would be taken in now would not be settled before the run is cut off.
+    pub fn is_too_late(&self) -> bool {
+        let is_busy = self.under_way.len() >= self.bulk_requests;
+        self.shared.patience.is_too_late_for(1 + u32::from(is_busy))
     }
 
     /// How many documents were taken in.
@@ -223,7 +258,8 @@ impl ElasticsearchWriter {
             Entry::Occupied(there) => self.bulk.merge(*there.get(), document),
             Entry::Vacant(room) => {
                 room.insert(self.bulk.entries.len());
-                self.bulk.push(&document, Arc::clone(&index), source, line);
+                let delivery = self.taken - 1;
+                self.bulk.push(&document, Arc::clone(&index), source, line, delivery);
             }
         }
         index
