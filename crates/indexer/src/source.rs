@@ -118,8 +118,10 @@ fn written_at(meta: &Metadata) -> Option<Timestamp> {
     Some(Timestamp::from_millis(since_epoch.as_millis() as i64))
 }
 
-/// How much of an object is read to tell its format, when reading goes on further down, in bytes.
-const HEAD: u64 = 128 * 1024;
+/// How much of an object is read to tell its format, when reading goes on further down, in bytes: little is
+/// enough if it is compressed, else the rest.
+const HEAD: u64 = 20 * 1024;
+const REST_OF_HEAD: u64 = 84 * 1024;
 
 impl ObjectSource {
     fn open(
@@ -133,8 +135,16 @@ impl ObjectSource {
         let start = s3.open(object, 0..checkpoint.map_or(u64::MAX, |_| HEAD), stop)?;
         let (written_at, object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
-        let mut batches = ingest::open(Counted::new(start, bytes_read), options)?;
-        let Some(checkpoint) = checkpoint else { return Ok(Input { batches, written_at }) };
+        let Some(checkpoint) = checkpoint else {
+            let batches = ingest::open(Counted::new(start, bytes_read), options)?;
+            return Ok(Input { batches, written_at });
+        };
+        let (later, stop_later) = ((s3.clone(), object.clone()), stop.clone());
+        let rest = Later::new(move || {
+            let (s3, object) = later;
+            s3.open(&object, HEAD..REST_OF_HEAD, &stop_later).map_err(io::Error::other)
+        });
+        let mut batches = ingest::open(Counted::new(start.chain(rest), bytes_read), options)?;
         batches.resume(checkpoint, |at| {
             let body = s3.open(&object, at..u64::MAX, stop).map_err(io::Error::other)?;
             Ok(Counted::new(body, bytes_read))
@@ -195,6 +205,32 @@ impl Read for Pipe {
             }
         }
         self.chunk.read(buf)
+    }
+}
+
+/// A reader that is opened when it is first read.
+enum Later<F, R> {
+    Closed(Option<F>),
+    Open(R),
+}
+
+impl<F: FnOnce() -> io::Result<R>, R> Later<F, R> {
+    fn new(open: F) -> Later<F, R> {
+        Later::Closed(Some(open))
+    }
+}
+
+impl<F: FnOnce() -> io::Result<R>, R: Read> Read for Later<F, R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        loop {
+            match self {
+                Later::Open(reader) => return reader.read(buf),
+                Later::Closed(open) => match open.take() {
+                    Some(open) => *self = Later::Open(open()?),
+                    None => return Ok(0),
+                },
+            }
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! Gzip (RFC 1952), member after member, from which reading can go on in the middle.
 //!
 //! Deflate data cannot be read from just anywhere: it needs the 32 KiB that came out before, and the codes
-//! of the block. So a [`Mark`] with all that is made about every megabyte. `zran.c` of zlib makes such marks
+//! of the block. So a [`Mark`] with all that is made every now and then. `zran.c` of zlib makes such marks
 //! between blocks, but some compressors make one block of many megabytes; `flate2` has no access to the
 //! state of its decompressor, `miniz_oxide` lets it be kept.
 
@@ -22,7 +22,7 @@ const WINDOW: usize = 32 * 1024;
 /// What comes out lies in a ring, of which the window is a part.
 const RING: usize = 4 * WINDOW;
 /// How far apart marks are, in bytes that come out.
-const SPACING: u64 = 1024 * 1024;
+const SPACING: u64 = 256 * 1024;
 /// What expands further than the densest of real tweets (deflate's limit is 1,032-fold) by this many bytes
 /// is a bomb.
 const BOMB_RATIO: u64 = 800;
@@ -88,7 +88,7 @@ impl<R: Read> Gunzip<R> {
     /// Reads from the start; marks are sent as they are passed.
     pub(crate) fn new(input: R, marks: Sender<Mark>) -> Gunzip<R> {
         Gunzip {
-            input: BufReader::with_capacity(64 * 1024, input),
+            input: BufReader::with_capacity(32 * 1024, input),
             state: State::Header,
             inflate: Box::default(),
             ring: vec![0; RING].into(),
