@@ -11,11 +11,16 @@ use indexer::store::{Load, Store};
 use tempfile::TempDir;
 
 mod aws;
+mod function;
 mod proxy;
 mod server;
 mod sink;
 
-pub use aws::{Aws, Function, lambda_program, message, notification};
+pub use aws::Aws;
+pub use function::{
+    Function, Tweets, aws, base64, check, gzip, kinesis, lambda_program, message, notification,
+    put_event, start, tweet, tweets, utf16,
+};
 pub use proxy::CuttingProxy;
 pub use server::{ELASTICSEARCH, PASSWORD, SERVERS, Server, free_port};
 pub use sink::{Faults, Sink};
