@@ -235,8 +235,15 @@ impl Shift<'_> {
             );
             return Some(Fault { is_common: true, ..Fault::of(NOT_INDEXED, message) });
         }
-        let error = ended.failed_sources.first()?;
-        Some(Fault::new(UNREADABLE, error))
+        if let Some(error) = ended.failed_sources.first() {
+            return Some(Fault::new(UNREADABLE, error));
+        }
+        // Whatever the reason: what is not safe is not done.
+        (ended.left > 0).then(|| {
+            let message =
+                format!("{} records of {name} are neither indexed nor rejected", ended.left);
+            Fault::of(NOT_INDEXED, message)
+        })
     }
 
     /// Indexes records that came with the event. Tells how many of them are safe.
