@@ -27,8 +27,6 @@ mod metrics;
 mod object;
 mod worker;
 
-pub(crate) use checkpoint::EXTENSION as CHECKPOINT_EXTENSION;
-
 use fault::Fault;
 use metrics::Metrics;
 use worker::{Refusal, Worker};

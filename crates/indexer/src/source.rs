@@ -16,7 +16,6 @@ use ingest::{Batches, Checkpoint, Options, Timestamp};
 use crate::aws::s3::{Location, Object, S3};
 use crate::cli::Objects;
 use crate::failure::with_hint;
-use crate::lambda::CHECKPOINT_EXTENSION;
 use crate::stop::Stop;
 
 /// Something to read tweets from.
@@ -139,10 +138,9 @@ impl ObjectSource {
             let batches = ingest::open(Counted::new(start, bytes_read), options)?;
             return Ok(Input { batches, written_at });
         };
-        let (later, stop_later) = ((s3.clone(), object.clone()), stop.clone());
-        let rest = Later::new(move || {
-            let (s3, object) = later;
-            s3.open(&object, HEAD..REST_OF_HEAD, &stop_later).map_err(io::Error::other)
+        let rest = Later::new({
+            let (s3, object, stop) = (s3.clone(), object.clone(), stop.clone());
+            move || s3.open(&object, HEAD..REST_OF_HEAD, &stop).map_err(io::Error::other)
         });
         let mut batches = ingest::open(Counted::new(start.chain(rest), bytes_read), options)?;
         batches.resume(checkpoint, |at| {
@@ -296,6 +294,9 @@ fn expand_one(argument: &str, objects: &Objects, found: &mut Vec<Source>) -> any
         Err(error) => expand_glob(argument, error, found),
     }
 }
+
+/// How the names of what the function keeps beside its rejects end: those are no tweets.
+pub(crate) const CHECKPOINT_EXTENSION: &str = ".checkpoint";
 
 /// The objects below a prefix that are asked for.
 fn list(argument: &str, wanted: &Objects, found: &mut Vec<Source>) -> anyhow::Result<()> {

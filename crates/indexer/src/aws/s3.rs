@@ -28,7 +28,7 @@ const MAX_RETRIES: u32 = 6;
 const HOLDS_REJECTS: &str = "tweet-indexer-rejects";
 
 /// An object, or all objects whose keys begin so.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Location {
     /// Its bucket.
     pub bucket: String,

@@ -5,6 +5,7 @@ use ingest::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::aws::s3::{Location, Object, S3};
+use crate::source::CHECKPOINT_EXTENSION;
 
 /// What is kept of an object that is not done, or whose event is not.
 #[derive(Serialize, Deserialize)]
@@ -23,9 +24,6 @@ struct Saved {
 
 /// To be counted up whenever a checkpoint means something else, also because of the decompressor.
 const FORMAT: u32 = 1;
-
-/// How the names of checkpoints end, so that they are not taken for rejects.
-pub(crate) const EXTENSION: &str = ".checkpoint";
 
 /// What of an object is still to be read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
@@ -55,7 +53,7 @@ impl Checkpoints {
     }
 
     fn location(&self, object: &Object) -> Location {
-        self.prefix.join(&format!("{}{}", object.without_etag().digest(), EXTENSION))
+        self.prefix.join(&format!("{}{}", object.without_etag().digest(), CHECKPOINT_EXTENSION))
     }
 
     /// What is left of an object, if anything is, and whether there is a checkpoint of it.

@@ -7,7 +7,7 @@ use ingest::{Checkpoint, Rejected, Stage};
 use super::checkpoint::Rest;
 use super::fault::{Fault, NOT_INDEXED, UNREADABLE};
 use super::worker::{Shift, Worker};
-use crate::aws::s3::{Location, Object};
+use crate::aws::s3::Object;
 use crate::pipeline::Ended;
 use crate::rejects::{Name, Objects, Rejects};
 use crate::source::{ObjectSource, Source};
@@ -22,8 +22,7 @@ pub(super) struct Finished {
 impl Shift<'_> {
     /// Reads an object into the store. Tells what was done, if anything was.
     pub(super) fn object(&mut self, mut object: Object) -> Result<Option<Finished>, Fault> {
-        let Location { bucket, key } = object.location.clone();
-        let same = (bucket, key, object.version_id.clone());
+        let same = (object.location.clone(), object.version_id.clone());
         if self.done.contains(&same) {
             return Ok(None);
         }

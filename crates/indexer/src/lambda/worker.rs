@@ -44,7 +44,7 @@ pub(super) struct Shift<'w> {
     pub(super) stop: Stop,
     pub(super) checkpoints: Option<Checkpoints>,
     /// What was done already, for events that announce an object twice.
-    pub(super) done: HashSet<(String, String, Option<String>)>,
+    pub(super) done: HashSet<(Location, Option<String>)>,
     /// Why the rest need not be tried.
     over: Option<(&'static str, String)>,
 }

@@ -223,11 +223,6 @@ impl Gate {
         Gate { most, state, freed: Notify::new() }
     }
 
-    /// How many requests may be under way at best.
-    pub(super) fn most(&self) -> usize {
-        self.most as usize
-    }
-
     /// Waits until a request may be sent; the pass is given back when it is dropped.
     pub(super) async fn pass(&self) -> Pass<'_> {
         loop {

@@ -167,11 +167,11 @@ impl ElasticsearchWriter {
     /// Makes ready for another run over the same connection, which `stop` ends.
     pub fn renew(&mut self, stop: Stop) {
         let learned = self.learned();
-        let Shared { connection, patience, gate, gzip, .. } = &*self.shared;
+        let Shared { connection, patience, gzip, .. } = &*self.shared;
         self.shared = Arc::new(Shared {
             connection: Arc::clone(connection),
             patience: Patience::new(patience.retry_for, stop),
-            gate: Gate::new(gate.most()),
+            gate: Gate::new(self.bulk_requests),
             gzip: *gzip,
             bulk_bytes: AtomicUsize::new(self.most_bulk_bytes),
             failing: Mutex::default(),
