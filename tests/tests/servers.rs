@@ -314,3 +314,28 @@ fn shown_at(command: &mut Command, url: &str) -> String {
     assert!(!all.contains(PASSWORD) && !all.contains("c2VjcmV0"), "a secret is shown: {all}");
     all.replace(url, "http://CLUSTER").replace(url.trim_start_matches("http://"), "CLUSTER")
 }
+
+#[test]
+fn an_index_of_an_earlier_version_gets_the_fields_that_it_lacks() {
+    let Some(server) = Server::start(ELASTICSEARCH) else { return };
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,late\n");
+    let url = server.url();
+    workplace.run(["setup", "--store", &url]);
+    let template = server.ask("GET", "/_index_template/tweets", "");
+    let mut mappings =
+        template["index_templates"][0]["index_template"]["template"]["mappings"].clone();
+    mappings["_meta"]["version"] = json!(1);
+    mappings["properties"].as_object_mut().unwrap().remove("lag_seconds");
+    for (index, command) in [
+        ("tweets-2022", ["backfill", "tweets.csv", "--store", &url].as_slice()),
+        ("tweets-2023", &["setup", "--store", &url]),
+    ] {
+        server.ask("PUT", &format!("/{index}"), &json!({ "mappings": mappings }).to_string());
+        let output = workplace.run(command);
+        assert!(output.status.success(), "{output:?}");
+        let mapping = server.ask("GET", &format!("/{index}/_mapping"), "");
+        let field = &mapping[index]["mappings"]["properties"]["lag_seconds"];
+        assert_eq!(*field, json!({ "type": "long" }), "{index}");
+    }
+}

@@ -19,6 +19,12 @@ pub struct Document {
     /// When it was created.
     #[serde(rename = "@timestamp")]
     pub timestamp: Timestamp,
+    /// The hour of the day it was created in, 0 to 23, UTC.
+    #[serde(default)]
+    pub hour: u8,
+    /// The day of the week it was created on, UTC: from 1, Monday, to 7, Sunday (ISO 8601).
+    #[serde(default)]
+    pub weekday: u8,
     /// Its id, and the document's `_id`.
     pub id: String,
     /// Its full text, HTML entities decoded.
@@ -94,6 +100,9 @@ pub struct Document {
     /// When that was written: not the clock, so that a rerun changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Timestamp>,
+    /// How long that was after it was created, in seconds; absent if it was not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lag_seconds: Option<u64>,
 }
 
 /// The author of a tweet.
@@ -170,10 +179,10 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     domains.dedup();
     let owned = |text: Option<Cow<'_, str>>| text.map(Cow::into_owned);
     let place = tweet.place.unwrap_or_default();
-    let counts =
-        [tweet.counts.retweets, tweet.counts.likes, tweet.counts.replies, tweet.counts.quotes];
-    Document {
+    let mut document = Document {
         timestamp: tweet.created_at,
+        hour: 0,
+        weekday: 0,
         id: tweet.id.into_owned(),
         lang: owned(tweet.lang),
         user: Author {
@@ -201,15 +210,18 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         likes: tweet.counts.likes,
         replies: tweet.counts.replies,
         quotes: tweet.counts.quotes,
-        engagement: engagement(counts),
+        engagement: None,
         kind: tweet.kind,
         in_reply_to: owned(tweet.in_reply_to),
         retweet_of: owned(tweet.retweet_of),
         quote_of: owned(tweet.quote_of),
         source: origin.source.to_owned(),
         received_at: origin.received_at,
+        lag_seconds: None,
         text: tweet.text.into_owned(),
-    }
+    };
+    document.derive();
+    document
 }
 
 /// What the source lists, else what was found in the text; each once, with `folds` whatever its case.
@@ -242,6 +254,17 @@ fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str], folds: bool) -> Vec<
 const FEW: usize = 32;
 
 impl Document {
+    /// Sets the fields that follow from others.
+    pub fn derive(&mut self) {
+        self.hour = self.timestamp.hour();
+        self.weekday = self.timestamp.weekday();
+        let counts = [self.retweets, self.likes, self.replies, self.quotes];
+        self.engagement = counts.into_iter().flatten().reduce(u64::saturating_add);
+        let created = self.timestamp.as_millis();
+        let lag = self.received_at.map(|received| received.as_millis() - created);
+        self.lag_seconds = lag.and_then(|millis| u64::try_from(millis).ok()).map(|ms| ms / 1000);
+    }
+
     /// Takes in a later delivery of the same tweet: what that knows replaces what was known, what it
     /// does not know stays, and the marketplaces are those of both.
     ///
@@ -291,7 +314,6 @@ impl Document {
         self.likes = self.likes.or(earlier.likes);
         self.replies = self.replies.or(earlier.replies);
         self.quotes = self.quotes.or(earlier.quotes);
-        self.engagement = engagement([self.retweets, self.likes, self.replies, self.quotes]);
         // Without an id, a kind is a guess at the text.
         let is_told =
             self.in_reply_to.is_some() || self.retweet_of.is_some() || self.quote_of.is_some();
@@ -305,6 +327,7 @@ impl Document {
             self.source = earlier.source;
         }
         self.received_at = self.received_at.or(earlier.received_at);
+        self.derive();
     }
 }
 
@@ -312,11 +335,6 @@ fn keep(mine: &mut Vec<String>, earlier: Vec<String>) {
     if mine.is_empty() {
         *mine = earlier;
     }
-}
-
-/// All that people did with a tweet, as far as it is known.
-fn engagement(counts: [Option<u64>; 4]) -> Option<u64> {
-    counts.into_iter().flatten().reduce(u64::saturating_add)
 }
 
 /// `Kind` belongs to `ingest`, which knows no documents.
@@ -411,6 +429,8 @@ mod tests {
         let json = serde_json::to_value(document(&["AWS"], None, Some(3))).unwrap();
         let expected = serde_json::json!({
             "@timestamp": "1970-01-01T00:00:00.000Z",
+            "hour": 0,
+            "weekday": 4,
             "id": "1601645088790257667",
             "text": "I love #AWS 👍🏽",
             "hashtags": ["AWS"],

@@ -10,6 +10,8 @@ use jiff::tz::TimeZone;
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
 
+const HOUR_MS: i64 = 3_600_000;
+const DAY_MS: i64 = 24 * HOUR_MS;
 /// 2010-11-04T01:42:54.657Z, the epoch of Twitter's snowflake ids
 /// (twitter-archive/snowflake, `IdWorker.scala`).
 const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
@@ -28,6 +30,17 @@ impl Timestamp {
     /// Milliseconds since the Unix epoch.
     pub fn as_millis(self) -> i64 {
         self.0
+    }
+
+    /// The hour of its day, 0 to 23, in UTC.
+    pub fn hour(self) -> u8 {
+        (self.0.rem_euclid(DAY_MS) / HOUR_MS) as u8
+    }
+
+    /// The day of its week in UTC as ISO 8601 counts, from 1, Monday, to 7, Sunday.
+    pub fn weekday(self) -> u8 {
+        // 1970-01-01 was a Thursday.
+        ((self.0.div_euclid(DAY_MS) + 3).rem_euclid(7) + 1) as u8
     }
 
     /// The smallest snowflake id of this millisecond; 0 before there were any.
@@ -171,6 +184,19 @@ mod tests {
         check("Mon Apr 06 22:19:45 PDT 2009", Some("2009-04-07T05:19:45.000Z"));
         check("1520690595", Some("2018-03-10T14:03:15.000Z"));
         check("1520690595660", Some("2018-03-10T14:03:15.660Z"));
+    }
+
+    #[test]
+    fn hours_and_weekdays_are_those_of_utc() {
+        for (millis, weekday, hour) in [
+            (0, 4, 0),
+            (-1, 3, 23),
+            (1_670_803_199_999, 7, 23), // 2022-12-11T23:59:59.999Z
+            (1_670_803_200_000, 1, 0),
+        ] {
+            let time = Timestamp::from_millis(millis);
+            assert_eq!((time.weekday(), time.hour()), (weekday, hour), "{time}");
+        }
     }
 
     #[test]

@@ -89,8 +89,9 @@ pub(super) fn enrich_batch(batch: Batch, source: &SourceInfo, as_lines: bool) ->
 
 /// Reads what a tweet became in an earlier run.
 fn parse_document(json: &str) -> Result<Document, String> {
-    let document: Document = serde_json::from_str(json)
+    let mut document: Document = serde_json::from_str(json)
         .map_err(|error| format!("it looks like a document of indexer, but: {error}"))?;
+    document.derive();
     match document.id.len() {
         0 => Err("its id is empty".to_owned()),
         1..=MAX_ID_BYTES => Ok(document),

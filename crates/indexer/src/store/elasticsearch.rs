@@ -66,7 +66,8 @@ pub struct SetUp {
     pub indices: Vec<Index>,
 }
 
-/// Puts the index template, or brings it up to date. Nothing is deleted.
+/// Puts the index template, or brings it and the indices made by an earlier one up to date. Nothing is
+/// deleted.
 ///
 /// # Errors
 ///
@@ -78,7 +79,15 @@ pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
         let server = connection.greet(&patience).await?;
         let asked = cluster.load.index_by;
         let (template, index_by) = connection.install_template(asked, true, &patience).await?;
-        let indices = connection.our_indices(&patience).await?;
+        let mut indices = connection.our_indices(&patience).await?;
+        let lacks = |index: &&Index| index.difference.is_some() && index.is_earlier;
+        let mut extended = false;
+        for index in indices.iter().filter(lacks) {
+            extended |= connection.extend_mapping(&index.name, &patience).await.is_ok();
+        }
+        if extended {
+            indices = connection.our_indices(&patience).await?;
+        }
         let fits = |index: &&Index| index.difference.is_none() && !index.has_alias;
         for index in indices.iter().filter(fits) {
             connection.add_alias(&index.name, &patience).await?;

@@ -40,6 +40,8 @@ pub struct Index {
     pub name: String,
     /// How its mapping differs from the template's, if it does.
     pub difference: Option<String>,
+    /// Whether an earlier version of indexer made it, so that it may lack fields.
+    pub is_earlier: bool,
     /// Whether it is found under the alias.
     pub has_alias: bool,
     /// Whether indexer made it.
@@ -168,7 +170,20 @@ impl Connection {
             200..300 => {}
             _ => return Err(self.refused(&format!("read {path}"), answer.failure())),
         }
-        match difference_in(&answer) {
+        // Under its own name, which is another one if it was asked for by an alias. What cannot be read is
+        // let pass: the cluster refuses what does not fit.
+        let json = answer.json().unwrap_or_default();
+        let Some(mapping) = json.as_object().and_then(|json| json.values().next()) else {
+            return Ok(());
+        };
+        let mut difference = difference(&mapping["mappings"]);
+        if difference.is_some()
+            && is_earlier(&mapping["mappings"])
+            && self.extend_mapping(index, patience).await.is_ok()
+        {
+            difference = None;
+        }
+        match difference {
             None => Ok(()),
             Some(difference) => Err(ClusterError::OtherMapping {
                 url: self.url.clone(),
@@ -176,6 +191,19 @@ impl Connection {
                 difference,
             }),
         }
+    }
+
+    /// Adds the fields to an index that it lacks, because an earlier version made it.
+    pub(super) async fn extend_mapping(
+        &self,
+        index: &str,
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let path = format!("{index}/_mapping");
+        let mappings = &template(IndexBy::default())["template"]["mappings"];
+        let answer = self.ask(Request::json(Method::Put, &path, mappings), patience).await?;
+        let action = format!("add new fields to the index {index}");
+        answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
 
     /// Makes an index. The mapping is in the template too, but who may not put that may still do this.
@@ -220,6 +248,7 @@ impl Connection {
         let index = |(name, index): (&String, &Json)| Index {
             name: name.clone(),
             difference: difference(&index["mappings"]),
+            is_earlier: is_earlier(&index["mappings"]),
             has_alias: index["aliases"].get(ALIAS).is_some(),
             is_ours: index["mappings"]["_meta"]["created_by"] == "tweet-indexer",
         };
@@ -293,13 +322,11 @@ fn is_our_name(name: &str) -> bool {
         .all(|part| lengths.next() == Some(part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// The first difference of the mapping in an answer. What cannot be read is let pass: the cluster
-/// refuses what does not fit.
-fn difference_in(answer: &Answer) -> Option<String> {
-    let json = answer.json()?;
-    // Under its own name, which is another one if it was asked for by an alias.
-    let index = json.as_object()?.values().next()?;
-    index.get("mappings").and_then(difference)
+/// Whether a mapping is ours, of an earlier version.
+fn is_earlier(mapping: &Json) -> bool {
+    let meta = &mapping["_meta"];
+    meta["created_by"] == "tweet-indexer"
+        && meta["version"].as_u64().is_some_and(|made| made < version())
 }
 
 /// How a mapping differs from ours, by the first field that does.

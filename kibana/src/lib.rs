@@ -1,0 +1,171 @@
+//! Kibana's saved objects as files that people can read, and the import file that is made of them.
+//!
+//! Kibana keeps much of an object as JSON within strings. In the files it is plain JSON; [`pack`] and
+//! [`unpack`] know which keys hold such strings.
+
+use std::fs;
+use std::path::Path;
+
+use anyhow::{Context, bail};
+use serde_json::{Map, Value as Json};
+
+/// The import file, beside the objects.
+pub const IMPORT_FILE: &str = "tweets.ndjson";
+
+/// Keys of JSON within a string, besides those that end in `JSON`.
+const NESTED: [&str; 7] = [
+    "fieldAttrs",
+    "fieldFormatMap",
+    "fields",
+    "runtimeFieldMap",
+    "sourceFilters",
+    "typeMeta",
+    "visState",
+];
+
+/// What an export says of an object beyond what it is.
+const VOLATILE: [&str; 7] =
+    ["created_at", "created_by", "managed", "originId", "updated_at", "updated_by", "version"];
+
+/// The objects below a folder, in the order of their types and ids.
+///
+/// # Errors
+///
+/// If a file cannot be read, or is not an object under its own type and id.
+pub fn objects(folder: &Path) -> anyhow::Result<Vec<Json>> {
+    let mut objects = Vec::new();
+    for kind in fs::read_dir(folder).with_context(|| format!("cannot list {}", folder.display()))? {
+        let kind = kind?.path();
+        let name = kind.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if !kind.is_dir() || matches!(name.as_str(), "src" | "tests" | "target") {
+            continue;
+        }
+        for file in fs::read_dir(&kind)? {
+            let file = file?.path();
+            let read = || format!("cannot read {}", file.display());
+            let object: Json =
+                serde_json::from_slice(&fs::read(&file).with_context(read)?).with_context(read)?;
+            let id = file.file_stem().unwrap_or_default().to_string_lossy();
+            if object["type"] != *name || object["id"] != *id {
+                bail!("{} should hold the object {id} of type {name}", file.display());
+            }
+            objects.push(object);
+        }
+    }
+    let key = |object: &Json| {
+        [&object["type"], &object["id"]].map(|key| key.as_str().unwrap_or_default().to_owned())
+    };
+    objects.sort_by_key(key);
+    Ok(objects)
+}
+
+/// The import file: an object a line, as Kibana has them.
+///
+/// # Errors
+///
+/// As [`objects`].
+pub fn pack(folder: &Path) -> anyhow::Result<String> {
+    let mut lines = String::new();
+    for mut object in objects(folder)? {
+        fold(&mut object);
+        lines.push_str(&object.to_string());
+        lines.push('\n');
+    }
+    Ok(lines)
+}
+
+/// Writes the objects of an export into a folder, each into its own file; what is there already is
+/// replaced. Tells how many they were.
+///
+/// # Errors
+///
+/// If a line is no object, or a file cannot be written.
+pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
+    let mut n_objects = 0;
+    for (line, text) in (1..).zip(export.lines()) {
+        let mut object: Map<String, Json> = serde_json::from_str(text)
+            .with_context(|| format!("line {line} of the export is no saved object"))?;
+        let (Some(kind), Some(id)) = (object.get("type"), object.get("id")) else {
+            // The last line of an export counts its objects.
+            continue;
+        };
+        let name = |value: &Json| value.as_str().unwrap_or_default().replace(['/', '\\'], "_");
+        let (kind, id) = (folder.join(name(kind)), name(id));
+        object.retain(|key, _| !VOLATILE.contains(&key.as_str()));
+        let mut object = Json::Object(object);
+        unfold(&mut object);
+        fs::create_dir_all(&kind)?;
+        let file = kind.join(format!("{id}.json"));
+        fs::write(&file, format!("{object:#}\n"))
+            .with_context(|| format!("cannot write {}", file.display()))?;
+        n_objects += 1;
+    }
+    Ok(n_objects)
+}
+
+fn is_nested(key: &str) -> bool {
+    key.ends_with("JSON") || NESTED.contains(&key)
+}
+
+/// Puts JSON into strings where Kibana has it so, the innermost first.
+fn fold(value: &mut Json) {
+    match value {
+        Json::Array(items) => items.iter_mut().for_each(fold),
+        Json::Object(entries) => {
+            for (key, value) in entries {
+                fold(value);
+                if is_nested(key) && !value.is_string() {
+                    *value = Json::String(value.to_string());
+                }
+            }
+        }
+        _ => {}
+    }
+}
+
+/// Takes JSON out of strings where Kibana has it so.
+fn unfold(value: &mut Json) {
+    match value {
+        Json::Array(items) => items.iter_mut().for_each(unfold),
+        Json::Object(entries) => {
+            for (key, value) in entries {
+                if let Json::String(text) = &*value
+                    && is_nested(key)
+                    && let Ok(inner) = serde_json::from_str(text)
+                {
+                    *value = inner;
+                }
+                unfold(value);
+            }
+        }
+        _ => {}
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_export_becomes_files_and_those_the_same_objects_again() {
+        let export = concat!(
+            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern","updated_at":"2026-11-21"}"#,
+            "\n",
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","title":"Map"},"id":"map","type":"dashboard","version":"WzFd"}"#,
+            "\n",
+            r#"{"excludedObjects":[],"exportedCount":2}"#,
+            "\n",
+        );
+        let folder = tempfile::tempdir().unwrap();
+        assert_eq!(unpack(export, folder.path()).unwrap(), 2);
+        let file = fs::read_to_string(folder.path().join("dashboard/map.json")).unwrap();
+        assert!(file.contains("\"panelsJSON\": [\n"), "{file}");
+        let expected = concat!(
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","title":"Map"},"id":"map","type":"dashboard"}"#,
+            "\n",
+            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern"}"#,
+            "\n",
+        );
+        assert_eq!(pack(folder.path()).unwrap(), expected);
+    }
+}
