@@ -12,6 +12,8 @@ use tempfile::TempDir;
 
 mod aws;
 mod function;
+mod http;
+mod kibana;
 mod proxy;
 mod server;
 mod sink;
@@ -21,6 +23,7 @@ pub use function::{
     Function, Tweets, aws, base64, check, gzip, kinesis, lambda_program, message, notification,
     put_event, start, tweet, tweets, utf16,
 };
+pub use kibana::Kibana;
 pub use proxy::CuttingProxy;
 pub use server::{ELASTICSEARCH, PASSWORD, SERVERS, Server, free_port};
 pub use sink::{Faults, Sink};

@@ -2,15 +2,16 @@
 //! cannot. It keeps what it is sent, so that a test can tell that nothing was lost or doubled.
 
 use std::collections::{HashMap, HashSet};
-use std::io::{self, BufRead, BufReader, Read, Write};
-use std::net::{TcpListener, TcpStream};
+use std::io::{self, BufReader, Write};
+use std::net::TcpStream;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use flate2::read::GzDecoder;
 use serde_json::{Value, json};
+
+use crate::http::{listen, read_request};
 
 /// What goes wrong; by default, nothing.
 #[derive(Debug, Clone, Default)]
@@ -77,17 +78,9 @@ impl Sink {
     ///
     /// If there is none.
     pub fn start(faults: Faults) -> Sink {
-        let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
-        let port = listener.local_addr().expect("its number").port();
         let state = Arc::new(State { faults: Mutex::new(faults), ..State::default() });
         let shared = Arc::clone(&state);
-        thread::spawn(move || {
-            for stream in listener.incoming().flatten() {
-                let state = Arc::clone(&shared);
-                // A client that goes away ends its thread.
-                thread::spawn(move || state.serve(stream));
-            }
-        });
+        let port = listen(move |stream| shared.serve(stream));
         Sink { port, state }
     }
 
@@ -155,9 +148,10 @@ impl State {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         stream.set_nodelay(true)?;
         let mut reader = BufReader::new(stream.try_clone()?);
-        while let Some((method, path, body, authorization)) = read_request(&mut reader)? {
+        while let Some(request) = read_request(&mut reader)? {
+            let authorization = request.header("authorization").to_owned();
             *self.authorization.lock().unwrap_or_else(PoisonError::into_inner) = authorization;
-            let answer = self.answer(&method, &path, &body);
+            let answer = self.answer(&request.method, &request.path, &request.body);
             let Answer { status, headers, body, cut } = answer;
             let length = body.len();
             let head = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}\r\n\r\n");
@@ -295,37 +289,4 @@ fn number(id: &str) -> u64 {
     id.bytes().fold(7, |number: u64, byte| {
         (number ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(23)
     })
-}
-
-/// Method, path, body (decompressed) and authorization.
-type Request = (String, String, Vec<u8>, String);
-
-/// The next request; none if the client has gone.
-fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
-    let mut line = String::new();
-    if reader.read_line(&mut line)? == 0 {
-        return Ok(None);
-    }
-    let mut words = line.split(' ').map(str::to_owned);
-    let (method, path) = (words.next().unwrap_or_default(), words.next().unwrap_or_default());
-    let (mut length, mut is_gzip, mut authorization) = (0, false, String::new());
-    loop {
-        let mut header = String::new();
-        reader.read_line(&mut header)?;
-        let Some((name, value)) = header.trim_end().split_once(':') else { break };
-        match name.to_ascii_lowercase().as_str() {
-            "content-length" => length = value.trim().parse().unwrap_or(0),
-            "authorization" => value.trim().clone_into(&mut authorization),
-            "content-encoding" => is_gzip = value.trim() == "gzip",
-            _ => {}
-        }
-    }
-    let mut body = vec![0; length];
-    reader.read_exact(&mut body)?;
-    if is_gzip {
-        let mut plain = Vec::new();
-        GzDecoder::new(body.as_slice()).read_to_end(&mut plain)?;
-        body = plain;
-    }
-    Ok(Some((method, path, body, authorization)))
 }

@@ -11,11 +11,14 @@ use ingest::{Field, Timestamp};
 
 use crate::aws::s3::Location;
 use crate::sample::Format;
+use crate::setup::Print;
 use crate::store::{BoundingBox, Sort};
 use crate::{backfill, failure, lambda, logging, sample, score, search, setup};
 
+mod kibana;
 mod store;
 
+pub use kibana::ToKibana;
 pub use store::{ClusterArgs, IndexByArg, LoadArgs, StoreArg};
 use store::{SECRETS, parse_duration};
 
@@ -308,9 +311,21 @@ impl From<SortArg> for Sort {
 /// `indexer setup`.
 #[derive(Debug, Args)]
 pub struct Setup {
-    /// Write the index template to stdout and do nothing
-    #[arg(long, env = "INDEXER_PRINT")]
-    pub print: bool,
+    /// Write the index template to stdout and do nothing; or the file with the dashboards that Kibana imports
+    #[arg(
+        long,
+        value_enum,
+        value_name = "WHAT",
+        num_args = 0..=1,
+        default_missing_value = "template"
+    )]
+    pub print: Option<Print>,
+    /// Only show what would be done
+    #[arg(long)]
+    pub dry_run: bool,
+    /// Where the dashboards go.
+    #[command(flatten)]
+    pub kibana: ToKibana,
     /// Which indices are made.
     #[command(flatten)]
     pub index_by: IndexByArg,

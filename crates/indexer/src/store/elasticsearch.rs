@@ -67,17 +67,22 @@ pub struct SetUp {
 }
 
 /// Puts the index template, or brings it and the indices made by an earlier one up to date. Nothing is
-/// deleted.
+/// deleted; if `dry_run`, nothing is changed.
 ///
 /// # Errors
 ///
 /// If the cluster cannot be reached or does not let us, or has such a template that is not ours.
-pub fn set_up(cluster: &Cluster) -> Result<SetUp, ClusterError> {
+pub fn set_up(cluster: &Cluster, dry_run: bool) -> Result<SetUp, ClusterError> {
     let connection = Connection::new(cluster)?;
     let patience = Patience::new(cluster.load.retry_for, Stop::default());
     runtime()?.block_on(async {
         let server = connection.greet(&patience).await?;
         let asked = cluster.load.index_by;
+        if dry_run {
+            let (template, index_by, _) = connection.compare_template(asked, &patience).await?;
+            let indices = connection.our_indices(&patience).await?;
+            return Ok(SetUp { server, template, index_by, indices });
+        }
         let (template, index_by) = connection.install_template(asked, true, &patience).await?;
         let mut indices = connection.our_indices(&patience).await?;
         let lacks = |index: &&Index| index.difference.is_some() && index.is_earlier;

@@ -42,7 +42,7 @@ pub(super) const NO_CREDENTIALS: &str = "requests without credentials";
 
 impl Identity {
     /// What is sent, without saying it.
-    pub(super) fn in_words(&self) -> &'static str {
+    pub(crate) fn in_words(&self) -> &'static str {
         match self {
             Identity::Anonymous => NO_CREDENTIALS,
             Identity::ApiKey(_) => "the API key",
@@ -51,8 +51,22 @@ impl Identity {
         }
     }
 
+    /// As a header has it.
+    pub(crate) fn authorization(&self) -> Option<String> {
+        match self {
+            Identity::ApiKey(key) if key.contains(':') => {
+                Some(format!("ApiKey {}", BASE64.encode(key)))
+            }
+            Identity::ApiKey(encoded) => Some(format!("ApiKey {encoded}")),
+            Identity::Basic { username, password } => {
+                Some(format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
+            }
+            Identity::Anonymous | Identity::Aws => None,
+        }
+    }
+
     /// What a server, or a proxy before it, says, without secrets that it repeats.
-    pub(super) fn redact(&self, words: &str) -> String {
+    pub(crate) fn redact(&self, words: &str) -> String {
         let secrets = match self {
             Identity::ApiKey(key) => vec![BASE64.encode(key), key.clone()],
             Identity::Basic { username, password } => {

@@ -97,14 +97,13 @@ impl Connection {
         }))
     }
 
-    /// Puts the template if it is not there, or, if `update`, when it is of an earlier version. Tells
-    /// what was done and how long its indices are.
-    pub(super) async fn install_template(
+    /// Tells what is to be done with the template, how long its indices are, and whether that is not what
+    /// it says now. Nothing is changed.
+    pub(super) async fn compare_template(
         &self,
         asked: Option<IndexBy>,
-        update: bool,
         patience: &Patience,
-    ) -> Result<(Installed, IndexBy), ClusterError> {
+    ) -> Result<(Installed, IndexBy, bool), ClusterError> {
         let found = self.find_template(patience).await?;
         if found.as_ref().is_some_and(|found| !found.is_ours) {
             let url = self.url.clone();
@@ -127,9 +126,21 @@ impl Connection {
             Some(_) if said != Some(index_by) => Installed::Updated { from: version() },
             Some(_) => Installed::Current,
         };
+        Ok((installed, index_by, said != Some(index_by)))
+    }
+
+    /// Puts the template if it is not there, or, if `update`, when it is of an earlier version. Tells
+    /// what was done and how long its indices are.
+    pub(super) async fn install_template(
+        &self,
+        asked: Option<IndexBy>,
+        update: bool,
+        patience: &Patience,
+    ) -> Result<(Installed, IndexBy), ClusterError> {
+        let (installed, index_by, is_other) = self.compare_template(asked, patience).await?;
         let put = match installed {
             Installed::Created => true,
-            Installed::Updated { .. } => update || said != Some(index_by),
+            Installed::Updated { .. } => update || is_other,
             Installed::Current | Installed::Newer { .. } => false,
         };
         if put {
