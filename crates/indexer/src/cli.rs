@@ -10,6 +10,7 @@ use enrich::Label;
 use ingest::{Field, Timestamp};
 
 use crate::aws::s3::Location;
+use crate::clock::now;
 use crate::sample::Format;
 use crate::setup::Print;
 use crate::store::{BoundingBox, Sort};
@@ -393,6 +394,22 @@ pub struct Sample {
     /// What to write them as
     #[arg(long, value_enum, default_value_t, env = "INDEXER_FORMAT")]
     pub format: Format,
+    /// When their four weeks end: a time, or now, which gives other bytes each time
+    #[arg(
+        long,
+        value_name = "TIME",
+        value_parser = parse_time_or_now,
+        default_value = "2026-03-02",
+        env = "INDEXER_UNTIL"
+    )]
+    pub until: Timestamp,
+}
+
+fn parse_time_or_now(text: &str) -> Result<Timestamp, String> {
+    match text {
+        "now" => Ok(Timestamp::from_millis(now())),
+        _ => parse_time(text),
+    }
 }
 
 fn at_least_one(text: &str) -> Result<usize, String> {

@@ -33,20 +33,21 @@ pub enum Format {
 /// Writes the sample to stdout.
 pub(crate) fn run(args: &Sample) -> anyhow::Result<ExitCode> {
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    write(args.format, args.count, args.seed, &mut out).context("cannot write to stdout")?;
+    let tweets = Tweets::new(args.count, args.seed, args.format == Format::Csv).until(args.until);
+    write(args.format, tweets, &mut out).context("cannot write to stdout")?;
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes `count` records of sample tweets.
+/// Writes sample tweets, a record each.
 ///
 /// # Errors
 ///
 /// If `out` cannot be written to.
-pub fn write(format: Format, count: u64, seed: u64, out: &mut impl Write) -> io::Result<()> {
+pub fn write(format: Format, tweets: Tweets, out: &mut impl Write) -> io::Result<()> {
     if format == Format::Csv {
         out.write_all(b",User,Tweet,Cloud\n")?;
     }
-    for (i, tweet) in Tweets::new(count, seed, format == Format::Csv).enumerate() {
+    for (i, tweet) in tweets.enumerate() {
         match format {
             Format::Csv => {
                 let cloud = tweet.marketplace.map_or("AWS", |marketplace| marketplace.name);
@@ -102,7 +103,7 @@ mod tests {
 
     fn sample(format: Format, count: u64, seed: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        write(format, count, seed, &mut out).unwrap();
+        write(format, Tweets::new(count, seed, format == Format::Csv), &mut out).unwrap();
         out
     }
 
@@ -112,6 +113,16 @@ mod tests {
             assert_eq!(sample(format, 50, 7), sample(format, 50, 7));
             assert_ne!(sample(format, 50, 7), sample(format, 50, 8));
         }
+    }
+
+    #[test]
+    fn tweets_are_of_the_four_weeks_before_their_end() {
+        let until = Timestamp::parse("2026-11-21T15:30:00Z").unwrap();
+        let from = Timestamp::parse("2026-10-24T15:30:00Z").unwrap();
+        let tweets: Vec<_> = Tweets::new(2000, 1, false).until(until).collect();
+        assert!(tweets.iter().all(|tweet| (from..until).contains(&tweet.created_at)));
+        let at = |hour| tweets.iter().filter(|tweet| tweet.created_at.hour() == hour).count();
+        assert!(at(15) > 4 * at(3), "people sleep");
     }
 
     #[test]

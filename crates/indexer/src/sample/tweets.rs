@@ -102,17 +102,19 @@ impl Random {
     }
 }
 
-/// The tweets of four weeks from 2 February 2026 on, the earliest first.
+/// The tweets of four weeks, the earliest first: those from 2 February 2026 on, or others.
 pub struct Tweets {
     random: Random,
     count: u64,
     made: u64,
+    start_ms: i64,
     only_marketplaces: bool,
     previous: Option<(u64, User, String, &'static Marketplace)>,
 }
 
 const START_MS: i64 = 1_769_990_400_000;
-const DAYS: f64 = 28.0;
+const DAY_MS: i64 = 86_400_000;
+const DAYS: i64 = 28;
 /// How many of a day's tweets are written in each hour (UTC), in no unit.
 const HOURS: [u32; 24] =
     [5, 4, 3, 3, 3, 4, 6, 9, 12, 14, 14, 14, 15, 17, 19, 20, 19, 18, 17, 15, 13, 11, 9, 7];
@@ -121,20 +123,29 @@ impl Tweets {
     /// `count` tweets; with `only_marketplaces`, those that a query for marketplaces would find, some of
     /// them under two.
     pub fn new(count: u64, seed: u64, only_marketplaces: bool) -> Tweets {
-        Tweets { random: Random(seed), count, made: 0, only_marketplaces, previous: None }
+        let (random, start_ms) = (Random(seed), START_MS);
+        Tweets { random, count, made: 0, start_ms, only_marketplaces, previous: None }
+    }
+
+    /// The same, of the four weeks that end then.
+    pub fn until(self, end: Timestamp) -> Tweets {
+        Tweets { start_ms: end.as_millis() - DAYS * DAY_MS, ..self }
     }
 
     fn time(&mut self) -> i64 {
-        let progress = (self.made as f64 + self.random.fraction()) / self.count as f64 * DAYS;
+        let progress =
+            (self.made as f64 + self.random.fraction()) / self.count as f64 * DAYS as f64;
+        let first_hour = usize::from(Timestamp::from_millis(self.start_ms).hour());
+        let weight = |hour: usize| f64::from(HOURS[(first_hour + hour) % 24]);
         let (day, mut rest) =
             (progress.floor(), progress.fract() * f64::from(HOURS.iter().sum::<u32>()));
         let mut hour = 0;
-        while hour < 23 && rest >= f64::from(HOURS[hour]) {
-            rest -= f64::from(HOURS[hour]);
+        while hour < 23 && rest >= weight(hour) {
+            rest -= weight(hour);
             hour += 1;
         }
-        let in_day = (hour as f64 + (rest / f64::from(HOURS[hour])).min(0.999_999)) * 3_600_000.0;
-        START_MS + (day * 86_400_000.0 + in_day) as i64
+        let in_day = (hour as f64 + (rest / weight(hour)).min(0.999_999)) * 3_600_000.0;
+        self.start_ms + (day * DAY_MS as f64 + in_day) as i64
     }
 }
 
