@@ -14,7 +14,7 @@ aws s3api head-bucket --bucket "$code" 2>/dev/null || aws s3 mb "s3://$code"
 aws cloudformation package --template-file deploy/template.yaml --s3-bucket "$code" --output-template-file /tmp/packaged.yaml >/dev/null
 if [ -n "${AWS_ENDPOINT_URL:-}" ]; then
   # ministack compares this parameter with a number, and has it as a text.
-  sed -i "s/MaximumConcurrency: !Ref .*/MaximumConcurrency: 5/" /tmp/packaged.yaml
+  sed -i '/MaximumConcurrency:$/{N;s/:\n.*/: 5/}' /tmp/packaged.yaml
 fi
 aws cloudformation deploy --template-file /tmp/packaged.yaml --stack-name "$stack" --no-fail-on-empty-changeset \
   --capabilities CAPABILITY_IAM CAPABILITY_AUTO_EXPAND \

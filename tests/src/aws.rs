@@ -1,21 +1,21 @@
 //! What stands in for AWS on this machine: S3, Firehose, CloudFormation and others (ministack).
 
+use std::collections::HashMap;
 use std::fs::File;
 use std::os::unix::process::CommandExt;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use tempfile::TempDir;
 
-use crate::{free_port, skip};
+use crate::{base64, free_port, skip};
 
 /// An AWS of one's own.
 pub struct Aws {
     port: u16,
-    _folder: TempDir,
-    _process: Process,
+    _started: Option<(Process, TempDir)>,
 }
 
 /// How long something may take until it answers, on a busy machine.
@@ -89,7 +89,47 @@ impl Aws {
             .env("AWS_ENDPOINT_URL", format!("http://127.0.0.1:{port}"));
         let process = Process::start(&mut command, folder.path());
         wait_for(port, "ministack");
-        Some(Aws { port, _folder: folder, _process: process })
+        Some(Aws { port, _started: Some((process, folder)) })
+    }
+
+    /// One that runs already.
+    pub fn at(port: u16) -> Aws {
+        Aws { port, _started: None }
+    }
+
+    /// What a stack's template gives out, once it is deployed.
+    ///
+    /// # Panics
+    ///
+    /// If it is not within a minute.
+    pub fn outputs(&self, stack: &str) -> HashMap<String, String> {
+        let describe = [("Action", "DescribeStacks"), ("StackName", stack)];
+        let started = Instant::now();
+        let described = loop {
+            let described = self.form("cloudformation", &describe);
+            if !described.contains("CREATE_IN_PROGRESS") || started.elapsed() > START {
+                break described;
+            }
+            std::thread::sleep(Duration::from_millis(100));
+        };
+        assert!(described.contains("CREATE_COMPLETE"), "{described}");
+        let text = |xml: &str, tag: &str| {
+            let rest = xml.split_once(&format!("<{tag}>")).map_or("", |(_, rest)| rest);
+            rest.split('<').next().unwrap_or_default().to_owned()
+        };
+        let outputs = described.split("</member>").filter(|xml| xml.contains("<OutputKey>"));
+        outputs.map(|xml| (text(xml, "OutputKey"), text(xml, "OutputValue"))).collect()
+    }
+
+    /// Puts a tweet into a stream of Firehose.
+    ///
+    /// # Panics
+    ///
+    /// If it is not taken.
+    pub fn put_record(&self, stream: &str, tweet: &str) {
+        let record = json!({ "Data": base64(tweet) });
+        let body = json!({ "DeliveryStreamName": stream, "Record": record });
+        self.json("firehose", "Firehose_20150804.PutRecord", &body);
     }
 
     /// Its address.

@@ -136,6 +136,11 @@ fn shell_words(line: &str) -> Vec<String> {
     words
 }
 
+/// Tells something also of a test that passes, which the test runner keeps to itself if it is printed.
+pub fn say(line: &str) {
+    let _ = writeln!(std::io::stderr(), "{line}");
+}
+
 /// Tells that a test is skipped for want of a part; with `CI=true` that is a failure.
 ///
 /// # Panics
@@ -146,7 +151,6 @@ fn shell_words(line: &str) -> Vec<String> {
     reason = "tests are told by the environment that they run in CI"
 )]
 pub fn skip(part: &str) {
-    // Not `eprintln`, which the test runner keeps to itself when a test passes.
-    let _ = writeln!(std::io::stderr(), "skipped: needs {part}");
+    say(&format!("skipped: needs {part}"));
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI must have {part}");
 }

@@ -3,8 +3,7 @@
 
 use std::time::{Duration, Instant};
 
-use serde_json::json;
-use tests::{Aws, ELASTICSEARCH, Server, base64, gzip, tweets};
+use tests::{Aws, ELASTICSEARCH, Server, gzip, tweets};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_indexer-under-test");
 
@@ -39,27 +38,14 @@ fn the_template_brings_what_lands_in_its_bucket_into_the_index() {
                 ("Parameters.member.2.ParameterValue", queue),
             ],
         );
-        let describe = [("Action", "DescribeStacks"), ("StackName", stack)];
-        let started = Instant::now();
-        let described = loop {
-            let described = aws.form("cloudformation", &describe);
-            if !described.contains("CREATE_IN_PROGRESS") || started.elapsed().as_secs() > 60 {
-                break described;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        };
-        assert!(described.contains("CREATE_COMPLETE"), "{described}");
-        let bucket = output(&described, "BucketName");
-        aws.put(&bucket, "twitter/raw-data/2026/11/21/10/a b.gz", &gzip(&tweets.lines.concat()));
-        let tweet = format!(r#"{{"id_str":"{id}","text":"through Firehose"}}"#);
-        aws.json(
-            "firehose",
-            "Firehose_20150804.PutRecord",
-            &json!({
-                "DeliveryStreamName": output(&described, "FirehoseName"),
-                "Record": { "Data": base64(&tweet) },
-            }),
+        let outputs = aws.outputs(stack);
+        aws.put(
+            &outputs["BucketName"],
+            "twitter/raw-data/2026/11/21/10/a b.gz",
+            &gzip(&tweets.lines.concat()),
         );
+        let tweet = format!(r#"{{"id_str":"{id}","text":"through Firehose"}}"#);
+        aws.put_record(&outputs["FirehoseName"], &tweet);
         let started = Instant::now();
         let expected = tweets.ids.len() as u64 + 1;
         while server.count() < expected && started.elapsed().as_secs() < 60 {
@@ -68,13 +54,6 @@ fn the_template_brings_what_lands_in_its_bucket_into_the_index() {
         assert_eq!(server.count(), expected, "{stack}");
         server.ask("DELETE", "/tweets-2022,tweets-2026", "");
     }
-}
-
-/// An output of a stack.
-fn output(described: &str, key: &str) -> String {
-    let rest = described.split(&format!("<OutputKey>{key}</OutputKey>")).nth(1).unwrap();
-    let value = rest.split("<OutputValue>").nth(1).unwrap().split("</OutputValue>").next().unwrap();
-    value.to_owned()
 }
 
 /// A zip archive with one file in it, stored as it is.
