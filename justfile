@@ -7,6 +7,18 @@ demo:
     cargo run --release -- backfill examples/tweets.csv
     cargo run --release -- search ''
 
+# The whole pipeline in containers, with Kibana on port 5601
+up:
+    docker compose up
+
+# Stop that; what it keeps stays
+down:
+    docker compose down
+
+# Make Kibana's import file of the objects, with what is in EXPORT taken over
+kibana EXPORT="":
+    cargo run -p kibana -- {{EXPORT}}
+
 # All tests
 test:
     cargo test --workspace

@@ -68,10 +68,12 @@ pub enum Command {
     /// with - before it to exclude it.
     #[command(after_help = SECRETS)]
     Search(Search),
-    /// Install the index template into Elasticsearch, or bring it up to date
+    /// Install the index template into Elasticsearch, and the dashboards into Kibana
     ///
-    /// `backfill` does that by itself where it may; this is for whoever may and does not load, and to
-    /// see what is there. Exits with 1 if an index is there that does not fit.
+    /// The template is brought up to date if it is there; `backfill` puts it by itself where it may. With --kibana
+    /// the dashboards are imported too, opened on the time that there are tweets of: those that are there already
+    /// stay as they are, unless --overwrite. Exits with 1 if an index is there that does not fit, or an object
+    /// was not imported.
     #[command(after_help = SECRETS)]
     Setup(Setup),
     /// Answer AWS Lambda's events: index what lands in S3, queues and streams
