@@ -23,6 +23,9 @@ const NESTED: [&str; 7] = [
     "visState",
 ];
 
+/// What dashboards open on when the import file is imported by hand.
+const TIME_RANGE: [&str; 2] = ["now-5y", "now"];
+
 /// What an export says of an object beyond what it is.
 const VOLATILE: [&str; 7] =
     ["created_at", "created_by", "managed", "originId", "updated_at", "updated_by", "version"];
@@ -89,11 +92,23 @@ pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
             // The last line of an export counts its objects.
             continue;
         };
-        let name = |value: &Json| value.as_str().unwrap_or_default().replace(['/', '\\'], "_");
-        let (kind, id) = (folder.join(name(kind)), name(id));
+        let name = |value: &Json| value.as_str().unwrap_or_default().to_owned();
+        let (kind, id) = (name(kind), name(id));
+        if [&kind, &id]
+            .iter()
+            .any(|name| name.is_empty() || name.starts_with('.') || name.contains(['/', '\\']))
+        {
+            bail!("line {line} of the export: the {kind} {id} cannot be a file of that name");
+        }
+        let kind = folder.join(kind);
         object.retain(|key, _| !VOLATILE.contains(&key.as_str()));
         let mut object = Json::Object(object);
         unfold(&mut object);
+        if object["type"] == "dashboard" {
+            // `indexer setup` puts its own in.
+            object["attributes"]["timeFrom"] = TIME_RANGE[0].into();
+            object["attributes"]["timeTo"] = TIME_RANGE[1].into();
+        }
         fs::create_dir_all(&kind)?;
         let file = kind.join(format!("{id}.json"));
         fs::write(&file, format!("{object:#}\n"))
@@ -131,7 +146,8 @@ fn unfold(value: &mut Json) {
             for (key, value) in entries {
                 if let Json::String(text) = &*value
                     && is_nested(key)
-                    && let Ok(inner) = serde_json::from_str(text)
+                    && let Ok(inner @ (Json::Array(_) | Json::Object(_))) =
+                        serde_json::from_str(text)
                 {
                     *value = inner;
                 }
@@ -151,7 +167,7 @@ mod tests {
         let export = concat!(
             r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern","updated_at":"2026-11-21"}"#,
             "\n",
-            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","title":"Map"},"id":"map","type":"dashboard","version":"WzFd"}"#,
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-7d","title":"Map"},"id":"map","type":"dashboard","version":"WzFd"}"#,
             "\n",
             r#"{"excludedObjects":[],"exportedCount":2}"#,
             "\n",
@@ -161,7 +177,7 @@ mod tests {
         let file = fs::read_to_string(folder.path().join("dashboard/map.json")).unwrap();
         assert!(file.contains("\"panelsJSON\": [\n"), "{file}");
         let expected = concat!(
-            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","title":"Map"},"id":"map","type":"dashboard"}"#,
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-5y","timeTo":"now","title":"Map"},"id":"map","type":"dashboard"}"#,
             "\n",
             r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern"}"#,
             "\n",

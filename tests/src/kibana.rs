@@ -19,6 +19,9 @@ pub struct Kibana {
 }
 
 struct State {
+    /// What all requests are answered with, if it is not Kibana that answers: status, headers, body. `WHO` in it is
+    /// what the request said of who it is from.
+    instead: Option<(u16, &'static str, &'static str)>,
     version: &'static str,
     /// How many more times it says that it is starting.
     n_not_ready: AtomicUsize,
@@ -37,7 +40,23 @@ impl Kibana {
     /// If there is no port for it.
     pub fn start(version: &'static str, n_not_ready: usize) -> Kibana {
         let n_not_ready = AtomicUsize::new(n_not_ready);
-        let state = Arc::new(State { version, n_not_ready, objects: Mutex::default() });
+        Kibana::with(State { instead: None, version, n_not_ready, objects: Mutex::default() })
+    }
+
+    /// Starts something else, which answers an import, and with a redirect all requests, with that status, these
+    /// headers (a line each) and this body; `WHO` in the body is the request's `authorization`.
+    ///
+    /// # Panics
+    ///
+    /// If there is no port for it.
+    pub fn instead(status: u16, headers: &'static str, body: &'static str) -> Kibana {
+        let (version, n_not_ready) = ("8.12.2", AtomicUsize::new(0));
+        let instead = Some((status, headers, body));
+        Kibana::with(State { instead, version, n_not_ready, objects: Mutex::default() })
+    }
+
+    fn with(state: State) -> Kibana {
+        let state = Arc::new(state);
         let shared = Arc::clone(&state);
         Kibana { port: listen(move |stream| shared.serve(stream)), state }
     }
@@ -73,9 +92,20 @@ impl State {
     fn serve(&self, mut stream: TcpStream) -> io::Result<()> {
         let mut reader = BufReader::new(stream.try_clone()?);
         while let Some(request) = read_request(&mut reader)? {
-            let (status, body) = self.answer(&request);
+            let is_import = request.method == "POST";
+            let (status, headers, body) = match self.instead {
+                Some((status, headers, body)) if is_import || (300..400).contains(&status) => {
+                    let body = body.replace("WHO", request.header("authorization"));
+                    (status, headers, body)
+                }
+                _ => {
+                    let (status, body) = self.answer(&request);
+                    (status, "", body)
+                }
+            };
             let length = body.len();
-            write!(stream, "HTTP/1.1 {status} -\r\ncontent-length: {length}\r\n\r\n{body}")?;
+            let head = format!("HTTP/1.1 {status} -\r\n{headers}content-length: {length}");
+            write!(stream, "{head}\r\n\r\n{body}")?;
         }
         Ok(())
     }
@@ -85,7 +115,7 @@ impl State {
         if self.n_not_ready.fetch_update(Ordering::SeqCst, Ordering::SeqCst, not_ready).is_ok() {
             return (503, "Kibana server is not ready yet".to_owned());
         }
-        if request.header("authorization") != AUTHORIZATION {
+        if request.header("authorization") != AUTHORIZATION && self.instead.is_none() {
             return refused(401, "Unauthorized", "[security_exception]: unable to authenticate");
         }
         let (path, query) = request.path.split_once('?').unwrap_or((&request.path, ""));

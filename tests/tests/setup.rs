@@ -67,6 +67,17 @@ fn dashboards_are_imported_once_and_what_people_changed_stays() {
 }
 
 #[test]
+fn one_object_that_is_not_imported_is_named_and_the_exit_code_tells() {
+    let answer = r#"{"success":false,"successCount":59,"errors":[
+        {"type":"lens","id":"tweets-count","meta":{},"error":{"type":"missing_references","references":[{"type":"index-pattern","id":"tweets-data-view"}]}}]}"#;
+    let place = Place::new(Kibana::instead(200, "", answer));
+    let output = place.setup("changeme", &[]);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.contains("Kibana did not import lens tweets-count: missing_references"), "{said}");
+}
+
+#[test]
 fn what_is_wrong_with_kibana_is_said_with_what_to_do() {
     let place = Place::new(Kibana::start("8.12.2", 0));
     let mut seen = vec![
@@ -80,10 +91,30 @@ fn what_is_wrong_with_kibana_is_said_with_what_to_do() {
     seen.push(starting.show("changeme", &["--kibana-wait", "1s"]));
     let cluster = place.sink.url();
     seen.push(place.show("changeme", &["--kibana-wait", "1s"]).replace(&cluster, "http://CLUSTER"));
+    for (status, headers, body) in [
+        (302, "location: /login?next=%2F\r\n", ""),
+        (500, "", r#"{"message":"no index for WHO"}"#),
+        (
+            422,
+            "",
+            r#"{"message":"Document \"tweets\" belongs to a more recent version of Kibana"}"#,
+        ),
+        (200, "", "<html><title>Login</title>WHO</html>"),
+        (200, "", r#"{"success":false,"successCount":0}"#),
+    ] {
+        let other = Place::new(Kibana::instead(status, headers, body));
+        seen.push(other.show("hunter2hunter2", &["--kibana-wait", "1s"]));
+    }
+    let address =
+        ["setup", "--store", &place.sink.url(), "--kibana", "http://elastic:hunter2@kibana"];
+    seen.push(String::from_utf8(place.workplace.run(address).stderr).unwrap());
     // The cluster's address in the place of Kibana's.
     let output = place.workplace.run(["setup", "--store", &cluster, "--kibana", &cluster]);
     seen.push(String::from_utf8(output.stderr).unwrap().replace(&cluster, "http://CLUSTER"));
     let seen = seen.join("\n");
-    assert!(!seen.contains("hunter2"), "{seen}");
+    // The second is the first, as `elastic` sends it.
+    for secret in ["hunter2", "ZWxhc3RpYzpodW50ZXIy"] {
+        assert!(!seen.contains(secret), "{seen}");
+    }
     insta::assert_snapshot!("what_is_wrong_with_kibana", seen);
 }

@@ -320,11 +320,12 @@ pub struct Setup {
         value_enum,
         value_name = "WHAT",
         num_args = 0..=1,
-        default_missing_value = "template"
+        default_missing_value = "template",
+        env = "INDEXER_PRINT"
     )]
     pub print: Option<Print>,
     /// Only show what would be done
-    #[arg(long)]
+    #[arg(long, env = "INDEXER_DRY_RUN")]
     pub dry_run: bool,
     /// Where the dashboards go.
     #[command(flatten)]
@@ -408,9 +409,15 @@ pub struct Sample {
 }
 
 fn parse_time_or_now(text: &str) -> Result<Timestamp, String> {
-    match text {
-        "now" => Ok(Timestamp::from_millis(now())),
-        _ => parse_time(text),
+    let time = match text {
+        "now" => Timestamp::from_millis(now()),
+        _ => parse_time(text)?,
+    };
+    // Ids hold the time since November 2010 in 41 bits.
+    let can_be_in_ids = "2010-12-03".."2080";
+    match can_be_in_ids.contains(&time.to_string().as_str()) {
+        true => Ok(time),
+        false => Err("tweets' ids hold times from 2010-12-03 to 2079".to_owned()),
     }
 }
 

@@ -7,14 +7,15 @@ use std::process::ExitCode;
 use anyhow::Context;
 use clap::ValueEnum;
 use ingest::Timestamp;
+use url::Url;
 
 use crate::cli::{Setup, ToKibana};
 use crate::clock::now;
 use crate::failure::with_hint;
 use crate::runtime::runtime;
 use crate::store::{
-    Address, Cluster, Filter, Index, IndexBy, Installed, Load, SetUp, Sort, Store, TEMPLATE_NAME,
-    set_up, template,
+    Address, Cluster, Filter, Index, IndexBy, Installed, Load, SetUp, Sort, Store, StoreError,
+    TEMPLATE_NAME, set_up, template,
 };
 
 mod kibana;
@@ -56,94 +57,172 @@ pub(crate) fn run(args: &Setup) -> anyhow::Result<ExitCode> {
         let error = anyhow::anyhow!("the folder `{}` needs no setup", args.store.store);
         return Err(with_hint(error, "name a cluster: --store http://localhost:9200"));
     };
+    let target = Target::new(&args.kibana, cluster)?;
     let done = set_up(cluster, args.dry_run)?;
     report(&done, args.dry_run, &mut out).context(written)?;
-    let mut is_all_well = done.indices.iter().all(|index| index.difference.is_none());
-    if args.kibana.kibana.is_some() {
-        let range = time_range(&address)?;
-        is_all_well &= install_dashboards(&args.kibana, cluster, range, args.dry_run, &mut out)?;
+    let fits = |index: &Index| index.difference.is_none() || index.lacks().is_some();
+    let mut is_all_well = done.indices.iter().all(fits);
+    if let Some(target) = target {
+        let range = time_range(&address);
+        is_all_well &= target.install(range.as_ref(), args.dry_run, &mut out)?;
     }
     Ok(ExitCode::from(u8::from(!is_all_well)))
 }
 
-/// When the tweets are from that are there; none if there are none, or we may not look.
-fn time_range(address: &Address) -> anyhow::Result<Option<TimeRange>> {
-    let store = Store::open(address)?;
-    let first = |sort| {
-        let hits = store.search(&Filter::default(), sort, 0, 1).ok()?;
-        hits.documents.first().map(|document| document.timestamp)
+/// When the tweets are from that are there; none if there are none, or that cannot be told.
+fn time_range(address: &Address) -> Option<TimeRange> {
+    let now = Timestamp::from_millis(now());
+    let filter = Filter { to: Some(now), ..Filter::default() };
+    let first = |store: &Store, sort| -> Result<Option<Timestamp>, StoreError> {
+        let hits = store.search(&filter, sort, 0, 1)?;
+        Ok(hits.documents.first().map(|document| document.timestamp))
     };
-    let (oldest, newest) = (first(Sort::Oldest), first(Sort::Newest));
-    Ok(oldest
-        .zip(newest)
-        .map(|(oldest, newest)| TimeRange::of(oldest, newest, Timestamp::from_millis(now()))))
+    let span = || -> Result<_, StoreError> {
+        let store = Store::open(address)?;
+        Ok(first(&store, Sort::Oldest)?.zip(first(&store, Sort::Newest)?))
+    };
+    match span() {
+        Ok(span) => span.map(|(oldest, newest)| TimeRange::of(oldest, newest, now)),
+        Err(error) => {
+            tracing::warn!(
+                "cannot look when the tweets are from, so dashboards open on five years: {error}"
+            );
+            None
+        }
+    }
 }
 
-/// Imports the dashboards, and tells what became of them; whether all is well.
-fn install_dashboards(
-    args: &ToKibana,
-    cluster: &Cluster,
-    range: Option<TimeRange>,
-    dry_run: bool,
-    out: &mut impl Write,
-) -> anyhow::Result<bool> {
-    let Some(url) = &args.kibana else { return Ok(true) };
-    let kibana = Kibana::new(url, args.space.as_deref(), cluster)?;
-    let objects = objects(range.as_ref())?;
-    let runtime = runtime().context("cannot start threads")?;
-    let version = runtime.block_on(kibana.wait(args.kibana_wait))?;
-    let version = version.map_or(String::new(), |version| format!(" {version}"));
-    let written = "cannot write to stdout";
-    writeln!(out, "Kibana{version} at {}", kibana.url()).context(written)?;
-    let mut done = Imported::default();
-    if dry_run {
-        for object in &objects {
-            writeln!(out, "would import {} `{}`: {}", object.kind(), object.id(), object.title())
-                .context(written)?;
+/// Where the dashboards go.
+struct Target<'a> {
+    kibana: Kibana,
+    args: &'a ToKibana,
+    /// What the links to them begin with, if it is not where we reach it.
+    public_url: Option<String>,
+}
+
+impl Target<'_> {
+    /// None if no Kibana is named.
+    fn new<'a>(args: &'a ToKibana, cluster: &Cluster) -> anyhow::Result<Option<Target<'a>>> {
+        let given = |value: &'a Option<String>| value.as_deref().filter(|value| !value.is_empty());
+        let Some(url) = given(&args.kibana) else { return Ok(None) };
+        let space = given(&args.space);
+        let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
+        if let Some(space) = space.filter(|space| !space.bytes().all(is_allowed)) {
+            let error = anyhow::anyhow!("`{space}` is no identifier of a space");
+            return Err(with_hint(
+                error,
+                "it is what Kibana's addresses have, in lower case: /s/ID/",
+            ));
         }
-        let what = if args.overwrite { "replaced" } else { "left as they are" };
-        writeln!(out, "those that are there already would be {what}").context(written)?;
-    } else {
-        done = runtime.block_on(kibana.import(&objects, args.overwrite))?;
-        writeln!(out, "imported {} saved objects", done.n_imported).context(written)?;
-        if done.n_kept > 0 {
-            writeln!(
-                out,
-                "{} were there already and were left as they are: --overwrite replaces them",
-                done.n_kept
-            )
-            .context(written)?;
+        let kibana = Kibana::new(&address("--kibana", url)?, space, cluster)?;
+        let public = given(&args.kibana_public_url);
+        let public = public.map(|url| address("--kibana-public-url", url)).transpose()?;
+        let path = space.map_or(String::new(), |space| format!("/s/{space}"));
+        let public_url = public.map(|url| format!("{}{path}", url.as_str().trim_end_matches('/')));
+        Ok(Some(Target { kibana, args, public_url }))
+    }
+
+    /// Imports the dashboards, and tells what became of them; whether all is well.
+    fn install(
+        &self,
+        range: Option<&TimeRange>,
+        dry_run: bool,
+        out: &mut impl Write,
+    ) -> anyhow::Result<bool> {
+        let objects = objects(range)?;
+        let runtime = runtime().context("cannot start threads")?;
+        let version = runtime.block_on(self.kibana.wait(self.args.kibana_wait))?;
+        let version = version.map_or(String::new(), |version| format!(" {version}"));
+        let written = "cannot write to stdout";
+        writeln!(out, "Kibana{version} at {}", self.kibana.url()).context(written)?;
+        if dry_run {
+            self.tell(&objects, range, out).context(written)?;
+            return Ok(true);
         }
+        let done = runtime.block_on(self.kibana.import(&objects, self.args.overwrite))?;
+        self.report(&done, range, out).context(written)?;
         for failed in &done.failed {
             tracing::error!("Kibana did not import {failed}");
         }
+        self.list_dashboards(&objects, &done.other_ids, out).context(written)?;
+        Ok(done.failed.is_empty())
     }
-    if let Some(TimeRange { from, to }) = range {
-        writeln!(out, "dashboards open on the time of the tweets that are there: {from} to {to}")
-            .context(written)?;
+
+    /// What would be done.
+    fn tell(
+        &self,
+        objects: &[Object],
+        range: Option<&TimeRange>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        for object in objects {
+            let (kind, id) = (object.kind(), object.id());
+            writeln!(out, "would import {kind} `{id}`: {}", object.title())?;
+        }
+        let what = if self.args.overwrite { "replaced" } else { "left as it is" };
+        writeln!(out, "what is there already of these would be {what}")?;
+        if let Some(TimeRange { from, to }) = range {
+            writeln!(out, "dashboards would open on the time of the tweets: {from} to {to}")?;
+        }
+        self.list_dashboards(objects, &HashMap::new(), out)
     }
-    list_dashboards(&objects, &done.other_ids, args, kibana.url(), out).context(written)?;
-    Ok(done.failed.is_empty())
+
+    /// What was done.
+    fn report(
+        &self,
+        done: &Imported,
+        range: Option<&TimeRange>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        writeln!(out, "imported {} saved objects", done.n_imported)?;
+        if done.n_kept > 0 {
+            let n_kept = done.n_kept;
+            writeln!(
+                out,
+                "{n_kept} were there already and were left as they are: --overwrite replaces them"
+            )?;
+        } else if let Some(TimeRange { from, to }) = range {
+            writeln!(out, "dashboards open on the time of the tweets: {from} to {to}")?;
+        }
+        Ok(())
+    }
+
+    /// Where they are found, as whoever looks at them reaches Kibana.
+    fn list_dashboards(
+        &self,
+        objects: &[Object],
+        other_ids: &HashMap<String, String>,
+        out: &mut impl Write,
+    ) -> io::Result<()> {
+        let url = self.public_url.as_deref().unwrap_or(self.kibana.url());
+        for object in objects.iter().filter(|object| object.kind() == "dashboard") {
+            let id = other_ids.get(object.id()).map_or(object.id(), String::as_str);
+            writeln!(out, "{:<34} {url}/app/dashboards#/view/{id}", object.title())?;
+        }
+        Ok(())
+    }
 }
 
-/// Where they are found, as whoever looks at them reaches Kibana.
-fn list_dashboards(
-    objects: &[Object],
-    other_ids: &HashMap<String, String>,
-    args: &ToKibana,
-    url: &str,
-    out: &mut impl Write,
-) -> io::Result<()> {
-    let space = args.space.as_ref().map_or(String::new(), |space| format!("/s/{space}"));
-    let public = args.kibana_public_url.as_ref();
-    let base = public.map(|public| format!("{}{space}", public.as_str().trim_end_matches('/')));
-    let base = base.as_deref().unwrap_or(url);
-    for object in objects.iter().filter(|object| object.kind() == "dashboard") {
-        let id = other_ids.get(object.id()).map_or(object.id(), String::as_str);
-        let link = format!("{base}/app/dashboards#/view/{id}");
-        writeln!(out, "{:<34} {link}", object.title())?;
+/// Reads an address of Kibana.
+fn address(option: &str, text: &str) -> anyhow::Result<Url> {
+    if text.contains('@') {
+        // And it is not repeated.
+        let error = anyhow::anyhow!("the address of {option} has a user or a password in it");
+        return Err(with_hint(
+            error,
+            "leave it out: set ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY",
+        ));
     }
-    Ok(())
+    let is_plain = |url: &Url| {
+        matches!(url.scheme(), "http" | "https")
+            && url.has_host()
+            && url.query().is_none()
+            && url.fragment().is_none()
+    };
+    Url::parse(text).ok().filter(is_plain).ok_or_else(|| {
+        let error = anyhow::anyhow!("cannot use the address `{text}` of {option}");
+        with_hint(error, "write it as http://localhost:5601")
+    })
 }
 
 fn report(done: &SetUp, dry_run: bool, out: &mut impl Write) -> io::Result<()> {
@@ -164,11 +243,17 @@ fn report(done: &SetUp, dry_run: bool, out: &mut impl Write) -> io::Result<()> {
         "index template `{TEMPLATE_NAME}`: {what}; an index for each {}",
         index_by.as_str()
     )?;
-    for Index { name, difference, has_alias, is_earlier, .. } in indices {
+    for index in indices {
+        let Index { name, difference, has_alias, .. } = index;
+        if let Some(fields) = index.lacks() {
+            let (fields, what) = (fields.join("`, `"), if dry_run { "would get" } else { "got" });
+            writeln!(
+                out,
+                "index `{name}`: {what} the new fields `{fields}`, for tweets from now on; index others again"
+            )?;
+            continue;
+        }
         match difference {
-            Some(_) if dry_run && *is_earlier => {
-                writeln!(out, "index `{name}`: would get the fields that it lacks")?;
-            }
             Some(difference) => writeln!(out, "index `{name}`: has another mapping: {difference}")?,
             None if *has_alias => writeln!(out, "index `{name}`: fits")?,
             None if dry_run => {

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow, bail};
+use anyhow::{Context, anyhow};
 use reqwest::multipart::{Form, Part};
-use reqwest::{Certificate, Client, RequestBuilder, Response, StatusCode};
+use reqwest::{Certificate, Client, Proxy, RequestBuilder, StatusCode, redirect};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
@@ -17,6 +17,11 @@ use crate::store::{Cluster, Identity, is_local};
 
 /// The earliest version that our objects are written for.
 const EARLIEST: (u32, u32) = (8, 12);
+/// The longest that one look at the status may take; there is always another one.
+const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
+const CERTIFICATE_HINT: &str = "name the authority that signed it: --ca-file FILE; the certificate must name the host that --kibana names";
+const ADDRESS_HINT: &str =
+    "check that it is running, and the address: host, port, http or https, and its base path";
 
 /// A Kibana that requests can be sent to.
 pub(super) struct Kibana {
@@ -24,6 +29,7 @@ pub(super) struct Kibana {
     /// With the space's path.
     url: String,
     identity: Identity,
+    timeout: Duration,
 }
 
 /// What an import did.
@@ -39,6 +45,30 @@ pub(super) struct Imported {
     pub(super) other_ids: HashMap<String, String>,
 }
 
+/// Why no whole answer came.
+#[derive(Debug, thiserror::Error)]
+enum Lost {
+    /// Whoever answers is not trusted; that does not change by itself.
+    #[error("{0}")]
+    Certificate(String),
+    #[error("{0}")]
+    Other(String),
+}
+
+struct Answer {
+    status: StatusCode,
+    /// Where a redirect leads to.
+    location: Option<String>,
+    text: String,
+}
+
+enum Status {
+    /// With its version, if it tells that.
+    Ready(Option<String>),
+    /// And why not.
+    NotReady(String),
+}
+
 impl Kibana {
     /// Makes what is needed to send requests; none is sent yet. Who we are, and which certificates are
     /// trusted, is as for the cluster that it belongs to.
@@ -51,27 +81,32 @@ impl Kibana {
         if url.scheme() == "http" && !is_local(url) && cluster.identity != Identity::Anonymous {
             tracing::warn!("secrets are sent to {url} without encryption: use https");
         }
-        let mut client = Client::builder().timeout(cluster.request_timeout);
+        // A login page is no answer, and what another address says is not Kibana's.
+        let mut client = Client::builder().redirect(redirect::Policy::none());
         if cluster.insecure {
             client = client.danger_accept_invalid_certs(true);
         }
         if let Some(file) = &cluster.ca_file {
-            let certificates = certificates(file);
-            for certificate in certificates
-                .with_context(|| format!("cannot use certificates in `{}`", file.display()))?
-            {
+            let read = || format!("cannot use certificates in `{}`", file.display());
+            for certificate in certificates(file).with_context(read)? {
                 client = client.add_root_certificate(certificate);
             }
         }
         if let Some(proxy) = &cluster.proxy {
-            client = client.proxy(reqwest::Proxy::all(proxy.clone())?);
+            let used = || format!("cannot use the proxy {proxy}");
+            client = client.proxy(Proxy::all(proxy.clone()).with_context(used)?);
         }
         let mut url = url.as_str().trim_end_matches('/').to_owned();
         if let Some(space) = space {
             url = format!("{url}/s/{space}");
         }
         let client = client.build().context("cannot make a client for Kibana")?;
-        Ok(Kibana { client, url, identity: cluster.identity.clone() })
+        Ok(Kibana {
+            client,
+            url,
+            identity: cluster.identity.clone(),
+            timeout: cluster.request_timeout,
+        })
     }
 
     /// Where it is, with the space's path.
@@ -84,67 +119,57 @@ impl Kibana {
         let started = Instant::now();
         let mut was_told = false;
         loop {
-            let why = match self.status().await? {
+            let left = longest.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
+            let why = match self.status(left.min(STATUS_TIMEOUT)).await? {
                 Status::Ready(version) => return Ok(version),
                 Status::NotReady(why) => why,
             };
             if started.elapsed() >= longest {
                 let error = anyhow!("Kibana at {} is not ready: {why}", self.url);
-                return Err(with_hint(
-                    error,
-                    "check that it is running, and the address: host, port, http or https",
-                ));
+                return Err(with_hint(error, ADDRESS_HINT));
             }
             if !std::mem::replace(&mut was_told, true) {
-                let seconds = longest.as_secs();
+                let (url, seconds) = (&self.url, longest.as_secs());
                 tracing::info!(
-                    "Kibana at {} is not ready: {why}; waiting for up to {seconds} s",
-                    self.url
+                    "Kibana at {url} is not ready: {why}; waiting for up to {seconds} s"
                 );
             }
             tokio::time::sleep(Duration::from_secs(1)).await;
         }
     }
 
-    async fn status(&self) -> anyhow::Result<Status> {
-        let response = match self.send(self.client.get(format!("{}/api/status", self.url))).await {
-            Ok(response) => response,
-            Err(why) => return Ok(Status::NotReady(why)),
+    async fn status(&self, timeout: Duration) -> anyhow::Result<Status> {
+        let request = self.client.get(format!("{}/api/status", self.url)).timeout(timeout);
+        let answer = match self.send(request).await {
+            Ok(answer) => answer,
+            Err(Lost::Other(why)) => return Ok(Status::NotReady(why)),
+            Err(lost) => {
+                let error = anyhow!("cannot reach Kibana at {}: {lost}", self.url);
+                return Err(with_hint(error, CERTIFICATE_HINT));
+            }
         };
-        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
-        self.check_rights(status, &text, "tell its status")?;
-        let json: Json = serde_json::from_str(&text).unwrap_or_default();
+        self.check(&answer, "tell its status")?;
+        let json: Json = serde_json::from_str(&answer.text).unwrap_or_default();
         let overall = &json["status"]["overall"];
-        // OpenSearch Dashboards, and Kibana before 8, have states.
-        let level = overall["level"].as_str().or(overall["state"].as_str());
-        match level {
-            Some("available" | "degraded") => {
-                let version = json["version"]["number"].as_str().map(str::to_owned);
-                if let Some(version) = &version {
-                    self.check_version(version)?;
-                }
-                Ok(Status::Ready(version))
-            }
-            Some("green" | "yellow") => {
-                let version = json["version"]["number"].as_str().unwrap_or("of an unknown version");
-                self.check_version(version)?;
-                bail!("{} is not Kibana: it tells its status in colors", self.url);
-            }
+        let version = json["version"]["number"].as_str();
+        // OpenSearch Dashboards, and Kibana before 8, tell a state and no level.
+        if let (Some(version), true) =
+            (version, overall["level"].is_string() || overall["state"].is_string())
+        {
+            self.check_version(version)?;
+        }
+        let status = answer.status.as_u16();
+        match overall["level"].as_str() {
+            Some("available" | "degraded") => Ok(Status::Ready(version.map(str::to_owned))),
             Some(level) => Ok(Status::NotReady(format!("it says that it is {level}"))),
-            None if status.is_server_error() || status == StatusCode::TOO_MANY_REQUESTS => Ok(
-                Status::NotReady(format!("it answered {}: {}", status.as_u16(), beginning(&text))),
-            ),
+            None if answer.status.is_server_error() || status == 429 => {
+                Ok(Status::NotReady(format!("it answered {status}: {}", self.said(&answer.text))))
+            }
             None => {
-                let said = beginning(&text);
-                let error = anyhow!(
-                    "what answers at {} is not Kibana: {}: {said}",
-                    self.url,
-                    status.as_u16()
-                );
-                Err(with_hint(
-                    error,
-                    "name Kibana's own address, not the cluster's: --kibana http://localhost:5601",
-                ))
+                let said = self.said(&answer.text);
+                let error = anyhow!("what answers at {} is not Kibana: {status}: {said}", self.url);
+                let hint = "name Kibana's own address, with its base path, and not the cluster's: --kibana http://localhost:5601";
+                Err(with_hint(error, hint))
             }
         }
     }
@@ -155,12 +180,8 @@ impl Kibana {
         if number >= EARLIEST {
             return Ok(());
         }
-        let error = anyhow!(
-            "the dashboards are for Kibana {}.{} and later, and {} is {version}",
-            EARLIEST.0,
-            EARLIEST.1,
-            self.url
-        );
+        let (url, (major, minor)) = (&self.url, EARLIEST);
+        let error = anyhow!("the dashboards need Kibana {major}.{minor}, and {url} is {version}");
         Err(with_hint(error, "upgrade Kibana; OpenSearch Dashboards cannot import them"))
     }
 
@@ -171,41 +192,37 @@ impl Kibana {
         overwrite: bool,
     ) -> anyhow::Result<Imported> {
         let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
-        let part = Part::bytes(lines.into_bytes())
-            .file_name("tweets.ndjson")
-            .mime_str("application/x-ndjson")?;
+        let file = Part::bytes(lines.into_bytes()).file_name("tweets.ndjson");
         let url = format!("{}/api/saved_objects/_import?overwrite={overwrite}", self.url);
-        let request = self
-            .client
-            .post(url)
-            .header("kbn-xsrf", "true")
-            .multipart(Form::new().part("file", part));
-        let answer = self.send(request).await;
-        let response =
-            answer.map_err(|why| anyhow!("cannot import into Kibana at {}: {why}", self.url))?;
-        let (status, text) = (response.status(), response.text().await.unwrap_or_default());
-        self.check_rights(status, &text, "import saved objects")?;
-        let hint = match status {
-            _ if status.is_success() => return self.imported(&text),
+        let request = self.client.post(url).timeout(self.timeout).header("kbn-xsrf", "true");
+        let answer = self.send(request.multipart(Form::new().part("file", file))).await;
+        let answer = answer.map_err(|lost| {
+            let hint = match lost {
+                Lost::Certificate(_) => CERTIFICATE_HINT,
+                Lost::Other(_) => {
+                    "run it again: what was imported is there already, and the rest is added"
+                }
+            };
+            with_hint(anyhow!("cannot import into Kibana at {}: {lost}", self.url), hint)
+        })?;
+        self.check(&answer, "import saved objects")?;
+        let hint = match answer.status {
+            status if status.is_success() => return self.imported(objects.len(), &answer.text),
             StatusCode::NOT_FOUND => {
-                "check the space: it must be there already, and is named by its identifier (as in /s/NAME)"
+                "check the space: it must be there already, and is named by its identifier, as in /s/ID"
             }
             StatusCode::PAYLOAD_TOO_LARGE => "let the proxy before Kibana take bodies of 1 MB",
             _ => {
                 "see Kibana's log; the same objects can be imported by hand: indexer setup --print dashboards"
             }
         };
-        let error = anyhow!(
-            "Kibana at {} did not import: {}: {}",
-            self.url,
-            status.as_u16(),
-            beginning(&text)
-        );
+        let (status, said) = (answer.status.as_u16(), self.said(&answer.text));
+        let error = anyhow!("Kibana at {} did not import: {status}: {said}", self.url);
         Err(with_hint(error, hint))
     }
 
     /// Reads an answer. That it came with 200 does not say that all is well.
-    fn imported(&self, text: &str) -> anyhow::Result<Imported> {
+    fn imported(&self, n_sent: usize, text: &str) -> anyhow::Result<Imported> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
         struct Answer {
@@ -227,88 +244,104 @@ impl Kibana {
             id: String,
             error: Json,
         }
-        let answer: Answer = serde_json::from_str(text).with_context(|| {
-            format!("cannot read what Kibana at {} answered: {}", self.url, beginning(text))
-        })?;
+        let what = || format!("what Kibana at {} answers is no import's answer", self.url);
+        let odd = || {
+            let error = anyhow!("{}: {}", what(), self.said(text));
+            with_hint(error, "check what stands between: a proxy, a login page")
+        };
+        let answer: Answer = serde_json::from_str(text).map_err(|_| odd())?;
+        if answer.success_count + answer.errors.len() < n_sent {
+            return Err(odd());
+        }
         let mut imported = Imported { n_imported: answer.success_count, ..Imported::default() };
         for Success { id, destination_id } in answer.success_results {
             imported.other_ids.extend(destination_id.map(|other| (id, other)));
         }
         for Refused { r#type, id, error } in answer.errors {
-            match error["type"].as_str().unwrap_or("unknown") {
-                "conflict" => {
-                    let other = error["destinationId"].as_str().map(str::to_owned);
-                    imported.other_ids.extend(other.map(|other| (id, other)));
-                    imported.n_kept += 1;
-                }
-                kind => {
-                    let why = error["message"].as_str().map(str::to_owned);
-                    let why = why.unwrap_or_else(|| match &error["references"] {
-                        Json::Null => kind.to_owned(),
-                        references => format!("{kind}: {references}"),
-                    });
-                    imported.failed.push(format!("{type} {id}: {why}"));
-                }
+            if error["type"] == "conflict" {
+                let other = error["destinationId"].as_str().map(str::to_owned);
+                imported.other_ids.extend(other.map(|other| (id, other)));
+                imported.n_kept += 1;
+                continue;
             }
+            let kind = error["type"].as_str().unwrap_or("unknown");
+            let why = match (&error["message"], &error["references"]) {
+                (Json::String(message), _) => message.clone(),
+                (_, Json::Null) => kind.to_owned(),
+                (_, references) => format!("{kind}: {references}"),
+            };
+            imported.failed.push(format!("{type} {id}: {}", self.said(&why)));
         }
         Ok(imported)
     }
 
-    /// Sends a request, once. What is lost on the way comes back in words.
-    async fn send(&self, request: RequestBuilder) -> Result<Response, String> {
+    /// Sends a request, once, and reads the answer to its end.
+    async fn send(&self, request: RequestBuilder) -> Result<Answer, Lost> {
         let request = match self.identity.authorization() {
             Some(authorization) => request.header("authorization", authorization),
             None => request,
         };
-        request.send().await.map_err(|error| {
-            // The innermost cause says what happened; the outer ones, that a request failed.
-            let mut cause: &dyn std::error::Error = &error;
-            while let Some(inner) = cause.source() {
-                cause = inner;
-            }
-            self.identity.redact(&cause.to_string())
-        })
+        let response = request.send().await.map_err(|error| self.lost(&error))?;
+        let status = response.status();
+        let location = response.headers().get("location");
+        let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
+        let text = response.text().await.map_err(|error| self.lost(&error))?;
+        Ok(Answer { status, location, text })
     }
 
-    fn check_rights(&self, status: StatusCode, text: &str, action: &str) -> anyhow::Result<()> {
-        let said = self.identity.redact(&beginning(text));
-        match status {
-            StatusCode::UNAUTHORIZED => Err(with_hint(
-                anyhow!(
-                    "Kibana at {} does not accept {}: {said}",
-                    self.url,
-                    self.identity.in_words()
-                ),
+    fn lost(&self, error: &reqwest::Error) -> Lost {
+        if error.is_timeout() {
+            return Lost::Other("no answer in time".to_owned());
+        }
+        // The innermost cause says what happened; the outer ones, that a request failed.
+        let mut cause: &dyn std::error::Error = error;
+        while let Some(inner) = cause.source() {
+            cause = inner;
+        }
+        let what = self.identity.redact(&cause.to_string());
+        match what.contains("certificate") {
+            true => Lost::Certificate(what),
+            false => Lost::Other(what),
+        }
+    }
+
+    /// Whether an answer is Kibana's own, and lets us.
+    fn check(&self, answer: &Answer, action: &str) -> anyhow::Result<()> {
+        let (url, said) = (&self.url, self.said(&answer.text));
+        let (error, hint) = match answer.status {
+            StatusCode::UNAUTHORIZED => (
+                anyhow!("Kibana at {url} does not accept {}: {said}", self.identity.in_words()),
                 "set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD",
-            )),
-            StatusCode::FORBIDDEN => Err(with_hint(
-                anyhow!("Kibana at {} does not allow to {action}: {said}", self.url),
+            ),
+            StatusCode::FORBIDDEN => (
+                anyhow!("Kibana at {url} does not allow to {action}: {said}"),
                 "give its role the Kibana privileges All for Dashboard, Discover, Maps, Visualize Library and Saved Objects Management in that space",
-            )),
-            _ => Ok(()),
+            ),
+            status if status.is_redirection() => {
+                let location = self.said(answer.location.as_deref().unwrap_or("nowhere"));
+                (
+                    anyhow!("what answers at {url} sends us on to {location}"),
+                    "name the address that Kibana itself has, with https and its base path; a login page before it cannot be passed",
+                )
+            }
+            _ => return Ok(()),
+        };
+        Err(with_hint(error, hint))
+    }
+
+    /// What an answer says, or how it begins, on one line, without secrets that it repeats.
+    fn said(&self, text: &str) -> String {
+        let json: Json = serde_json::from_str(text).unwrap_or_default();
+        let text = self.identity.redact(json["message"].as_str().unwrap_or(text));
+        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+        match line.char_indices().nth(200) {
+            _ if line.is_empty() => "nothing".to_owned(),
+            Some((end, _)) => format!("{}…", &line[..end]),
+            None => line,
         }
     }
 }
 
-enum Status {
-    /// With its version, if it tells that.
-    Ready(Option<String>),
-    /// And why not.
-    NotReady(String),
-}
-
 fn certificates(file: &Path) -> anyhow::Result<Vec<Certificate>> {
     Ok(Certificate::from_pem_bundle(&std::fs::read(file)?)?)
-}
-
-/// What an answer says, or how it begins, on one line.
-fn beginning(text: &str) -> String {
-    let json: Json = serde_json::from_str(text).unwrap_or_default();
-    let text = json["message"].as_str().unwrap_or(text);
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(200) {
-        _ if line.is_empty() => "nothing".to_owned(),
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
-    }
 }

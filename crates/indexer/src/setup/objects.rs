@@ -46,13 +46,13 @@ pub(super) struct TimeRange {
 const DAY_MS: i64 = 86_400_000;
 
 impl TimeRange {
-    /// The one that shows tweets of those times best. While tweets come in: up to now, from 24 hours to 90
-    /// days, so that it stays right and asks for no more than people look at. Of an archive: all of it.
+    /// The one that shows tweets of those times best. While tweets come in: up to now, from 7 to 90 days, so
+    /// that it stays right and asks for no more than people look at. Of an archive: all of it.
     pub(super) fn of(oldest: Timestamp, newest: Timestamp, now: Timestamp) -> TimeRange {
         let days_since =
             |time: Timestamp| (now.as_millis() - time.as_millis()) as f64 / DAY_MS as f64;
-        if days_since(newest) <= 7.0 {
-            let spans = [(1.0, "now-24h"), (7.0, "now-7d"), (30.0, "now-30d")];
+        if days_since(newest) <= 1.0 {
+            let spans = [(7.0, "now-7d"), (30.0, "now-30d")];
             let from = spans.iter().find(|(days, _)| days_since(oldest) <= *days);
             let from = from.map_or("now-90d", |(_, from)| from);
             return TimeRange { from: from.to_owned(), to: "now".to_owned() };
@@ -93,7 +93,7 @@ mod tests {
         let time = |text| Timestamp::parse(text).unwrap();
         let now = time("2026-11-21T12:00:00Z");
         for (oldest, newest, from, to) in [
-            ("2026-11-21T00:00:00Z", "2026-11-21T11:59:00Z", "now-24h", "now"),
+            ("2026-11-21T00:00:00Z", "2026-11-21T11:59:00Z", "now-7d", "now"),
             ("2026-11-16T00:00:00Z", "2026-11-21T11:59:00Z", "now-7d", "now"),
             ("2026-11-01T00:00:00Z", "2026-11-20T00:00:00Z", "now-30d", "now"),
             ("2012-01-01T00:00:00Z", "2026-11-20T00:00:00Z", "now-90d", "now"),

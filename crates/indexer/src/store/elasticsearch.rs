@@ -24,7 +24,8 @@ pub use identity::Identity;
 pub use settings::{
     Cluster, Gzip, IndexBy, Load, is_local, parse_cloud_id, parse_nodes, parse_proxy,
 };
-pub use template::{Index, Installed, TEMPLATE_NAME, template};
+use template::Comparison;
+pub use template::{Difference, Index, Installed, TEMPLATE_NAME, template};
 pub use writer::{ElasticsearchWriter, Learned};
 
 use backoff::Patience;
@@ -62,7 +63,8 @@ pub struct SetUp {
     pub template: Installed,
     /// How long its indices are.
     pub index_by: IndexBy,
-    /// The indices that are there, as they were found: those that fit have the alias now.
+    /// The indices that are there, as they were found: those that fit, or lack
+    /// fields, have the alias and the fields now.
     pub indices: Vec<Index>,
 }
 
@@ -79,23 +81,20 @@ pub fn set_up(cluster: &Cluster, dry_run: bool) -> Result<SetUp, ClusterError> {
         let server = connection.greet(&patience).await?;
         let asked = cluster.load.index_by;
         if dry_run {
-            let (template, index_by, _) = connection.compare_template(asked, &patience).await?;
+            let Comparison { installed, index_by, .. } =
+                connection.compare_template(asked, &patience).await?;
             let indices = connection.our_indices(&patience).await?;
-            return Ok(SetUp { server, template, index_by, indices });
+            return Ok(SetUp { server, template: installed, index_by, indices });
         }
         let (template, index_by) = connection.install_template(asked, true, &patience).await?;
-        let mut indices = connection.our_indices(&patience).await?;
-        let lacks = |index: &&Index| index.difference.is_some() && index.is_earlier;
-        let mut extended = false;
-        for index in indices.iter().filter(lacks) {
-            extended |= connection.extend_mapping(&index.name, &patience).await.is_ok();
-        }
-        if extended {
-            indices = connection.our_indices(&patience).await?;
-        }
-        let fits = |index: &&Index| index.difference.is_none() && !index.has_alias;
-        for index in indices.iter().filter(fits) {
-            connection.add_alias(&index.name, &patience).await?;
+        let indices = connection.our_indices(&patience).await?;
+        for index in &indices {
+            if let Some(fields) = index.lacks() {
+                connection.extend_mapping(&index.name, fields, &patience).await?;
+            }
+            if (index.difference.is_none() || index.lacks().is_some()) && !index.has_alias {
+                connection.add_alias(&index.name, &patience).await?;
+            }
         }
         Ok(SetUp { server, template, index_by, indices })
     })

@@ -292,7 +292,7 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
         }
         // Others may have added fields of their own.
         let mut whole: Json = serde_json::from_str(there)?;
-        overlay(&mut whole, serde_json::to_value(&after)?);
+        overlay(&mut whole, &serde_json::to_value(&before)?, serde_json::to_value(&after)?);
         serde_json::to_vec(&whole).map(Some)
     };
     match merge() {
@@ -304,15 +304,18 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
     }
 }
 
-/// Puts the fields of `over` over those of `whole`, and keeps the others.
-fn overlay(whole: &mut Json, over: Json) {
-    match (whole, over) {
-        (Json::Object(whole), Json::Object(over)) => {
-            for (name, value) in over {
-                overlay(whole.entry(name).or_insert(Json::Null), value);
+/// Puts the fields of `after` in the place of those of `before`, and keeps the others in `whole`.
+fn overlay(whole: &mut Json, before: &Json, after: Json) {
+    match (whole, after) {
+        (Json::Object(whole), Json::Object(after)) => {
+            let is_gone = |name: &str| before.get(name).is_some() && !after.contains_key(name);
+            whole.retain(|name, _| !is_gone(name));
+            for (name, value) in after {
+                let before = before.get(&name).unwrap_or(&Json::Null);
+                overlay(whole.entry(name).or_insert(Json::Null), before, value);
             }
         }
-        (whole, over) => *whole = over,
+        (whole, after) => *whole = after,
     }
 }
 
@@ -405,6 +408,13 @@ mod tests {
             (&json["sentiment"]["by"], &json["marketplace"][1]),
             (&"me".into(), &"Azure".into())
         );
+        // What follows from other fields goes with them.
+        let lag = there(&azure).replacen("\"kind\":", "\"lag_seconds\": 5, \"kind\":", 1);
+        let Verdict::Next(Action::Replace { json, .. }) = judged(Action::Read, &lag) else {
+            panic!("nothing to put back");
+        };
+        let json: Json = serde_json::from_slice(&json).unwrap();
+        assert!(json.get("lag_seconds").is_none(), "{json}");
         let foreign = r#"{"status":200,"_seq_no":3,"_primary_term":1,"get":{"_source":{"a":1}}}"#;
         assert!(matches!(judged(Action::Read, foreign), Verdict::Refused(_)));
     }

@@ -68,7 +68,12 @@ impl Identity {
     /// What a server, or a proxy before it, says, without secrets that it repeats.
     pub(crate) fn redact(&self, words: &str) -> String {
         let secrets = match self {
-            Identity::ApiKey(key) => vec![BASE64.encode(key), key.clone()],
+            Identity::ApiKey(key) => {
+                let decoded = BASE64.decode(key).ok().and_then(|key| String::from_utf8(key).ok());
+                let plain = decoded.as_deref().unwrap_or(key);
+                let secret = plain.split_once(':').map_or("", |(_, secret)| secret);
+                vec![BASE64.encode(key), key.clone(), plain.to_owned(), secret.to_owned()]
+            }
             Identity::Basic { username, password } => {
                 vec![BASE64.encode(format!("{username}:{password}")), password.clone()]
             }

@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use elasticsearch::http::Method;
+use enrich::Document;
 use ingest::Timestamp;
 use serde_json::{Value as Json, json};
 
@@ -60,9 +61,13 @@ impl Elasticsearch {
             hits.total = total;
             let is_last = found.len() < size;
             for document in found {
-                hits.documents.push(serde_json::from_value(document).map_err(|error| {
+                let document: serde_json::Result<Document> = serde_json::from_value(document);
+                let mut document = document.map_err(|error| {
                     ClusterError::internal("read a document that indexer did not write", error)
-                })?);
+                })?;
+                // An earlier version may have left out what follows from other fields.
+                document.derive();
+                hits.documents.push(document);
             }
             if is_last || hits.documents.len() == limit {
                 return Ok(hits);

@@ -1,5 +1,7 @@
 //! The index template and the indices made by it: put if missing, compared if there.
 
+use std::fmt;
+
 use elasticsearch::http::Method;
 use serde_json::{Map, Value as Json, json};
 
@@ -39,13 +41,39 @@ pub struct Index {
     /// Its name.
     pub name: String,
     /// How its mapping differs from the template's, if it does.
-    pub difference: Option<String>,
-    /// Whether an earlier version of indexer made it, so that it may lack fields.
-    pub is_earlier: bool,
+    pub difference: Option<Difference>,
     /// Whether it is found under the alias.
     pub has_alias: bool,
     /// Whether indexer made it.
     pub is_ours: bool,
+}
+
+impl Index {
+    /// The fields that it lacks and can be given: those that are new since indexer made it.
+    pub fn lacks(&self) -> Option<&[String]> {
+        match &self.difference {
+            Some(Difference::Lacks(fields)) if self.is_ours => Some(fields),
+            _ => None,
+        }
+    }
+}
+
+/// How a mapping differs from the template's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Difference {
+    /// It lacks these fields.
+    Lacks(Vec<String>),
+    /// A field is mapped in another way, in these words; that cannot be changed.
+    Other(String),
+}
+
+impl fmt::Display for Difference {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Difference::Lacks(fields) => write!(f, "`{}` is not mapped", fields.join("`, `")),
+            Difference::Other(words) => f.write_str(words),
+        }
+    }
 }
 
 /// The template, for indices of that length.
@@ -60,6 +88,14 @@ pub fn template(index_by: IndexBy) -> Json {
 /// The version of the template and of the mapping in it.
 pub(super) fn version() -> u64 {
     template(IndexBy::default())["version"].as_u64().unwrap_or_default()
+}
+
+/// What is to be done with the template.
+pub(super) struct Comparison {
+    pub(super) installed: Installed,
+    pub(super) index_by: IndexBy,
+    /// Whether it says another length than that now, or nothing.
+    says_other: bool,
 }
 
 /// What the cluster has under the template's name.
@@ -97,13 +133,12 @@ impl Connection {
         }))
     }
 
-    /// Tells what is to be done with the template, how long its indices are, and whether that is not what
-    /// it says now. Nothing is changed.
+    /// Tells what is to be done with the template; nothing is changed.
     pub(super) async fn compare_template(
         &self,
         asked: Option<IndexBy>,
         patience: &Patience,
-    ) -> Result<(Installed, IndexBy, bool), ClusterError> {
+    ) -> Result<Comparison, ClusterError> {
         let found = self.find_template(patience).await?;
         if found.as_ref().is_some_and(|found| !found.is_ours) {
             let url = self.url.clone();
@@ -126,7 +161,7 @@ impl Connection {
             Some(_) if said != Some(index_by) => Installed::Updated { from: version() },
             Some(_) => Installed::Current,
         };
-        Ok((installed, index_by, said != Some(index_by)))
+        Ok(Comparison { installed, index_by, says_other: said != Some(index_by) })
     }
 
     /// Puts the template if it is not there, or, if `update`, when it is of an earlier version. Tells
@@ -137,10 +172,11 @@ impl Connection {
         update: bool,
         patience: &Patience,
     ) -> Result<(Installed, IndexBy), ClusterError> {
-        let (installed, index_by, is_other) = self.compare_template(asked, patience).await?;
+        let compared = self.compare_template(asked, patience).await?;
+        let Comparison { installed, index_by, says_other } = compared;
         let put = match installed {
             Installed::Created => true,
-            Installed::Updated { .. } => update || is_other,
+            Installed::Updated { .. } => update || says_other,
             Installed::Current | Installed::Newer { .. } => false,
         };
         if put {
@@ -187,32 +223,37 @@ impl Connection {
         let Some(mapping) = json.as_object().and_then(|json| json.values().next()) else {
             return Ok(());
         };
-        let mut difference = difference(&mapping["mappings"]);
-        if difference.is_some()
-            && is_earlier(&mapping["mappings"])
-            && self.extend_mapping(index, patience).await.is_ok()
-        {
-            difference = None;
-        }
-        match difference {
-            None => Ok(()),
-            Some(difference) => Err(ClusterError::OtherMapping {
+        let found = found(index, mapping);
+        let Some(difference) = &found.difference else { return Ok(()) };
+        match found.lacks() {
+            Some(fields) => match self.extend_mapping(index, fields, patience).await {
+                // Tweets are kept whole all the same: only what is asked of those fields finds nothing.
+                Err(ClusterError::Forbidden { .. }) => {
+                    tracing::warn!(
+                        hint = "have someone run `indexer setup` who may manage indices",
+                        "the index {index} cannot be given new fields: {difference}"
+                    );
+                    Ok(())
+                }
+                done => done,
+            },
+            None => Err(ClusterError::OtherMapping {
                 url: self.url.clone(),
                 index: index.to_owned(),
-                difference,
+                difference: difference.to_string(),
             }),
         }
     }
 
-    /// Adds the fields to an index that it lacks, because an earlier version made it.
+    /// Adds fields to an index that lacks them.
     pub(super) async fn extend_mapping(
         &self,
         index: &str,
+        fields: &[String],
         patience: &Patience,
     ) -> Result<(), ClusterError> {
         let path = format!("{index}/_mapping");
-        let mappings = &template(IndexBy::default())["template"]["mappings"];
-        let answer = self.ask(Request::json(Method::Put, &path, mappings), patience).await?;
+        let answer = self.ask(Request::json(Method::Put, &path, &part(fields)), patience).await?;
         let action = format!("add new fields to the index {index}");
         answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
@@ -256,14 +297,8 @@ impl Connection {
         let answer = answer.ok().map_err(|failure| self.refused("list the indices", failure))?;
         let json = answer.json().unwrap_or_default();
         let indices = json.as_object().into_iter().flatten();
-        let index = |(name, index): (&String, &Json)| Index {
-            name: name.clone(),
-            difference: difference(&index["mappings"]),
-            is_earlier: is_earlier(&index["mappings"]),
-            has_alias: index["aliases"].get(ALIAS).is_some(),
-            is_ours: index["mappings"]["_meta"]["created_by"] == "tweet-indexer",
-        };
-        Ok(indices.filter(|(name, _)| is_our_name(name)).map(index).collect())
+        let ours = indices.filter(|(name, _)| is_our_name(name));
+        Ok(ours.map(|(name, index)| found(name, index)).collect())
     }
 
     /// Puts an index under the alias.
@@ -333,32 +368,52 @@ fn is_our_name(name: &str) -> bool {
         .all(|part| lengths.next() == Some(part.len()) && part.bytes().all(|b| b.is_ascii_digit()))
 }
 
-/// Whether a mapping is ours, of an earlier version.
-fn is_earlier(mapping: &Json) -> bool {
-    let meta = &mapping["_meta"];
-    meta["created_by"] == "tweet-indexer"
-        && meta["version"].as_u64().is_some_and(|made| made < version())
+/// An index as the cluster describes it.
+fn found(name: &str, index: &Json) -> Index {
+    Index {
+        name: name.to_owned(),
+        difference: difference(&index["mappings"]),
+        has_alias: index["aliases"].get(ALIAS).is_some(),
+        is_ours: index["mappings"]["_meta"]["created_by"] == "tweet-indexer",
+    }
 }
 
-/// How a mapping differs from ours, by the first field that does.
-fn difference(mapping: &Json) -> Option<String> {
+/// How a mapping differs from ours: by the first field that is another, else by those that it lacks.
+fn difference(mapping: &Json) -> Option<Difference> {
     let ours = template(IndexBy::default());
     let ours = flat(&ours["template"]["mappings"]["properties"]);
     let theirs = flat(&mapping["properties"]);
-    ours.iter().find_map(|(field, our)| {
-        let their = theirs.get(field);
-        match their {
-            None => Some(format!("`{field}` is not mapped")),
-            Some(their) if their["type"] != our["type"] => {
-                let name = |field: &Json| field["type"].as_str().unwrap_or("object").to_owned();
-                Some(format!("`{field}` is {}, not {}", name(their), name(our)))
-            }
-            Some(their) if their["normalizer"] != our["normalizer"] => {
-                Some(format!("`{field}` does not fold case"))
-            }
-            Some(_) => None,
+    let other = ours.iter().find_map(|(field, our)| {
+        let their = theirs.get(field)?;
+        if their["type"] != our["type"] {
+            let name = |field: &Json| field["type"].as_str().unwrap_or("object").to_owned();
+            Some(format!("`{field}` is {}, not {}", name(their), name(our)))
+        } else if their["normalizer"] != our["normalizer"] {
+            Some(format!("`{field}` does not fold case"))
+        } else {
+            None
         }
-    })
+    });
+    let lacking = ours.keys().filter(|field| !theirs.contains_key(*field));
+    let lacking: Vec<String> = lacking.cloned().collect();
+    match other {
+        Some(words) => Some(Difference::Other(words)),
+        None if lacking.is_empty() => None,
+        None => Some(Difference::Lacks(lacking)),
+    }
+}
+
+/// The part of our mapping that has these fields.
+fn part(fields: &[String]) -> Json {
+    let mut ours = template(IndexBy::default())["template"]["mappings"].take();
+    let all = flat(&ours["properties"]);
+    let mut part = json!({ "_meta": ours["_meta"].take() });
+    for field in fields {
+        let names = field.split('.');
+        let place = names.fold(&mut part, |place, name| &mut place["properties"][name]);
+        *place = all.get(field).cloned().unwrap_or_default();
+    }
+    part
 }
 
 /// The fields by their whole names.
@@ -398,11 +453,25 @@ mod tests {
         let ours = template(IndexBy::Year)["template"]["mappings"].take();
         assert_eq!(difference(&ours), None);
         let mut dynamic = ours.clone();
+        let words = |mapping: &Json| difference(mapping).map(|difference| difference.to_string());
         dynamic["properties"]["location"] = json!({ "type": "float" });
-        assert_eq!(difference(&dynamic).as_deref(), Some("`location` is float, not geo_point"));
+        assert_eq!(words(&dynamic).as_deref(), Some("`location` is float, not geo_point"));
         dynamic["properties"]["lang"] = json!(null);
-        assert_eq!(difference(&dynamic).as_deref(), Some("`lang` is object, not keyword"));
+        assert_eq!(words(&dynamic).as_deref(), Some("`lang` is object, not keyword"));
         assert!(difference(&json!({})).is_some());
+    }
+
+    #[test]
+    fn an_earlier_mapping_lacks_fields_and_is_given_those_alone() {
+        let mut earlier = template(IndexBy::Year)["template"]["mappings"].take();
+        let properties = earlier["properties"].as_object_mut().unwrap();
+        properties.remove("hour");
+        properties["user"]["properties"].as_object_mut().unwrap().remove("followers");
+        let Some(Difference::Lacks(fields)) = difference(&earlier) else { panic!("it fits") };
+        assert_eq!(fields, ["hour", "user.followers"]);
+        let user = json!({ "properties": { "followers": { "type": "long" } } });
+        let expected = json!({ "hour": { "type": "byte" }, "user": user });
+        assert_eq!(part(&fields)["properties"], expected);
     }
 
     #[test]

@@ -63,7 +63,10 @@ impl Embedded {
             .map(|address| {
                 let stored: TantivyDocument = searcher.doc(address)?;
                 let json = stored.get_first(self.fields.source).and_then(|value| value.as_bytes());
-                parse_document(json.unwrap_or_default())
+                let mut document = parse_document(json.unwrap_or_default())?;
+                // An earlier version may have left out what follows from other fields.
+                document.derive();
+                Ok(document)
             })
             .collect();
         match documents {
