@@ -9,7 +9,7 @@ demo:
 
 # The whole pipeline in containers, with Kibana on port 5601
 up:
-    docker compose up
+    docker compose up --build
 
 # Stop that; what it keeps stays
 down:

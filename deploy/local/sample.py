@@ -1,12 +1,14 @@
 """Puts sample tweets into the stack's Firehose, once, and waits until they are in the index."""
 
 import base64
+import datetime
 import json
 import os
 import pathlib
 import subprocess
 import sys
 import time
+import urllib.error
 import urllib.request
 
 import botocore.session
@@ -15,42 +17,55 @@ STACK = "tweets"
 # A record of Firehose holds up to 1,000 KiB: many tweets, a line each.
 TWEETS_PER_RECORD = 100
 WAIT_SECONDS = 600
-DONE = pathlib.Path("/secrets/sampled")
+# What was put, so that it is put once, and the same again if that was broken off. Beside what ministack keeps: where that
+# is thrown away, samples are wanted again.
+PLAN = pathlib.Path("/var/lib/ministack/sample.json")
 
 
 def main():
-    wanted = int(os.environ["SAMPLE_TWEETS"])
-    if DONE.exists() or wanted == 0:
+    if PLAN.exists():
+        plan = json.loads(PLAN.read_text())
+    else:
+        now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
+        plan = {"count": int(os.environ["SAMPLE_TWEETS"]), "until": now, "done": False}
+        PLAN.write_text(json.dumps(plan))
+    if plan["done"] or plan["count"] == 0:
         return
     session = botocore.session.get_session()
     stacks = session.create_client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]
     outputs = {output["OutputKey"]: output["OutputValue"] for output in stacks[0]["Outputs"]}
     firehose = session.create_client("firehose")
-    before = count()
-    program = ["target/lambda/indexer/bootstrap", "sample", "--format", "ndjson", "--until", "now"]
-    tweets = subprocess.run([*program, "--count", str(wanted)], check=True, capture_output=True)
+    program = ["target/lambda/indexer/bootstrap", "sample", "--format", "ndjson"]
+    program += ["--count", str(plan["count"]), "--until", plan["until"]]
+    tweets = subprocess.run(program, check=True, stdout=subprocess.PIPE)
     lines = tweets.stdout.splitlines(keepends=True)
     for at in range(0, len(lines), TWEETS_PER_RECORD):
         record = {"Data": b"".join(lines[at : at + TWEETS_PER_RECORD])}
         firehose.put_record(DeliveryStreamName=outputs["FirehoseName"], Record=record)
-    print(f"put {wanted} tweets into {outputs['FirehoseName']}", flush=True)
+    print(f"put {plan['count']} tweets into {outputs['FirehoseName']}", flush=True)
+    # Notices have no id of their own.
+    ids = [tweet["id_str"] for tweet in map(json.loads, lines) if "id_str" in tweet]
     started = time.monotonic()
-    while (there := count() - before) < wanted:
+    while (there := count(ids)) < len(ids):
         if time.monotonic() - started > WAIT_SECONDS:
-            sys.exit(f"only {there} of {wanted} tweets are in the index: docker compose logs aws")
+            sys.exit(f"only {there} of {len(ids)} tweets are in the index: docker compose logs aws")
         time.sleep(1)
-    DONE.touch()
-    print(f"{wanted} tweets are in the index", flush=True)
+    PLAN.write_text(json.dumps(plan | {"done": True}))
+    print(f"{len(ids)} tweets are in the index", flush=True)
 
 
-def count():
-    """How many tweets are in the index."""
-    password = pathlib.Path("/secrets/elastic").read_text()
+def count(ids):
+    """How many of these tweets are in the index; none while it is being made."""
+    password = pathlib.Path("/secrets/elastic").read_text().strip()
     credentials = base64.b64encode(f"elastic:{password}".encode()).decode()
-    url = "http://elasticsearch:9200/tweets-*/_count?ignore_unavailable=true"
-    request = urllib.request.Request(url, headers={"Authorization": f"Basic {credentials}"})
-    with urllib.request.urlopen(request, timeout=30) as answer:
-        return json.load(answer)["count"]
+    headers = {"Authorization": f"Basic {credentials}", "Content-Type": "application/json"}
+    query = json.dumps({"query": {"ids": {"values": ids}}}).encode()
+    url = "http://elasticsearch:9200/tweets-*/_count"
+    try:
+        with urllib.request.urlopen(urllib.request.Request(url, query, headers), timeout=30) as answer:
+            return json.load(answer)["count"]
+    except (urllib.error.URLError, TimeoutError):
+        return 0
 
 
 main()

@@ -5,11 +5,10 @@ umask 077
 for name in elastic kibana kibana-key; do
   file=/secrets/$name
   if [ ! -s "$file" ]; then
-    head -c 256 /dev/urandom | base64 -w 0 | tr -dc A-Za-z0-9 | head -c 32 >"$file.new"
+    (head -c 256 /dev/urandom | base64 -w 0 | tr -dc A-Za-z0-9 | head -c 32; echo) >"$file.new"
     mv "$file.new" "$file"
   fi
   chmod 400 "$file"
   chown 1000 "$file"
 done
-chown 1000 /secrets
 chmod 755 /secrets

@@ -1,5 +1,7 @@
 # Elasticsearch as its official image looks from outside, from a distribution that is mounted.
-FROM debian:bookworm-slim
+ARG DEBIAN=debian:bookworm-slim
+# hadolint ignore=DL3006
+FROM ${DEBIAN}
 # hadolint ignore=DL3008
 RUN apt-get update && apt-get install --yes --no-install-recommends ca-certificates curl openjdk-17-jre-headless \
     && rm -rf /var/lib/apt/lists/* \
