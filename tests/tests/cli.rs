@@ -21,6 +21,7 @@ macro_rules! assert_shown {
             (r"seconds +[0-9.]+", "seconds      [seconds]"),
             (r#""seconds":[0-9.e-]+"#, "\"seconds\":0.1"),
             (r#""received_at":"[^"]+""#, "\"received_at\":\"[time]\""),
+            (r#""lag_seconds":\d+"#, "\"lag_seconds\":\"[since]\""),
             (r"rejects-[0-9TZ]+\.ndjson", "rejects-[time].ndjson"),
         ]}, { insta::assert_snapshot!(shown) });
     };
