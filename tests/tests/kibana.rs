@@ -38,6 +38,17 @@ fn every_panel_of_every_dashboard_finds_tweets() {
     let lines = searches.iter().map(|(_, search)| format!("{{}}\n{search}\n"));
     let answer = server.ask("POST", "/tweets-*/_msearch", &lines.collect::<String>());
     assert_eq!(list(&answer["responses"]).len(), searches.len());
+    let of = |name: &str| {
+        let at = searches.iter().position(|(other, _)| other == name).unwrap();
+        &answer["responses"][at]
+    };
+    for (id, marketplace) in [("aws", "AWS"), ("azure", "Azure"), ("gcp", "GCP")] {
+        let count = server.ask("GET", &format!("/tweets-*/_count?q=marketplace:{marketplace}"), "");
+        let tile = of(&format!("\"tweets-mentions-{id}\" of \"tweets-marketplaces\""));
+        assert_eq!(tile["aggregations"]["m"]["doc_count"], count["count"], "{id}");
+        let dashboard = of(&format!("\"tweets-count\" of \"tweets-{id}\""));
+        assert_eq!(dashboard["hits"]["total"]["value"], count["count"], "{id}");
+    }
     for ((name, search), answer) in searches.iter().zip(list(&answer["responses"])) {
         assert_eq!(answer["status"], 200, "{name}: {search} {answer}");
         assert!(answer["hits"]["total"]["value"].as_u64() > Some(0), "{name}: {search}");

@@ -114,9 +114,9 @@ impl Target<'_> {
                 "it is what Kibana's addresses have, in lower case: /s/ID/",
             ));
         }
-        let kibana = Kibana::new(&address("--kibana", url)?, space, cluster)?;
+        let kibana = Kibana::new(&kibana_url("--kibana", url)?, space, cluster)?;
         let public = given(&args.kibana_public_url);
-        let public = public.map(|url| address("--kibana-public-url", url)).transpose()?;
+        let public = public.map(|url| kibana_url("--kibana-public-url", url)).transpose()?;
         let path = space.map_or(String::new(), |space| format!("/s/{space}"));
         let public_url = public.map(|url| format!("{}{path}", url.as_str().trim_end_matches('/')));
         Ok(Some(Target { kibana, args, public_url }))
@@ -204,7 +204,7 @@ impl Target<'_> {
 }
 
 /// Reads an address of Kibana.
-fn address(option: &str, text: &str) -> anyhow::Result<Url> {
+fn kibana_url(option: &str, text: &str) -> anyhow::Result<Url> {
     if text.contains('@') {
         // And it is not repeated.
         let error = anyhow::anyhow!("the address of {option} has a user or a password in it");
