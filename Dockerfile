@@ -4,7 +4,7 @@ ARG BUILD=compile
 ARG DEBIAN=debian:bookworm-slim
 ARG RUNTIME=gcr.io/distroless/cc-debian12:nonroot
 
-FROM rust:1.95-slim-bookworm AS compile
+FROM rust:1.95.0-slim-bookworm AS compile
 WORKDIR /src
 COPY . .
 # The caches keep what the dependencies compiled to, from build to build.

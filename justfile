@@ -9,7 +9,8 @@ demo:
 
 # The whole pipeline in containers, with Kibana on port 5601
 up:
-    docker compose up --build
+    docker compose up --build --detach
+    docker compose logs --follow setup
 
 # Stop that; what it keeps stays
 down:

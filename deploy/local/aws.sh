@@ -4,9 +4,15 @@ set -uo pipefail
 kept=/var/lib/ministack
 [ ! -e $kept/running ] || touch $kept/killed
 touch $kept/running
+is_stopped=
 ministack &
-trap 'kill -TERM $!' TERM INT
+trap 'is_stopped=1; kill -TERM $!' TERM INT
 wait $!
-# The first is over when the signal comes.
-wait $!
-rm $kept/running
+status=$?
+# The first wait is over when the signal comes.
+if [ -n "$is_stopped" ]; then
+  wait $!
+  status=$?
+  [ $status != 0 ] || rm $kept/running
+fi
+exit $status

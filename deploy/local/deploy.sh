@@ -18,14 +18,14 @@ left=$bucket-left
 case $status in
   "" | ROLLBACK_COMPLETE)
     if [ -n "$status" ]; then aws cloudformation delete-stack --stack-name "$stack"; fi
-    if aws s3api head-bucket --bucket "$bucket" 2>/dev/null; then
-      aws s3api head-bucket --bucket "$left" 2>/dev/null || aws s3 mb "s3://$left"
+    if aws s3api head-bucket --bucket "$bucket" >/dev/null 2>&1; then
+      aws s3api head-bucket --bucket "$left" >/dev/null 2>&1 || aws s3 mb "s3://$left"
       aws s3 mv --recursive --only-show-errors "s3://$bucket" "s3://$left"
       aws s3 rb "s3://$bucket"
     fi ;;
 esac
 
-aws s3api head-bucket --bucket "$code" 2>/dev/null || aws s3 mb "s3://$code"
+aws s3api head-bucket --bucket "$code" >/dev/null 2>&1 || aws s3 mb "s3://$code"
 aws cloudformation package --template-file deploy/template.yaml --s3-bucket "$code" --output-template-file /tmp/packaged.yaml >/dev/null
 # ministack compares this parameter with a number, and has it as a text.
 sed -i '/MaximumConcurrency:$/{N;s/:\n.*/: 5/}' /tmp/packaged.yaml
@@ -35,7 +35,7 @@ aws cloudformation deploy --template-file /tmp/packaged.yaml --stack-name "$stac
 
 # What was in the queue when it was killed is not there any more, and what is written again triggers again. Tweets that are
 # in the index already stay what they are.
-if aws s3api head-bucket --bucket "$left" 2>/dev/null; then
+if aws s3api head-bucket --bucket "$left" >/dev/null 2>&1; then
   aws s3 mv --recursive --only-show-errors "s3://$left" "s3://$bucket"
   aws s3 rb "s3://$left"
 elif [ -e /var/lib/ministack/killed ]; then

@@ -23,13 +23,15 @@ PLAN = pathlib.Path("/var/lib/ministack/sample.json")
 
 
 def main():
+    if os.environ["SAMPLE_TWEETS"] == "0":
+        return
     if PLAN.exists():
         plan = json.loads(PLAN.read_text())
     else:
         now = datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ")
         plan = {"count": int(os.environ["SAMPLE_TWEETS"]), "until": now, "done": False}
         PLAN.write_text(json.dumps(plan))
-    if plan["done"] or plan["count"] == 0:
+    if plan["done"]:
         return
     session = botocore.session.get_session()
     stacks = session.create_client("cloudformation").describe_stacks(StackName=STACK)["Stacks"]

@@ -26,9 +26,36 @@ const NESTED: [&str; 7] = [
 /// What dashboards open on when the import file is imported by hand.
 const TIME_RANGE: [&str; 2] = ["now-5y", "now"];
 
+/// The versions that Kibana 8.12 stamps objects with. It refuses later ones, and later ones migrate these.
+pub const VERSIONS: [(&str, Option<&str>); 7] = [
+    ("dashboard", Some("8.9.0")),
+    ("index-pattern", Some("8.0.0")),
+    ("lens", Some("8.9.0")),
+    ("links", None),
+    ("map", Some("8.4.0")),
+    ("search", Some("8.0.0")),
+    ("visualization", Some("8.5.0")),
+];
+
+/// Whether an object is stamped so.
+pub fn is_of_8_12(object: &Json) -> bool {
+    let stamp = object["typeMigrationVersion"].as_str();
+    let is_known =
+        |(kind, version): &(&str, Option<&str>)| object["type"] == *kind && stamp == *version;
+    object["coreMigrationVersion"] == "8.8.0" && VERSIONS.iter().any(is_known)
+}
+
 /// What an export says of an object beyond what it is.
-const VOLATILE: [&str; 7] =
-    ["created_at", "created_by", "managed", "originId", "updated_at", "updated_by", "version"];
+const VOLATILE: [&str; 8] = [
+    "created_at",
+    "created_by",
+    "managed",
+    "namespaces",
+    "originId",
+    "updated_at",
+    "updated_by",
+    "version",
+];
 
 /// The objects below a folder, in the order of their types and ids.
 ///
@@ -100,17 +127,22 @@ pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
         {
             bail!("line {line} of the export: the {kind} {id} cannot be a file of that name");
         }
-        let kind = folder.join(kind);
         object.retain(|key, _| !VOLATILE.contains(&key.as_str()));
         let mut object = Json::Object(object);
+        if !is_of_8_12(&object) {
+            bail!(
+                "line {line} of the export: Kibana 8.12 would refuse the {kind} {id}: export it from an 8.12"
+            );
+        }
         unfold(&mut object);
         if object["type"] == "dashboard" {
             // `indexer setup` puts its own in.
             object["attributes"]["timeFrom"] = TIME_RANGE[0].into();
             object["attributes"]["timeTo"] = TIME_RANGE[1].into();
         }
-        fs::create_dir_all(&kind)?;
-        let file = kind.join(format!("{id}.json"));
+        let folder = folder.join(&kind);
+        fs::create_dir_all(&folder)?;
+        let file = folder.join(format!("{id}.json"));
         fs::write(&file, format!("{object:#}\n"))
             .with_context(|| format!("cannot write {}", file.display()))?;
         n_objects += 1;
@@ -165,9 +197,9 @@ mod tests {
     #[test]
     fn an_export_becomes_files_and_those_the_same_objects_again() {
         let export = concat!(
-            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern","updated_at":"2026-11-21"}"#,
+            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"coreMigrationVersion":"8.8.0","id":"tweets","type":"index-pattern","typeMigrationVersion":"8.0.0","updated_at":"2026-11-21"}"#,
             "\n",
-            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-7d","title":"Map"},"id":"map","type":"dashboard","version":"WzFd"}"#,
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-7d","title":"Map"},"coreMigrationVersion":"8.8.0","id":"map","type":"dashboard","typeMigrationVersion":"8.9.0","version":"WzFd"}"#,
             "\n",
             r#"{"excludedObjects":[],"exportedCount":2}"#,
             "\n",
@@ -177,11 +209,20 @@ mod tests {
         let file = fs::read_to_string(folder.path().join("dashboard/map.json")).unwrap();
         assert!(file.contains("\"panelsJSON\": [\n"), "{file}");
         let expected = concat!(
-            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-5y","timeTo":"now","title":"Map"},"id":"map","type":"dashboard"}"#,
+            r#"{"attributes":{"panelsJSON":"[{\"embeddableConfig\":{\"uiStateJSON\":\"{}\"}}]","timeFrom":"now-5y","timeTo":"now","title":"Map"},"coreMigrationVersion":"8.8.0","id":"map","type":"dashboard","typeMigrationVersion":"8.9.0"}"#,
             "\n",
-            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"id":"tweets","type":"index-pattern"}"#,
+            r#"{"attributes":{"fieldFormatMap":"{\"id\":{\"id\":\"url\"}}","title":"tweets-*"},"coreMigrationVersion":"8.8.0","id":"tweets","type":"index-pattern","typeMigrationVersion":"8.0.0"}"#,
             "\n",
         );
         assert_eq!(pack(folder.path()).unwrap(), expected);
+    }
+
+    #[test]
+    fn an_export_of_a_later_kibana_is_refused() {
+        let export = r#"{"attributes":{},"coreMigrationVersion":"8.8.0","id":"x","type":"lens","typeMigrationVersion":"10.1.0"}"#;
+        let folder = tempfile::tempdir().unwrap();
+        let error = unpack(export, folder.path()).unwrap_err().to_string();
+        assert!(error.contains("export it from an 8.12"), "{error}");
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }
