@@ -34,7 +34,7 @@ aws cloudformation deploy --template-file /tmp/packaged.yaml --stack-name "$stac
   --parameter-overrides Store="$STORE" PasswordSecret="$arn" Timeout=60
 
 # What was in the queue when it was killed is not there any more, and what is written again triggers again. Tweets that are
-# in the index already stay what they are.
+# in the index already stay what they are, but for when they were received.
 if aws s3api head-bucket --bucket "$left" >/dev/null 2>&1; then
   aws s3 mv --recursive --only-show-errors "s3://$left" "s3://$bucket"
   aws s3 rb "s3://$left"

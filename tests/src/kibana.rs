@@ -1,5 +1,5 @@
 //! What stands in for Kibana, which is in no package registry: as much of its API as `indexer setup` uses, with
-//! the answers that were seen of Kibana 8.12.2.
+//! the answers that Kibana 8.12.2 gives, seen or as it documents them.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};

@@ -24,6 +24,25 @@ pub(crate) fn with_hint(error: impl Into<anyhow::Error>, hint: &'static str) -> 
     WithHint { error: error.into(), hint }.into()
 }
 
+/// The outer causes of an error say that a request failed, the innermost why.
+pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
+    let mut cause = error;
+    while let Some(inner) = cause.source() {
+        cause = inner;
+    }
+    cause.to_string()
+}
+
+/// How a text begins that somebody else sent, on one line of at most so many characters.
+pub(crate) fn beginning(text: &str, longest: usize) -> String {
+    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
+    match line.char_indices().nth(longest) {
+        _ if line.is_empty() => "nothing".to_owned(),
+        Some((end, _)) => format!("{}…", &line[..end]),
+        None => line,
+    }
+}
+
 /// What the user can do about an error.
 pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
     error.chain().find_map(|cause| {

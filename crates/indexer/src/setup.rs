@@ -25,10 +25,9 @@ use kibana::{Imported, Kibana};
 use objects::{IMPORT_FILE, Object, TimeRange, objects};
 
 /// What can be shown of what would be installed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
 pub enum Print {
     /// The index template.
-    #[default]
     Template,
     /// The file that Kibana imports.
     Dashboards,

@@ -20,8 +20,8 @@ mod question;
 
 pub use elasticsearch::{
     Cluster, ClusterError, Difference, Elasticsearch, ElasticsearchWriter, Failure, Gzip, Identity,
-    Index, IndexBy, Installed, Learned, Load, SetUp, TEMPLATE_NAME, is_local, parse_cloud_id,
-    parse_nodes, parse_proxy, set_up, template,
+    Index, IndexBy, Installed, Learned, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes,
+    parse_proxy, set_up, template,
 };
 pub use embedded::{Embedded, EmbeddedWriter};
 pub use query::TextQuery;

@@ -18,7 +18,7 @@ use siphasher::sip128::{Hasher128, SipHasher24};
 use tokio::runtime::Runtime;
 
 use super::config;
-use crate::failure::with_hint;
+use crate::failure::{innermost, with_hint};
 use crate::runtime::runtime;
 use crate::stop::Stop;
 
@@ -365,7 +365,12 @@ where
     let words = match (code, message) {
         (Some(code), Some(message)) => format!("{code}: {message}"),
         (Some(code), None) => code.to_owned(),
-        _ => innermost(error),
+        _ => {
+            let words = innermost(error);
+            // The list of where credentials were looked for has a line each.
+            let first = words.lines().next().unwrap_or_default();
+            first.trim_end_matches(". Attempted:").to_owned()
+        }
     };
     let hint = match code {
         Some("NoSuchBucket" | "NoSuchKey") => {
@@ -386,19 +391,6 @@ where
         _ => "check AWS_REGION, the credentials (aws sts get-caller-identity) and AWS_ENDPOINT_URL",
     };
     S3Error { words, code: code.map(str::to_owned), hint }.into()
-}
-
-/// The outer causes say that a request failed, the innermost why.
-fn innermost(error: &dyn std::error::Error) -> String {
-    let mut words = error.to_string();
-    let mut cause = error.source();
-    while let Some(inner) = cause {
-        words = inner.to_string();
-        cause = inner.source();
-    }
-    // The list of where credentials were looked for has a line each.
-    let first = words.lines().next().unwrap_or_default();
-    first.trim_end_matches(". Attempted:").to_owned()
 }
 
 /// What S3 answered.

@@ -6,8 +6,8 @@ use std::time::Duration;
 use clap::Args;
 
 use crate::store::{
-    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, is_local, parse_cloud_id,
-    parse_nodes, parse_proxy,
+    Address, Cluster, ClusterError, Gzip, Identity, IndexBy, Load, parse_cloud_id, parse_nodes,
+    parse_proxy,
 };
 
 /// What `--help` says of secrets, which are no options.
@@ -160,10 +160,7 @@ impl StoreArg {
             true => Identity::Aws,
             false => Identity::from_settings(environment)?,
         };
-        let in_the_open = nodes.iter().find(|node| node.scheme() == "http" && !is_local(node));
-        if let (Some(node), true) = (in_the_open, identity != Identity::Anonymous) {
-            tracing::warn!("secrets are sent to {node} without encryption: use https");
-        }
+        identity.warn_in_the_open(&nodes);
         Ok(Address::Cluster(Box::new(Cluster {
             nodes,
             identity,

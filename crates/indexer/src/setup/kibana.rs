@@ -12,8 +12,8 @@ use serde_json::Value as Json;
 use url::Url;
 
 use super::objects::Object;
-use crate::failure::with_hint;
-use crate::store::{Cluster, Identity, is_local};
+use crate::failure::{beginning, innermost, with_hint};
+use crate::store::{Cluster, Identity};
 
 /// The earliest version that our objects are written for.
 const EARLIEST: (u32, u32) = (8, 12);
@@ -78,9 +78,7 @@ impl Kibana {
                 anyhow!("the dashboards are Kibana's: OpenSearch Dashboards cannot import them");
             return Err(with_hint(error, "leave --kibana out"));
         }
-        if url.scheme() == "http" && !is_local(url) && cluster.identity != Identity::Anonymous {
-            tracing::warn!("secrets are sent to {url} without encryption: use https");
-        }
+        cluster.identity.warn_in_the_open(std::slice::from_ref(url));
         // A login page is no answer, and what another address says is not Kibana's.
         let mut client = Client::builder().redirect(redirect::Policy::none());
         if cluster.insecure {
@@ -293,12 +291,7 @@ impl Kibana {
         if error.is_timeout() {
             return Lost::Other("no answer in time".to_owned());
         }
-        // The innermost cause says what happened; the outer ones, that a request failed.
-        let mut cause: &dyn std::error::Error = error;
-        while let Some(inner) = cause.source() {
-            cause = inner;
-        }
-        let what = self.identity.redact(&cause.to_string());
+        let what = self.identity.redact(&innermost(error));
         match what.contains("certificate") {
             true => Lost::Certificate(what),
             false => Lost::Other(what),
@@ -332,13 +325,7 @@ impl Kibana {
     /// What an answer says, or how it begins, on one line, without secrets that it repeats.
     fn said(&self, text: &str) -> String {
         let json: Json = serde_json::from_str(text).unwrap_or_default();
-        let text = self.identity.redact(json["message"].as_str().unwrap_or(text));
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        match line.char_indices().nth(200) {
-            _ if line.is_empty() => "nothing".to_owned(),
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => line,
-        }
+        beginning(&self.identity.redact(json["message"].as_str().unwrap_or(text)), 200)
     }
 }
 

@@ -21,9 +21,7 @@ mod writer;
 pub use connection::Failure;
 pub use error::ClusterError;
 pub use identity::Identity;
-pub use settings::{
-    Cluster, Gzip, IndexBy, Load, is_local, parse_cloud_id, parse_nodes, parse_proxy,
-};
+pub use settings::{Cluster, Gzip, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy};
 use template::Comparison;
 pub use template::{Difference, Index, Installed, TEMPLATE_NAME, template};
 pub use writer::{ElasticsearchWriter, Learned};

@@ -19,6 +19,7 @@ use super::identity::Identity;
 use super::settings::Cluster;
 use crate::aws;
 use crate::aws::sign::{Unsigned, signature};
+use crate::failure::{beginning, innermost};
 
 /// A cluster that requests can be sent to.
 pub(super) struct Connection {
@@ -201,12 +202,7 @@ impl Answer {
     /// How it begins, on one line.
     pub(super) fn beginning(&self) -> String {
         let text = String::from_utf8_lossy(&self.body[..self.body.len().min(600)]);
-        let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-        match line.char_indices().nth(160) {
-            _ if line.is_empty() => "nothing".to_owned(),
-            Some((end, _)) => format!("{}…", &line[..end]),
-            None => line,
-        }
+        beginning(&text, 160)
     }
 }
 
@@ -408,14 +404,8 @@ pub(super) fn is_block(error: &Json) -> bool {
     error["type"] == "cluster_block_exception" && !reason.contains("SERVICE_UNAVAILABLE")
 }
 
-/// The innermost cause says what happened; the outer ones, that a request failed.
 fn lost(error: &elasticsearch::Error) -> Failure {
-    let mut what = error.to_string();
-    let mut cause = std::error::Error::source(error);
-    while let Some(inner) = cause {
-        what = inner.to_string();
-        cause = inner.source();
-    }
+    let mut what = innermost(error);
     let certificate = what.contains("certificate");
     if error.is_timeout() {
         what = "no answer in time".to_owned();

@@ -8,7 +8,10 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use elasticsearch::auth::Credentials;
 use elasticsearch::http::headers::HeaderValue;
 
+use url::Url;
+
 use super::ClusterError;
+use super::settings::is_local;
 use crate::aws::secrets::{self, Secret};
 
 /// Who we are, to the cluster.
@@ -62,6 +65,14 @@ impl Identity {
                 Some(format!("Basic {}", BASE64.encode(format!("{username}:{password}"))))
             }
             Identity::Anonymous | Identity::Aws => None,
+        }
+    }
+
+    /// Warns if whoever stands between us and one of the addresses can read our secrets.
+    pub(crate) fn warn_in_the_open(&self, urls: &[Url]) {
+        let in_the_open = urls.iter().find(|url| url.scheme() == "http" && !is_local(url));
+        if let (Some(url), true) = (in_the_open, *self != Identity::Anonymous) {
+            tracing::warn!("secrets are sent to {url} without encryption: use https");
         }
     }
 

@@ -42,7 +42,7 @@ impl Cluster {
 }
 
 /// Whether an address is of this machine.
-pub fn is_local(url: &Url) -> bool {
+pub(super) fn is_local(url: &Url) -> bool {
     match url.host() {
         Some(Host::Domain(name)) => name == "localhost",
         Some(Host::Ipv4(address)) => address.is_loopback(),
