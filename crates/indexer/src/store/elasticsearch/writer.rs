@@ -328,12 +328,17 @@ impl ElasticsearchWriter {
     }
 
     /// Gives up: waits until all that is under way has noticed, and rejects what was not sent.
-    fn fail(&mut self, error: ClusterError, written: &mut Written) -> ClusterError {
+    fn fail(&mut self, mut error: ClusterError, written: &mut Written) -> ClusterError {
         self.has_failed = true;
         self.shared.patience.end(&error);
         while !self.under_way.is_empty() {
-            // The first error is the one that is told.
-            let _ = self.settle_one(written);
+            // The first error is the one that is told. A bulk that ended because another gave up knows no
+            // reason, and may be heard of before that one.
+            if let Err(other) = self.settle_one(written)
+                && matches!(error, ClusterError::Interrupted { .. })
+            {
+                error = other;
+            }
         }
         self.reject_gathered(written);
         error
