@@ -4,7 +4,8 @@
 use std::path::Path;
 
 use indexer::store::{
-    BoundingBox, Filter, Interval, Keyword, LabelCounts, SentimentSummary, Sort, Store, TextQuery,
+    BoundingBox, Filter, Interval, Keyword, LabelCounts, Place, Question, SentimentSummary, Sort,
+    Store, TextQuery,
 };
 use ingest::Timestamp;
 use serde::Deserialize;
@@ -19,12 +20,12 @@ struct Scenario {
     /// What the runs' reports say, among other things.
     #[serde(default)]
     reports: Vec<Value>,
-    questions: Vec<Question>,
+    questions: Vec<Asked>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
-struct Question {
+struct Asked {
     ask: String,
     #[serde(default, rename = "where")]
     filter: Where,
@@ -49,6 +50,8 @@ struct Where {
     marketplace: Option<String>,
     sentiment: Option<String>,
     bbox: Option<[f64; 4]>,
+    weekday: Option<u8>,
+    hour: Option<u8>,
 }
 
 impl Where {
@@ -69,11 +72,13 @@ impl Where {
                 east,
                 north,
             }),
+            weekday: self.weekday,
+            hour: self.hour,
         }
     }
 }
 
-impl Question {
+impl Asked {
     fn field(&self) -> Keyword {
         let name = self.field.as_deref().expect("a field");
         Keyword::from_name(name).unwrap_or_else(|| panic!("there is no field {name}"))
@@ -82,9 +87,10 @@ impl Question {
     fn answer(&self, store: &Store) -> Value {
         let filter = self.filter.filter();
         let n = self.n.unwrap_or(100);
+        let ask = |question| store.ask_one(&filter, question).unwrap();
         match self.ask.as_str() {
             "count" => json!(store.count(&filter).unwrap()),
-            "distinct" => json!(store.distinct(&filter, self.field()).unwrap()),
+            "distinct" => json!(ask(Question::Distinct { field: self.field() }).count()),
             "search" => {
                 let sort = match self.sort.as_deref() {
                     Some("oldest") => Sort::Oldest,
@@ -101,12 +107,12 @@ impl Question {
                 serde_json::to_value(&hits.documents[0]).unwrap()
             }
             "top" => {
-                let top = store.top(&filter, self.field(), n).unwrap();
+                let top = ask(Question::Top { field: self.field(), n }).terms();
                 top.into_iter().map(|term| json!(format!("{} {}", term.term, term.count))).collect()
             }
-            "sentiment" => json!(sentiment(store.sentiment(&filter).unwrap())),
+            "sentiment" => json!(sentiment(ask(Question::Sentiment).sentiment())),
             "sentiment_by" => {
-                let by = store.sentiment_by(&filter, self.field(), n).unwrap();
+                let by = ask(Question::SentimentBy { field: self.field(), n }).sentiment_by();
                 by.into_iter()
                     .map(|term| json!(format!("{} {}", term.term, sentiment(term.sentiment))))
                     .collect()
@@ -118,14 +124,14 @@ impl Question {
                     Some("week") => Interval::Week,
                     _ => Interval::Day,
                 };
-                let timeline = store.timeline(&filter, interval).unwrap();
+                let timeline = ask(Question::Timeline { interval }).timeline();
                 let bucket = timeline.into_iter();
                 bucket
                     .map(|b| json!(format!("{} {} {}", b.start, b.count, labels(b.labels))))
                     .collect()
             }
             "map" => {
-                let cells = store.map(&filter, self.zoom.unwrap_or(4)).unwrap().into_iter();
+                let cells = ask(Question::Map { zoom: self.zoom.unwrap_or(4) }).cells().into_iter();
                 cells
                     .map(|c| {
                         json!(format!(
@@ -135,6 +141,23 @@ impl Question {
                     })
                     .collect()
             }
+            "peak_hours" => {
+                let hours = ask(Question::PeakHours).peak_hours().into_iter();
+                hours.map(|h| json!(format!("{} {}h {}", h.weekday, h.hour, h.count))).collect()
+            }
+            "places" => {
+                let places = ask(Question::Places { n }).places().into_iter();
+                let at = |degrees: Option<f64>| {
+                    degrees.map_or("nowhere".into(), |at| format!("{at:.2}"))
+                };
+                let place = |p: Place| {
+                    let country = p.country.unwrap_or_default();
+                    let at = [at(p.lat), at(p.lon)].join(",");
+                    json!(format!("{} ({country}) {} mean {:.4} at {at}", p.name, p.count, p.mean))
+                };
+                places.map(place).collect()
+            }
+            "bounds" => serde_json::to_value(ask(Question::Bounds).bounds()).unwrap(),
             other => panic!("there is no question {other}"),
         }
     }

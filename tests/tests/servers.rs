@@ -5,7 +5,10 @@ use std::process::{Command, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use indexer::store::{BoundingBox, Filter, Interval, Keyword, Sort, Store, TextQuery};
+use indexer::store::{
+    After, Answer, Ask, BoundingBox, Filter, Interval, Keyword, Question, SentimentSummary, Sort,
+    Store, TextQuery,
+};
 use ingest::Timestamp;
 use serde_json::{Value, json};
 use tests::{ELASTICSEARCH, Faults, PASSWORD, Server, Sink, Workplace, free_port, open};
@@ -101,6 +104,7 @@ fn both_stores_give_the_same_answers_over_many_tweets() {
         Filter { text: query("#datalake 🚀"), ..Filter::default() },
         Filter { from: Some(from), bounding_box, ..Filter::default() },
         Filter { terms: vec![(Keyword::Lang, vec!["en".into()])], ..Filter::default() },
+        Filter { weekday: Some(1), hour: Some(14), ..Filter::default() },
         Filter { text: query("nothing has this word"), ..Filter::default() },
     ] {
         let ask = |store: &Store| answers(store, &filter);
@@ -110,35 +114,72 @@ fn both_stores_give_the_same_answers_over_many_tweets() {
     }
 }
 
-/// What a store answers to all questions; means to nine digits, since sums depend on their order.
+/// What a store answers to all questions, asked at once; means to nine digits, since sums depend on their
+/// order.
 fn answers(store: &Store, filter: &Filter) -> Vec<String> {
-    let mean = |mean: f64| format!("{mean:.9}");
-    let mut answers = Vec::new();
-    for field in Keyword::ALL.iter().filter(|field| **field != Keyword::Id) {
-        answers.push(format!("{field:?} {:?}", store.top(filter, *field, 30).unwrap()));
-        let by = store.sentiment_by(filter, *field, 5).unwrap();
-        let by = by.into_iter().map(|t| (t.term, t.sentiment.mean.map(mean), t.sentiment.labels));
-        answers.push(format!("{field:?} {:?}", by.collect::<Vec<_>>()));
+    let mut questions = vec![Question::Count, Question::Sentiment, Question::PeakHours];
+    questions.extend([Question::Places { n: 30 }, Question::Bounds]);
+    for &field in Keyword::ALL.iter().filter(|field| **field != Keyword::Id) {
+        questions.push(Question::Top { field, n: 30 });
+        questions.push(Question::SentimentBy { field, n: 5 });
     }
-    let all = store.sentiment(filter).unwrap();
-    answers.push(format!("{} {:?} {:?}", all.count, all.mean.map(mean), all.labels));
     for interval in [Interval::Minute, Interval::Hour, Interval::Day, Interval::Week] {
-        answers.push(format!("{:?}", store.timeline(filter, interval).unwrap()));
+        questions.push(Question::Timeline { interval });
     }
-    for zoom in [2, 7, 12] {
-        let cells = store.map(filter, zoom).unwrap().into_iter();
-        let cells = cells
-            .map(|c| (c.tile, c.count, mean(c.mean), [c.lat, c.lon].map(|x| format!("{x:.6}"))));
-        answers.push(format!("{:?}", cells.collect::<Vec<_>>()));
-    }
-    for sort in [Sort::Newest, Sort::Oldest, Sort::Engaged, Sort::MostPositive, Sort::MostNegative]
-    {
+    questions.extend([2, 7, 12].map(|zoom| Question::Map { zoom }));
+    let sorts = [Sort::Newest, Sort::Oldest, Sort::Engaged, Sort::MostPositive, Sort::MostNegative];
+    for sort in sorts {
         for (offset, limit) in [(0, 50), (900, 1_200), (9_500, 20), (14_990, 30)] {
-            let hits = store.search(filter, sort, offset, limit).unwrap();
-            answers.push(format!("{sort:?} {offset} {hits:?}"));
+            questions.push(Question::Search { sort, after: None, offset, limit });
+        }
+        let hits = store.search(filter, sort, 40, 1).unwrap().documents;
+        questions.extend(hits.first().map(|at| Question::Search {
+            sort,
+            after: Some(After { key: sort.key(at), id: at.id.clone() }),
+            offset: 0,
+            limit: 10,
+        }));
+    }
+    let asks: Vec<Ask> =
+        questions.into_iter().map(|question| Ask { filter: filter.clone(), question }).collect();
+    let answers = store.ask(&asks).unwrap();
+    for (ask, answer) in asks.iter().zip(&answers) {
+        // What comes after the 41st of a list is what the list goes on with.
+        if let Question::Search { sort, after: Some(_), .. } = ask.question {
+            let page = store.search(filter, sort, 41, 10).unwrap();
+            assert_eq!(*answer, Answer::Hits(page));
         }
     }
-    answers
+    let told = |(ask, answer): (&Ask, Answer)| format!("{:?} {}", ask.question, told(answer));
+    asks.iter().zip(answers).map(told).collect()
+}
+
+fn told(answer: Answer) -> String {
+    let mean = |mean: f64| format!("{mean:.9}");
+    let position = |degrees: f64| format!("{degrees:.6}");
+    let summary =
+        |s: SentimentSummary| format!("{} {:?} {:?}", s.count, s.mean.map(mean), s.labels);
+    match answer {
+        Answer::Sentiment(sentiment) => summary(sentiment),
+        Answer::SentimentBy(by) => {
+            let by = by.into_iter().map(|term| (term.term, summary(term.sentiment)));
+            format!("{:?}", by.collect::<Vec<_>>())
+        }
+        Answer::Cells(cells) => {
+            let cells = cells
+                .into_iter()
+                .map(|c| (c.tile, c.count, mean(c.mean), [c.lat, c.lon].map(position)));
+            format!("{:?}", cells.collect::<Vec<_>>())
+        }
+        Answer::Places(places) => {
+            let at = |axis: Option<f64>| axis.map(position);
+            let places = places
+                .into_iter()
+                .map(|p| (p.name, p.country, p.count, mean(p.mean), [at(p.lat), at(p.lon)]));
+            format!("{:?}", places.collect::<Vec<_>>())
+        }
+        other => format!("{other:?}"),
+    }
 }
 
 #[test]

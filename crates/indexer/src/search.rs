@@ -26,6 +26,7 @@ pub(crate) fn run(args: &Search) -> anyhow::Result<ExitCode> {
         to: args.to,
         terms,
         bounding_box: args.bbox,
+        ..Filter::default()
     };
     let hits = store.search(&filter, args.sort.into(), 0, args.limit)?;
     let mut out = BufWriter::new(io::stdout().lock());

@@ -15,6 +15,7 @@ use crate::stop::Stop;
 mod buckets;
 mod elasticsearch;
 mod embedded;
+mod keyword;
 mod query;
 mod question;
 
@@ -24,10 +25,11 @@ pub use elasticsearch::{
     parse_proxy, set_up, template,
 };
 pub use embedded::{Embedded, EmbeddedWriter};
+pub use keyword::Keyword;
 pub use query::TextQuery;
 pub use question::{
-    BoundingBox, Cell, Filter, Hits, Interval, Keyword, LabelCounts, SentimentSummary, Sort,
-    TermCount, TermSentiment, TimelineBucket, ZOOMS, tile,
+    After, Answer, Ask, BoundingBox, Bounds, Cell, Filter, Hits, HourCount, Interval, LabelCounts,
+    Place, Question, SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS, tile,
 };
 
 /// What went wrong with a store, and what to do about it.
@@ -202,16 +204,43 @@ impl Store {
         }
     }
 
+    /// Answers several questions in one round trip, in their order.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, StoreError> {
+        match self {
+            Store::Embedded(store) => store.ask(asks),
+            Store::Elasticsearch(store) => Ok(store.ask(asks)?),
+        }
+    }
+
+    /// Answers one question.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be read.
+    pub fn ask_one(&self, filter: &Filter, question: Question) -> Result<Answer, StoreError> {
+        let mut answers = self.ask(&[Ask { filter: filter.clone(), question }])?;
+        Ok(answers.remove(0))
+    }
+
+    /// Changes when what it answers does; none if that cannot be told.
+    pub fn version(&self) -> Option<u64> {
+        match self {
+            Store::Embedded(store) => Some(store.version()),
+            Store::Elasticsearch(_) => None,
+        }
+    }
+
     /// How many documents match.
     ///
     /// # Errors
     ///
-    /// As for every question: if the store cannot be read.
+    /// If the store cannot be read.
     pub fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
-        match self {
-            Store::Embedded(store) => store.count(filter),
-            Store::Elasticsearch(store) => Ok(store.count(filter)?),
-        }
+        self.ask_one(filter, Question::Count).map(Answer::count)
     }
 
     /// The first `limit` documents that match, after `offset` others, and how many match in all.
@@ -226,97 +255,8 @@ impl Store {
         offset: usize,
         limit: usize,
     ) -> Result<Hits, StoreError> {
-        match self {
-            Store::Embedded(store) => store.search(filter, sort, offset, limit),
-            Store::Elasticsearch(store) => Ok(store.search(filter, sort, offset, limit)?),
-        }
-    }
-
-    /// The `n` most frequent values of a field, exactly counted; of equals, the first by name.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn top(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermCount>, StoreError> {
-        match self {
-            Store::Embedded(store) => store.top(filter, field, n),
-            Store::Elasticsearch(store) => Ok(store.top(filter, field, n)?),
-        }
-    }
-
-    /// How documents feel, for each value of a field of few values; the most frequent first.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn sentiment_by(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermSentiment>, StoreError> {
-        match self {
-            Store::Embedded(store) => store.sentiment_by(filter, field, n),
-            Store::Elasticsearch(store) => Ok(store.sentiment_by(filter, field, n)?),
-        }
-    }
-
-    /// How the matching documents feel, all together.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn sentiment(&self, filter: &Filter) -> Result<SentimentSummary, StoreError> {
-        match self {
-            Store::Embedded(store) => store.sentiment(filter),
-            Store::Elasticsearch(store) => Ok(store.sentiment(filter)?),
-        }
-    }
-
-    /// Counts by time and label; intervals without documents are left out.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn timeline(
-        &self,
-        filter: &Filter,
-        interval: Interval,
-    ) -> Result<Vec<TimelineBucket>, StoreError> {
-        match self {
-            Store::Embedded(store) => store.timeline(filter, interval),
-            Store::Elasticsearch(store) => Ok(store.timeline(filter, interval)?),
-        }
-    }
-
-    /// About how many different values a field has: a HyperLogLog++ estimate, exact up to a few
-    /// hundred and usually within 4 % above that.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn distinct(&self, filter: &Filter, field: Keyword) -> Result<u64, StoreError> {
-        match self {
-            Store::Embedded(store) => store.distinct(filter, field),
-            Store::Elasticsearch(store) => Ok(store.distinct(filter, field)?),
-        }
-    }
-
-    /// The map cells that hold documents at the nearest zoom of [`ZOOMS`] that is not below `zoom`.
-    ///
-    /// # Errors
-    ///
-    /// If the store cannot be read.
-    pub fn map(&self, filter: &Filter, zoom: u8) -> Result<Vec<Cell>, StoreError> {
-        match self {
-            Store::Embedded(store) => store.map(filter, zoom),
-            Store::Elasticsearch(store) => Ok(store.map(filter, zoom)?),
-        }
+        let question = Question::Search { sort, after: None, offset, limit };
+        self.ask_one(filter, question).map(Answer::hits)
     }
 }
 

@@ -20,6 +20,11 @@ pub(super) fn count(bucket: &Json) -> u64 {
     bucket["doc_count"].as_u64().unwrap_or(0)
 }
 
+/// The value of an aggregation of one number; none if there was nothing to make it of.
+pub(super) fn number(answer: &Json, name: &str) -> Option<f64> {
+    answer[name]["value"].as_f64()
+}
+
 /// The aggregation `labels` of an answer or a bucket.
 pub(super) fn labels(answer: &Json) -> LabelCounts {
     let mut labels = LabelCounts::default();

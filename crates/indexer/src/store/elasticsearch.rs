@@ -12,6 +12,7 @@ mod connection;
 mod error;
 mod greeting;
 mod identity;
+mod query;
 mod questions;
 mod settings;
 mod settle;

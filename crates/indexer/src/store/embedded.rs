@@ -14,6 +14,7 @@ use super::StoreError;
 
 mod geo;
 mod merges;
+mod query;
 mod questions;
 mod read_only;
 mod schema;
@@ -49,8 +50,13 @@ impl Embedded {
         Ok(Embedded { path: path.to_owned(), index, reader, fields })
     }
 
-    fn failed(&self, error: TantivyError) -> StoreError {
-        failed("read", &self.path, error)
+    /// Changes with each commit that is seen.
+    pub(super) fn version(&self) -> u64 {
+        self.reader.searcher().generation().generation_id()
+    }
+
+    fn failed(&self, source: anyhow::Error) -> StoreError {
+        StoreError::Io { action: "read", path: self.path.clone(), source }
     }
 }
 

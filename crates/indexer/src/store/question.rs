@@ -1,10 +1,11 @@
 //! What can be asked of every store, and what the answers look like.
 
-use enrich::{Document, GeoSource, Label, kind_name};
+use enrich::{Document, Label};
 pub use ingest::BoundingBox;
 use ingest::Timestamp;
+use serde::Serialize;
 
-use super::TextQuery;
+use super::{Keyword, TextQuery};
 
 /// Which documents are asked about; everything given must hold.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -19,6 +20,128 @@ pub struct Filter {
     pub terms: Vec<(Keyword, Vec<String>)>,
     /// Located within, edges included.
     pub bounding_box: Option<BoundingBox>,
+    /// Created on this day of the week, UTC: from 1, Monday, to 7, Sunday.
+    pub weekday: Option<u8>,
+    /// Created in this hour of the day, UTC: 0 to 23.
+    pub hour: Option<u8>,
+}
+
+/// What is asked of the documents that match a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Question {
+    /// How many there are.
+    Count,
+    /// The first `limit` of them, after `offset` others.
+    Search {
+        /// Their order.
+        sort: Sort,
+        /// Only those that come after this one in that order.
+        after: Option<After>,
+        /// How many to leave out at the beginning.
+        offset: usize,
+        /// How many to give.
+        limit: usize,
+    },
+    /// The most frequent values of a field, exactly counted; of equals, the first by name.
+    Top {
+        /// The field.
+        field: Keyword,
+        /// How many values.
+        n: usize,
+    },
+    /// How they feel, for each of the most frequent values of a field.
+    SentimentBy {
+        /// The field.
+        field: Keyword,
+        /// How many values.
+        n: usize,
+    },
+    /// How they feel, all together.
+    Sentiment,
+    /// Counts by time and label; intervals without documents are left out.
+    Timeline {
+        /// How wide the buckets are.
+        interval: Interval,
+    },
+    /// Counts by weekday and hour of the day, UTC; hours without documents are left out.
+    PeakHours,
+    /// The most frequent places, and where they are.
+    Places {
+        /// How many.
+        n: usize,
+    },
+    /// The map cells that hold documents at the nearest zoom of [`ZOOMS`] that is not below this one; the
+    /// fullest first.
+    Map {
+        /// The zoom.
+        zoom: u8,
+    },
+    /// About how many different values a field has: a HyperLogLog++ estimate, exact up to a few
+    /// hundred and usually within 4 % above that.
+    Distinct {
+        /// The field.
+        field: Keyword,
+    },
+    /// When the first and the last of them were created.
+    Bounds,
+}
+
+/// A question about the documents that match a filter.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ask {
+    /// Which documents.
+    pub filter: Filter,
+    /// What of them.
+    pub question: Question,
+}
+
+/// The answer to a [`Question`].
+#[derive(Debug, Clone, PartialEq)]
+#[expect(missing_docs, reason = "each is named after what it holds")]
+pub enum Answer {
+    Count(u64),
+    Hits(Hits),
+    Terms(Vec<TermCount>),
+    SentimentBy(Vec<TermSentiment>),
+    Sentiment(SentimentSummary),
+    Timeline(Vec<TimelineBucket>),
+    PeakHours(Vec<HourCount>),
+    Places(Vec<Place>),
+    Cells(Vec<Cell>),
+    Bounds(Option<Bounds>),
+}
+
+macro_rules! answers {
+    ($($name:ident $variant:ident $type:ty)*) => {
+        impl Answer {
+            $(
+                /// The answer of this kind.
+                ///
+                /// # Panics
+                ///
+                /// If it is to another kind of question.
+                pub fn $name(self) -> $type {
+                    match self {
+                        Answer::$variant(answer) => answer,
+                        other => unreachable!("{other:?} answers another question"),
+                    }
+                }
+            )*
+        }
+    };
+}
+
+answers! {
+    count Count u64
+    hits Hits Hits
+    terms Terms Vec<TermCount>
+    sentiment_by SentimentBy Vec<TermSentiment>
+    sentiment Sentiment SentimentSummary
+    timeline Timeline Vec<TimelineBucket>
+    peak_hours PeakHours Vec<HourCount>
+    places Places Vec<Place>
+    cells Cells Vec<Cell>
+    bounds Bounds Option<Bounds>
 }
 
 /// The order of search results. Of equals, the higher id comes first.
@@ -37,6 +160,34 @@ pub enum Sort {
     MostNegative,
 }
 
+impl Sort {
+    /// What a document is sorted by: milliseconds, a sum of counts, or a compound as it is indexed.
+    pub fn key(self, document: &Document) -> f64 {
+        match self {
+            Sort::Newest | Sort::Oldest => document.timestamp.as_millis() as f64,
+            Sort::Engaged => document.engagement.unwrap_or(0) as f64,
+            // Elasticsearch's `float`.
+            Sort::MostPositive | Sort::MostNegative => {
+                f64::from(document.sentiment.compound as f32)
+            }
+        }
+    }
+
+    /// Whether what is higher comes first.
+    pub fn is_descending(self) -> bool {
+        !matches!(self, Sort::Oldest | Sort::MostNegative)
+    }
+}
+
+/// A place in the order of search results.
+#[derive(Debug, Clone, PartialEq)]
+pub struct After {
+    /// The [key](Sort::key) of the document there.
+    pub key: f64,
+    /// Its id.
+    pub id: String,
+}
+
 /// A page of search results.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Hits {
@@ -47,7 +198,7 @@ pub struct Hits {
 }
 
 /// How often a value occurs.
-#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TermCount {
     /// The value.
     pub term: String,
@@ -56,7 +207,7 @@ pub struct TermCount {
 }
 
 /// Documents by label.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Serialize)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the labels themselves")]
 pub struct LabelCounts {
     pub positive: u64,
@@ -78,7 +229,7 @@ impl LabelCounts {
 }
 
 /// How documents feel.
-#[derive(Debug, Clone, Default, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SentimentSummary {
     /// How many there are.
     pub count: u64,
@@ -89,7 +240,7 @@ pub struct SentimentSummary {
 }
 
 /// How documents feel that share a value.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TermSentiment {
     /// The value.
     pub term: String,
@@ -127,7 +278,7 @@ impl Interval {
 }
 
 /// Documents of an interval.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TimelineBucket {
     /// When it begins.
     pub start: Timestamp,
@@ -137,8 +288,45 @@ pub struct TimelineBucket {
     pub labels: LabelCounts,
 }
 
+/// How many documents were created in an hour of the week, UTC.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct HourCount {
+    /// From 1, Monday, to 7, Sunday.
+    pub weekday: u8,
+    /// 0 to 23.
+    pub hour: u8,
+    /// How many.
+    pub count: u64,
+}
+
+/// A place that tweets are tagged with.
+#[derive(Debug, Clone, PartialEq, Serialize)]
+pub struct Place {
+    /// Its name.
+    pub name: String,
+    /// Its country, as most of them say.
+    pub country: Option<String>,
+    /// How many documents there are.
+    pub count: u64,
+    /// The mean of their compounds.
+    pub mean: f64,
+    /// The mean of their latitudes; none if none has a location.
+    pub lat: Option<f64>,
+    /// The mean of their longitudes.
+    pub lon: Option<f64>,
+}
+
+/// When the first and the last of some documents were created.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
+pub struct Bounds {
+    /// The first.
+    pub from: Timestamp,
+    /// The last.
+    pub to: Timestamp,
+}
+
 /// A map cell that holds documents.
-#[derive(Debug, Clone, PartialEq, serde::Serialize)]
+#[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct Cell {
     /// The web mercator tile, `zoom/x/y`.
     pub tile: String,
@@ -165,114 +353,6 @@ pub fn tile(lat: f64, lon: f64, zoom: u8) -> String {
     let y = (0.5 - ((1.0 + sin) / (1.0 - sin)).ln() / (4.0 * std::f64::consts::PI)) * tiles;
     let y = y.floor().clamp(0.0, last);
     format!("{zoom}/{x}/{y}")
-}
-
-macro_rules! keywords {
-    ($($(#[$doc:meta])* $variant:ident $name:literal $case:ident => |$document:ident| $values:expr;)*) => {
-        /// A field of exact values, by which documents are filtered and counted.
-        #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
-        pub enum Keyword {
-            $($(#[$doc])* $variant,)*
-        }
-
-        impl Keyword {
-            /// All of them.
-            pub const ALL: &[Keyword] = &[$(Keyword::$variant),*];
-
-            /// The field's name in documents.
-            pub fn name(self) -> &'static str {
-                match self { $(Keyword::$variant => $name,)* }
-            }
-
-            /// Whether capitals do not matter; then answers have the value in lower case.
-            pub fn folds_case(self) -> bool {
-                match self { $(Keyword::$variant => keywords!(@$case),)* }
-            }
-
-            /// The values that a document has.
-            pub(crate) fn values(self, document: &Document) -> Vec<&str> {
-                match self { $(Keyword::$variant => { let $document = document; $values })* }
-            }
-        }
-    };
-    (@exact) => { false };
-    (@folded) => { true };
-}
-
-fn one(value: &Option<String>) -> Vec<&str> {
-    value.iter().map(String::as_str).collect()
-}
-
-fn many(values: &[String]) -> Vec<&str> {
-    values.iter().map(String::as_str).collect()
-}
-
-keywords! {
-    /// The tweet's id.
-    Id "id" exact => |d| vec![d.id.as_str()];
-    /// Its language.
-    Lang "lang" exact => |d| one(&d.lang);
-    /// Its author's id.
-    UserId "user.id" exact => |d| one(&d.user.id);
-    /// Its author's handle.
-    ScreenName "user.screen_name" folded => |d| one(&d.user.screen_name);
-    /// Its author's name.
-    UserName "user.name" exact => |d| one(&d.user.name);
-    /// Without `#`.
-    Hashtags "hashtags" folded => |d| many(&d.hashtags);
-    /// Without `@`.
-    Mentions "mentions" folded => |d| many(&d.mentions);
-    /// Without `$`.
-    Cashtags "cashtags" folded => |d| many(&d.cashtags);
-    /// Links.
-    Urls "urls" exact => |d| many(&d.urls);
-    /// Hosts of links.
-    Domains "domains" folded => |d| many(&d.domains);
-    /// Emoticons and emoji.
-    Emoticons "emoticons" exact => |d| many(&d.emoticons);
-    /// Cloud marketplaces.
-    Marketplace "marketplace" exact => |d| many(&d.marketplace);
-    /// `exact` or `place`.
-    GeoSource "geo_source" exact => |d| d.geo_source.map(GeoSource::as_str).into_iter().collect();
-    /// Name of the place.
-    PlaceName "place.name" exact => |d| one(&d.place.name);
-    /// Country of the place.
-    Country "place.country" exact => |d| one(&d.place.country);
-    /// ISO 3166-1 alpha-2 code of the country.
-    CountryCode "place.country_code" exact => |d| one(&d.place.country_code);
-    /// `positive`, `negative`, `neutral` or `mixed`.
-    Label "sentiment.label" exact => |d| vec![d.sentiment.label.as_str()];
-    /// `emoticon` or `lexicon`.
-    Method "sentiment.method" exact => |d| vec![d.sentiment.method.as_str()];
-    /// `tweet`, `retweet`, `quote` or `reply`.
-    Kind "kind" exact => |d| vec![kind_name(d.kind)];
-    /// The tweet it answers.
-    InReplyTo "in_reply_to" exact => |d| one(&d.in_reply_to);
-    /// The tweet it repeats.
-    RetweetOf "retweet_of" exact => |d| one(&d.retweet_of);
-    /// The tweet it quotes.
-    QuoteOf "quote_of" exact => |d| one(&d.quote_of);
-    /// The file or object it came from.
-    Source "source" exact => |d| vec![d.source.as_str()];
-}
-
-impl Keyword {
-    /// The field of that name, or of its last part where that is clear (`country_code`, `label`).
-    pub fn from_name(name: &str) -> Option<Keyword> {
-        let alias = match name {
-            "from" | "user" | "screen_name" => Some(Keyword::ScreenName),
-            "sentiment" | "label" => Some(Keyword::Label),
-            "country" => Some(Keyword::CountryCode),
-            "place" => Some(Keyword::PlaceName),
-            "domain" => Some(Keyword::Domains),
-            "url" => Some(Keyword::Urls),
-            "hashtag" => Some(Keyword::Hashtags),
-            "mention" => Some(Keyword::Mentions),
-            "language" => Some(Keyword::Lang),
-            _ => None,
-        };
-        alias.or_else(|| Keyword::ALL.iter().copied().find(|keyword| keyword.name() == name))
-    }
 }
 
 #[cfg(test)]

@@ -1,25 +1,26 @@
-//! The typed questions as Elasticsearch's queries and aggregations, of both servers.
+//! The typed questions as Elasticsearch's searches and aggregations, of both servers.
 //!
-//! Shards answer `terms` with their own best only, so that the sum may be wrong: a question is asked
-//! again with more of each until the answer itself says that it is exact. Answers that may have more
-//! buckets than a cluster gives at once are `composite`s, read page by page.
-
-use std::collections::BTreeMap;
+//! Several questions are asked in one request, `_msearch`. Shards answer `terms` with their own best only, so
+//! that the sum may be wrong: a question is asked again with more of each until the answer itself says that
+//! it is exact. Answers that may have more buckets than a cluster gives at once are `composite`s, read page
+//! by page.
 
 use elasticsearch::http::Method;
 use enrich::Document;
 use ingest::Timestamp;
+use serde::Deserialize;
+use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
 use super::backoff::Patience;
-use super::connection::Request;
+use super::connection::{Answer as Response, Failure, NDJSON, Request, reason};
+use super::query::query;
 use super::template::ALIAS;
 use super::{ClusterError, Elasticsearch};
-use crate::store::buckets::{count, key, labels};
-use crate::store::query::Wanted;
+use crate::store::buckets::{buckets, count, key, labels, number};
 use crate::store::{
-    Cell, Filter, Hits, Interval, Keyword, SentimentSummary, Sort, TermCount, TermSentiment,
-    TimelineBucket, ZOOMS,
+    After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, Place, Question,
+    SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS,
 };
 
 /// The most hits that a cluster gives at once (`index.max_result_window`), and a good page too.
@@ -31,170 +32,107 @@ const BUCKETS_PAGE: usize = 10_000;
 const SHARD_EXTRA: usize = 10_000;
 
 impl Elasticsearch {
-    pub(in crate::store) fn count(&self, filter: &Filter) -> Result<u64, ClusterError> {
-        let answer = self.search_json(filter, json!({ "size": 0, "track_total_hits": true }))?;
-        Ok(total(&answer))
+    /// Answers questions in one request, and as many more as their answers need to be exact.
+    pub(in crate::store) fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, ClusterError> {
+        let firsts: Vec<(&Filter, Json)> =
+            asks.iter().map(|ask| (&ask.filter, first_request(&ask.question))).collect();
+        let firsts = match asks.len() {
+            0 | 1 => firsts
+                .into_iter()
+                .map(|(filter, request)| self.search_json(filter, request))
+                .collect::<Result<_, _>>()?,
+            _ => self.search_all(firsts)?,
+        };
+        asks.iter().zip(firsts).map(|(ask, first)| self.answer(ask, first)).collect()
     }
 
-    pub(in crate::store) fn search(
+    /// What the answer to a question's first request says, asking for the rest of it.
+    fn answer(&self, ask: &Ask, first: Json) -> Result<Answer, ClusterError> {
+        let Ask { filter, question } = ask;
+        Ok(match *question {
+            Question::Count => Answer::Count(total(&first)),
+            Question::Search { sort, offset, limit, .. } => {
+                Answer::Hits(self.hits(filter, sort, offset, limit, first)?)
+            }
+            Question::Top { field, n } => {
+                let buckets = self.terms(filter, field, n, &json!({}), first)?;
+                let term = |b| TermCount { term: key(b), count: count(b) };
+                Answer::Terms(buckets.iter().map(term).collect())
+            }
+            Question::SentimentBy { field, n } => {
+                let buckets = self.terms(filter, field, n, &feelings(), first)?;
+                let term = |b| TermSentiment { term: key(b), sentiment: summary(b, count(b)) };
+                Answer::SentimentBy(buckets.iter().map(term).collect())
+            }
+            Question::Sentiment => {
+                Answer::Sentiment(summary(&first["aggregations"], total(&first)))
+            }
+            Question::Timeline { interval } => {
+                let buckets =
+                    self.composite(filter, &over_time(interval), &in_time(), Some(first))?;
+                Answer::Timeline(buckets.iter().map(timeline_bucket).collect())
+            }
+            Question::PeakHours => Answer::PeakHours(peak_hours(&first["aggregations"])),
+            Question::Places { n } => {
+                let buckets = self.terms(filter, Keyword::PlaceName, n, &in_place(), first)?;
+                Answer::Places(buckets.iter().map(place).collect())
+            }
+            Question::Map { zoom } => {
+                let buckets = self.composite(filter, &in_tiles(zoom), &in_tile(), Some(first))?;
+                let mut cells: Vec<Cell> = buckets.iter().map(cell).collect();
+                cells.sort_unstable_by(|a, b| {
+                    b.count.cmp(&a.count).then_with(|| a.tile.cmp(&b.tile))
+                });
+                Answer::Cells(cells)
+            }
+            Question::Distinct { .. } => {
+                Answer::Count(number(&first["aggregations"], "distinct").unwrap_or(0.0) as u64)
+            }
+            Question::Bounds => {
+                let bound = |name| {
+                    number(&first["aggregations"], name)
+                        .map(|millis| Timestamp::from_millis(millis as i64))
+                };
+                let bounds = bound("from").zip(bound("to"));
+                Answer::Bounds(bounds.map(|(from, to)| Bounds { from, to }))
+            }
+        })
+    }
+
+    fn hits(
         &self,
         filter: &Filter,
         sort: Sort,
         offset: usize,
         limit: usize,
+        first: Json,
     ) -> Result<Hits, ClusterError> {
-        let mut hits = Hits { total: 0, documents: Vec::new() };
-        let (mut from, mut after) = (offset, Json::Null);
+        let mut hits = Hits { total: total(&first), documents: Vec::new() };
+        let mut page = Page::of(first);
         // Beyond the window, a page is found by where the one before it ended.
-        while offset > WINDOW - HITS_PAGE && from > 0 {
-            let size = from.min(WINDOW);
-            let (total, skipped) = self.page(filter, sort, 0, &mut after, size, false)?;
-            hits.total = total;
-            if skipped.len() < size {
-                return Ok(hits);
-            }
-            from -= size;
-        }
+        let mut to_skip = if is_deep(offset) { offset } else { 0 };
         loop {
-            let size = (limit - hits.documents.len()).min(HITS_PAGE);
-            let (total, found) = self.page(filter, sort, from, &mut after, size, true)?;
-            hits.total = total;
-            let is_last = found.len() < size;
-            for document in found {
-                let document: serde_json::Result<Document> = serde_json::from_value(document);
-                let mut document = document.map_err(|error| {
-                    ClusterError::internal("read a document that indexer did not write", error)
-                })?;
-                // An earlier version may have left out what follows from other fields.
-                document.derive();
-                hits.documents.push(document);
+            let is_last = page.documents.len() < page_size(limit, to_skip, &hits);
+            if to_skip > 0 {
+                to_skip = to_skip.saturating_sub(page.documents.len());
+            } else {
+                for document in page.documents {
+                    let document: serde_json::Result<Document> = serde_json::from_value(document);
+                    let mut document = document.map_err(|error| {
+                        ClusterError::internal("read a document that indexer did not write", error)
+                    })?;
+                    // An earlier version may have left out what follows from other fields.
+                    document.derive();
+                    hits.documents.push(document);
+                }
             }
-            if is_last || hits.documents.len() == limit {
+            if is_last || hits.documents.len() >= limit {
                 return Ok(hits);
             }
-            from = 0;
+            let size = page_size(limit, to_skip, &hits);
+            let request = page_request(sort, 0, size, to_skip == 0, page.last);
+            page = Page::of(self.search_json(filter, request)?);
         }
-    }
-
-    /// How many documents match, and those of a page: from a number on, or from where the last page ended.
-    fn page(
-        &self,
-        filter: &Filter,
-        sort: Sort,
-        from: usize,
-        after: &mut Json,
-        size: usize,
-        with_source: bool,
-    ) -> Result<(u64, Vec<Json>), ClusterError> {
-        let mut request = json!({
-            "from": from,
-            "size": size,
-            "track_total_hits": true,
-            "_source": with_source,
-            "sort": by(sort),
-        });
-        if !after.is_null() {
-            request["search_after"] = after.take();
-        }
-        let mut answer = self.search_json(filter, request)?;
-        let Json::Array(mut hits) = answer["hits"]["hits"].take() else {
-            return Ok((total(&answer), Vec::new()));
-        };
-        if let Some(last) = hits.last_mut() {
-            *after = last["sort"].take();
-        }
-        Ok((total(&answer), hits.into_iter().map(|mut hit| hit["_source"].take()).collect()))
-    }
-
-    pub(in crate::store) fn top(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermCount>, ClusterError> {
-        let buckets = self.terms(filter, field, n, json!({}))?;
-        Ok(buckets.iter().map(|b| TermCount { term: key(b), count: count(b) }).collect())
-    }
-
-    pub(in crate::store) fn sentiment_by(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermSentiment>, ClusterError> {
-        let buckets = self.terms(filter, field, n, feelings())?;
-        Ok(buckets
-            .iter()
-            .map(|b| TermSentiment { term: key(b), sentiment: summary(b, count(b)) })
-            .collect())
-    }
-
-    pub(in crate::store) fn sentiment(
-        &self,
-        filter: &Filter,
-    ) -> Result<SentimentSummary, ClusterError> {
-        let request = json!({ "size": 0, "track_total_hits": true, "aggs": feelings() });
-        let answer = self.search_json(filter, request)?;
-        Ok(summary(&answer["aggregations"], total(&answer)))
-    }
-
-    pub(in crate::store) fn timeline(
-        &self,
-        filter: &Filter,
-        interval: Interval,
-    ) -> Result<Vec<TimelineBucket>, ClusterError> {
-        let histogram = json!({
-            "field": "@timestamp",
-            "fixed_interval": format!("{}ms", interval.as_millis()),
-            "offset": format!("{}ms", interval.offset_millis()),
-        });
-        let source = json!({ "date_histogram": histogram });
-        let buckets = self.composite(filter, &source, &json!({ "labels": by_label() }))?;
-        let bucket = |bucket: &Json| TimelineBucket {
-            start: Timestamp::from_millis(bucket["key"]["by"].as_i64().unwrap_or(0)),
-            count: count(bucket),
-            labels: labels(bucket),
-        };
-        Ok(buckets.iter().map(bucket).collect())
-    }
-
-    pub(in crate::store) fn distinct(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-    ) -> Result<u64, ClusterError> {
-        // The most that it can be made exact for.
-        let cardinality = json!({ "field": field.name(), "precision_threshold": 40_000 });
-        let request = json!({ "size": 0, "aggs": { "distinct": { "cardinality": cardinality } } });
-        let answer = self.search_json(filter, request)?;
-        Ok(answer["aggregations"]["distinct"]["value"].as_u64().unwrap_or(0))
-    }
-
-    pub(in crate::store) fn map(
-        &self,
-        filter: &Filter,
-        zoom: u8,
-    ) -> Result<Vec<Cell>, ClusterError> {
-        let zoom = ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1]);
-        let source = json!({ "geotile_grid": { "field": "location", "precision": zoom } });
-        let inner = json!({
-            "mean": mean(),
-            "centre": { "geo_centroid": { "field": "location" } },
-        });
-        let buckets = self.composite(filter, &source, &inner)?;
-        let cell = |bucket: &Json| {
-            let at = |axis: &str| bucket["centre"]["location"][axis].as_f64().unwrap_or(0.0);
-            Cell {
-                tile: bucket["key"]["by"].as_str().unwrap_or_default().to_owned(),
-                count: count(bucket),
-                mean: bucket["mean"]["value"].as_f64().unwrap_or(0.0),
-                lat: at("lat"),
-                lon: at("lon"),
-            }
-        };
-        let mut cells: Vec<Cell> = buckets.iter().map(cell).collect();
-        cells.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.tile.cmp(&b.tile)));
-        Ok(cells)
     }
 
     /// The `n` most frequent values with exact counts; of equals, the first by name.
@@ -203,22 +141,14 @@ impl Elasticsearch {
         filter: &Filter,
         field: Keyword,
         n: usize,
-        inner: Json,
+        inner: &Json,
+        first: Json,
     ) -> Result<Vec<Json>, ClusterError> {
         if n == 0 {
             return Ok(Vec::new());
         }
-        let mut extra = SHARD_EXTRA;
+        let (mut answer, mut extra) = (first, SHARD_EXTRA);
         loop {
-            let terms = json!({
-                "field": field.name(),
-                "size": n,
-                "shard_size": n + extra,
-                "order": [{ "_count": "desc" }, { "_key": "asc" }],
-                "show_term_doc_count_error": true,
-            });
-            let request = json!({ "size": 0, "aggs": { "by": { "terms": terms, "aggs": inner } } });
-            let mut answer = self.search_json(filter, request)?;
             let by = &mut answer["aggregations"]["by"];
             // What a value may have that no shard told of.
             let unseen = by["doc_count_error_upper_bound"].as_u64().unwrap_or(0);
@@ -234,10 +164,11 @@ impl Elasticsearch {
                 break;
             }
             extra *= 8;
+            answer = self.search_json(filter, terms_request(field, n, inner, extra))?;
         }
         // So many values that they are counted one and all.
         let source = json!({ "terms": { "field": field.name() } });
-        let mut buckets = self.composite(filter, &source, &inner)?;
+        let mut buckets = self.composite(filter, &source, inner, None)?;
         for bucket in &mut buckets {
             bucket["key"] = bucket["key"]["by"].take();
         }
@@ -246,23 +177,22 @@ impl Elasticsearch {
         Ok(buckets)
     }
 
-    /// All buckets of a source of one value, in the order of their keys.
+    /// All buckets of a source of one value, in the order of their keys; `first` is the answer with the first
+    /// of them, if that was asked for already.
     fn composite(
         &self,
         filter: &Filter,
         source: &Json,
         inner: &Json,
+        mut first: Option<Json>,
     ) -> Result<Vec<Json>, ClusterError> {
         let mut all = Vec::new();
         let mut after = Json::Null;
         loop {
-            let mut composite = json!({ "size": BUCKETS_PAGE, "sources": [{ "by": source }] });
-            if !after.is_null() {
-                composite["after"] = after.take();
-            }
-            let by = json!({ "composite": composite, "aggs": inner });
-            let request = json!({ "size": 0, "aggs": { "by": by } });
-            let mut answer = self.search_json(filter, request)?;
+            let mut answer = match first.take() {
+                Some(answer) => answer,
+                None => self.search_json(filter, composite_request(source, inner, after))?,
+            };
             let by = &mut answer["aggregations"]["by"];
             after = by["after_key"].take();
             let Json::Array(buckets) = by["buckets"].take() else { break };
@@ -281,52 +211,248 @@ impl Elasticsearch {
         let mut asked = Request::json(Method::Post, &path, &request);
         // A part of the answer is no answer.
         asked.query = &[("allow_partial_search_results", "false")];
-        let url = || self.connection.url.clone();
         let answer = self.runtime.block_on(self.connection.ask(asked, &Patience::none()))?;
         if answer.status == 404 {
-            return Err(ClusterError::Empty { url: url() });
+            return Err(self.is_empty());
         }
-        let answer =
-            answer.ok().map_err(|failure| self.connection.refused("search the tweets", failure))?;
-        answer.json().ok_or_else(|| ClusterError::NotElasticsearch {
-            url: url(),
+        let answer = answer.ok().map_err(|failure| self.refused(failure))?;
+        answer.json().ok_or_else(|| self.is_none(&answer))
+    }
+
+    /// The answers to several searches, asked in one request.
+    fn search_all(&self, searches: Vec<(&Filter, Json)>) -> Result<Vec<Json>, ClusterError> {
+        #[derive(Deserialize)]
+        struct Responses<'a> {
+            #[serde(borrow)]
+            responses: Vec<&'a RawValue>,
+        }
+        let mut body = String::new();
+        for (filter, mut request) in searches {
+            request["query"] = query(filter);
+            let header = json!({ "index": ALIAS, "allow_partial_search_results": false });
+            body.push_str(&format!("{header}\n{request}\n"));
+        }
+        let mut asked = Request::new(Method::Post, "_msearch");
+        (asked.content_type, asked.body) = (NDJSON, Some(body.into()));
+        let answer = self.runtime.block_on(self.connection.ask(asked, &Patience::none()))?;
+        let answer = answer.ok().map_err(|failure| self.refused(failure))?;
+        let parsed: Option<Responses<'_>> = serde_json::from_slice(&answer.body).ok();
+        let responses = parsed.ok_or_else(|| self.is_none(&answer))?.responses;
+        responses
+            .into_iter()
+            .map(|response| {
+                let response: Json =
+                    serde_json::from_str(response.get()).map_err(|_| self.is_none(&answer))?;
+                match response["status"].as_u64().unwrap_or(200) {
+                    200..300 => Ok(response),
+                    404 => Err(self.is_empty()),
+                    status => Err(self.refused(Failure::Status {
+                        status: status as u16,
+                        reason: reason(&response["error"]),
+                        retry_after: None,
+                        blocked: false,
+                    })),
+                }
+            })
+            .collect()
+    }
+
+    fn is_empty(&self) -> ClusterError {
+        ClusterError::Empty { url: self.connection.url.clone() }
+    }
+
+    fn refused(&self, failure: Failure) -> ClusterError {
+        self.connection.refused("search the tweets", failure)
+    }
+
+    fn is_none(&self, answer: &Response) -> ClusterError {
+        ClusterError::NotElasticsearch {
+            url: self.connection.url.clone(),
             answer: format!("it answered {}", answer.beginning()),
+        }
+    }
+}
+
+/// What is asked first, but for the filter.
+fn first_request(question: &Question) -> Json {
+    let aggregate = |aggregations: Json| json!({ "size": 0, "aggs": aggregations });
+    match question {
+        Question::Count => json!({ "size": 0, "track_total_hits": true }),
+        Question::Search { sort, after, offset, limit } => {
+            let to_skip = if is_deep(*offset) { *offset } else { 0 };
+            let from = if is_deep(*offset) { 0 } else { *offset };
+            let nothing = Hits { total: 0, documents: Vec::new() };
+            let size = page_size(*limit, to_skip, &nothing);
+            let after = after.as_ref().map_or(Json::Null, |After { key, id }| match sort {
+                Sort::MostPositive | Sort::MostNegative => json!([key, id]),
+                _ => json!([*key as i64, id]),
+            });
+            page_request(*sort, from, size, to_skip == 0, after)
+        }
+        Question::Top { field, n } => terms_request(*field, *n, &json!({}), SHARD_EXTRA),
+        Question::SentimentBy { field, n } => terms_request(*field, *n, &feelings(), SHARD_EXTRA),
+        Question::Sentiment => {
+            json!({ "size": 0, "track_total_hits": true, "aggs": feelings() })
+        }
+        Question::Timeline { interval } => {
+            composite_request(&over_time(*interval), &in_time(), Json::Null)
+        }
+        Question::PeakHours => {
+            let hours = json!({ "terms": { "field": "hour", "size": 24 } });
+            let by =
+                json!({ "terms": { "field": "weekday", "size": 7 }, "aggs": { "hours": hours } });
+            aggregate(json!({ "weekdays": by }))
+        }
+        Question::Places { n } => terms_request(Keyword::PlaceName, *n, &in_place(), SHARD_EXTRA),
+        Question::Map { zoom } => composite_request(&in_tiles(*zoom), &in_tile(), Json::Null),
+        Question::Distinct { field } => {
+            // The most that it can be made exact for.
+            let cardinality = json!({ "field": field.name(), "precision_threshold": 40_000 });
+            aggregate(json!({ "distinct": { "cardinality": cardinality } }))
+        }
+        Question::Bounds => {
+            let bound = |which: &str| json!({ which: { "field": "@timestamp" } });
+            aggregate(json!({ "from": bound("min"), "to": bound("max") }))
+        }
+    }
+}
+
+/// A page of hits.
+struct Page {
+    documents: Vec<Json>,
+    /// Where it ended.
+    last: Json,
+}
+
+impl Page {
+    fn of(mut answer: Json) -> Page {
+        let Json::Array(mut hits) = answer["hits"]["hits"].take() else {
+            return Page { documents: Vec::new(), last: Json::Null };
+        };
+        let last = hits.last_mut().map_or(Json::Null, |last| last["sort"].take());
+        Page { documents: hits.into_iter().map(|mut hit| hit["_source"].take()).collect(), last }
+    }
+}
+
+fn is_deep(offset: usize) -> bool {
+    offset > WINDOW - HITS_PAGE
+}
+
+/// How many hits the next page has: of those to leave out, or of those to give.
+fn page_size(limit: usize, to_skip: usize, hits: &Hits) -> usize {
+    match to_skip {
+        0 => (limit - hits.documents.len()).min(HITS_PAGE),
+        to_skip => to_skip.min(WINDOW),
+    }
+}
+
+fn page_request(sort: Sort, from: usize, size: usize, with_source: bool, after: Json) -> Json {
+    let mut request = json!({
+        "from": from,
+        "size": size,
+        "track_total_hits": true,
+        "_source": with_source,
+        "sort": by(sort),
+    });
+    if !after.is_null() {
+        request["search_after"] = after;
+    }
+    request
+}
+
+fn terms_request(field: Keyword, n: usize, inner: &Json, extra: usize) -> Json {
+    let terms = json!({
+        "field": field.name(),
+        // A cluster takes none of 0.
+        "size": n.max(1),
+        "shard_size": n + extra,
+        "order": [{ "_count": "desc" }, { "_key": "asc" }],
+        "show_term_doc_count_error": true,
+    });
+    json!({ "size": 0, "aggs": { "by": { "terms": terms, "aggs": inner } } })
+}
+
+fn composite_request(source: &Json, inner: &Json, after: Json) -> Json {
+    let mut composite = json!({ "size": BUCKETS_PAGE, "sources": [{ "by": source }] });
+    if !after.is_null() {
+        composite["after"] = after;
+    }
+    json!({ "size": 0, "aggs": { "by": { "composite": composite, "aggs": inner } } })
+}
+
+fn over_time(interval: Interval) -> Json {
+    json!({ "date_histogram": {
+        "field": "@timestamp",
+        "fixed_interval": format!("{}ms", interval.as_millis()),
+        "offset": format!("{}ms", interval.offset_millis()),
+    } })
+}
+
+fn in_time() -> Json {
+    json!({ "labels": by_label() })
+}
+
+fn timeline_bucket(bucket: &Json) -> TimelineBucket {
+    TimelineBucket {
+        start: Timestamp::from_millis(bucket["key"]["by"].as_i64().unwrap_or(0)),
+        count: count(bucket),
+        labels: labels(bucket),
+    }
+}
+
+fn peak_hours(answer: &Json) -> Vec<HourCount> {
+    let key = |bucket: &Json| bucket["key"].as_u64().unwrap_or(0) as u8;
+    let days = buckets(answer, "weekdays");
+    let mut counts: Vec<HourCount> = days
+        .flat_map(|day| {
+            buckets(day, "hours").map(move |hour| HourCount {
+                weekday: key(day),
+                hour: key(hour),
+                count: count(hour),
+            })
         })
+        .collect();
+    counts.sort_unstable_by_key(|hour| (hour.weekday, hour.hour));
+    counts
+}
+
+fn in_place() -> Json {
+    let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
+    json!({
+        "mean": mean(),
+        "centre": { "geo_centroid": { "field": "location" } },
+        "countries": { "terms": { "field": Keyword::Country.name(), "size": 1, "order": order } },
+    })
+}
+
+fn place(bucket: &Json) -> Place {
+    Place {
+        name: key(bucket),
+        country: buckets(bucket, "countries").next().map(key),
+        count: count(bucket),
+        mean: number(bucket, "mean").unwrap_or(0.0),
+        lat: bucket["centre"]["location"]["lat"].as_f64(),
+        lon: bucket["centre"]["location"]["lon"].as_f64(),
     }
 }
 
-fn query(filter: &Filter) -> Json {
-    let (mut must, mut must_not) = (Vec::new(), Vec::new());
-    for clause in &filter.text.clauses {
-        let side = if clause.negated { &mut must_not } else { &mut must };
-        side.push(wanted(&clause.wanted));
-    }
-    if filter.from.is_some() || filter.to.is_some() {
-        let mut range = BTreeMap::from([("format", json!("epoch_millis"))]);
-        range.extend(filter.from.map(|from| ("gte", json!(from.as_millis()))));
-        range.extend(filter.to.map(|to| ("lt", json!(to.as_millis()))));
-        must.push(json!({ "range": { "@timestamp": range } }));
-    }
-    for (field, values) in &filter.terms {
-        must.push(json!({ "terms": { field.name(): values } }));
-    }
-    if let Some(bounds) = filter.bounding_box {
-        must.push(json!({ "geo_bounding_box": { "location": {
-            "top": bounds.north, "left": bounds.west, "bottom": bounds.south, "right": bounds.east,
-        } } }));
-    }
-    json!({ "bool": { "filter": must, "must_not": must_not } })
+fn in_tiles(zoom: u8) -> Json {
+    let zoom = ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1]);
+    json!({ "geotile_grid": { "field": "location", "precision": zoom } })
 }
 
-fn wanted(wanted: &Wanted) -> Json {
-    let is = |field: Keyword, value: &str| json!({ "term": { field.name(): value } });
-    match wanted {
-        Wanted::Term(field, value) => is(*field, value),
-        Wanted::Account(user) => json!({ "bool": { "should": [
-            is(Keyword::ScreenName, user),
-            is(Keyword::Mentions, user),
-        ] } }),
-        Wanted::Phrase(phrase) => json!({ "match_phrase": { "text": phrase } }),
+fn in_tile() -> Json {
+    json!({ "mean": mean(), "centre": { "geo_centroid": { "field": "location" } } })
+}
+
+fn cell(bucket: &Json) -> Cell {
+    let at = |axis: &str| bucket["centre"]["location"][axis].as_f64().unwrap_or(0.0);
+    Cell {
+        tile: bucket["key"]["by"].as_str().unwrap_or_default().to_owned(),
+        count: count(bucket),
+        mean: number(bucket, "mean").unwrap_or(0.0),
+        lat: at("lat"),
+        lon: at("lon"),
     }
 }
 
@@ -355,7 +481,7 @@ fn feelings() -> Json {
 }
 
 fn summary(answer: &Json, count: u64) -> SentimentSummary {
-    SentimentSummary { count, mean: answer["mean"]["value"].as_f64(), labels: labels(answer) }
+    SentimentSummary { count, mean: number(answer, "mean"), labels: labels(answer) }
 }
 
 fn total(answer: &Json) -> u64 {

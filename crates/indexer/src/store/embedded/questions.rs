@@ -1,9 +1,10 @@
-//! The typed questions as Tantivy's queries and its Elasticsearch-like aggregations.
+//! The typed questions as Tantivy's collectors and its Elasticsearch-like aggregations.
 //!
 //! Tantivy ignores keys of aggregations that it does not know, so only those are used that
 //! `tests/scenarios` holds against expected answers.
 
-use std::ops::Bound;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use enrich::Label;
 use ingest::Timestamp;
@@ -12,22 +13,18 @@ use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard};
 use tantivy::collector::sort_key::{SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
-use tantivy::query::{
-    AllQuery, BooleanQuery, EmptyQuery, Occur, PhraseQuery, Query, RangeQuery, TermQuery,
-    TermSetQuery,
-};
-use tantivy::schema::{Field, IndexRecordOption, Value};
-use tantivy::{DocAddress, Order, Searcher, TantivyDocument, Term};
+use tantivy::query::{BooleanQuery, Query};
+use tantivy::schema::Value;
+use tantivy::{DocAddress, Order, Searcher, TantivyDocument};
 
-use super::geo::kept_box;
-use super::schema::{COMPOUND, ENGAGEMENT, LAT, LON, TIMESTAMP, keyword_name, tile_name};
-use super::tokenizer::{fold, words};
+use super::schema::{
+    COMPOUND, ENGAGEMENT, HOUR, LAT, LON, TIMESTAMP, WEEKDAY, keyword_name, tile_name,
+};
 use super::{Embedded, parse_document};
-use crate::store::buckets::{buckets, count, key, labels};
-use crate::store::query::Wanted;
+use crate::store::buckets::{buckets, count, key, labels, number};
 use crate::store::{
-    Cell, Filter, Hits, Interval, Keyword, SentimentSummary, Sort, StoreError, TermCount,
-    TermSentiment, TimelineBucket, ZOOMS,
+    After, Answer, Ask, Bounds, Cell, Hits, HourCount, Interval, Keyword, Place, Question,
+    SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket, ZOOMS,
 };
 
 /// More buckets than any question has: each asks for all, so that counts are exact and equals are
@@ -37,51 +34,96 @@ const ALL_BUCKETS: u32 = 100_000_000;
 const BUCKET_MEMORY: u64 = 1 << 30;
 
 impl Embedded {
-    pub(in crate::store) fn count(&self, filter: &Filter) -> Result<u64, StoreError> {
-        let count = self.reader.searcher().search(&self.query(filter), &Count);
-        count.map(|n| n as u64).map_err(|error| self.failed(error))
+    /// Answers questions side by side, all of the same commit.
+    pub(in crate::store) fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, StoreError> {
+        let searcher = self.reader.searcher();
+        let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(asks.len()));
+        let answers: Vec<Mutex<Option<anyhow::Result<Answer>>>> =
+            asks.iter().map(|_| Mutex::new(None)).collect();
+        let next = AtomicUsize::new(0);
+        let work = || {
+            while let Some((ask, room)) = {
+                let next = next.fetch_add(1, Ordering::Relaxed);
+                asks.get(next).zip(answers.get(next))
+            } {
+                let answer = self.answer(&searcher, ask);
+                *room.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(answer);
+            }
+        };
+        std::thread::scope(|scope| {
+            for _ in 1..n_threads {
+                scope.spawn(work);
+            }
+            work();
+        });
+        let answers = answers
+            .into_iter()
+            .filter_map(|room| room.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+        answers.collect::<anyhow::Result<_>>().map_err(|source| self.failed(source))
     }
 
-    pub(in crate::store) fn search(
-        &self,
-        filter: &Filter,
+    fn answer(&self, searcher: &Searcher, ask: &Ask) -> anyhow::Result<Answer> {
+        let query = self.query(&ask.filter);
+        let asked = Asked { store: self, searcher, query };
+        Ok(match ask.question {
+            Question::Count => Answer::Count(searcher.search(&asked.query, &Count)? as u64),
+            Question::Search { sort, ref after, offset, limit } => {
+                Answer::Hits(asked.hits(sort, after.as_ref(), offset, limit)?)
+            }
+            Question::Top { field, n } => Answer::Terms(asked.top(field, n)?),
+            Question::SentimentBy { field, n } => {
+                Answer::SentimentBy(asked.sentiment_by(field, n)?)
+            }
+            Question::Sentiment => Answer::Sentiment(asked.sentiment()?),
+            Question::Timeline { interval } => Answer::Timeline(asked.timeline(interval)?),
+            Question::PeakHours => Answer::PeakHours(asked.peak_hours()?),
+            Question::Places { n } => Answer::Places(asked.places(n)?),
+            Question::Map { zoom } => Answer::Cells(asked.map(zoom)?),
+            Question::Distinct { field } => Answer::Count(asked.distinct(field)?),
+            Question::Bounds => Answer::Bounds(asked.bounds()?),
+        })
+    }
+}
+
+/// A filter, asked of one commit.
+struct Asked<'s> {
+    store: &'s Embedded,
+    searcher: &'s Searcher,
+    query: BooleanQuery,
+}
+
+impl Asked<'_> {
+    fn hits(
+        self,
         sort: Sort,
+        after: Option<&After>,
         offset: usize,
         limit: usize,
-    ) -> Result<Hits, StoreError> {
-        let searcher = self.reader.searcher();
-        let query = self.query(filter);
-        let found = searcher.search(&query, &Count).and_then(|total| {
-            let limit = limit.min(total.saturating_sub(offset));
-            let addresses =
-                if limit == 0 { Vec::new() } else { page(&searcher, &query, sort, offset, limit)? };
-            Ok((total as u64, addresses))
+    ) -> anyhow::Result<Hits> {
+        let total = self.searcher.search(&self.query, &Count)?;
+        let limit = limit.min(total.saturating_sub(offset));
+        let query = match after {
+            Some(after) => self.store.after(self.query, sort, after),
+            None => self.query,
+        };
+        let addresses = match limit {
+            0 => Vec::new(),
+            limit => page(self.searcher, &query, sort, offset, limit)?,
+        };
+        let documents = addresses.into_iter().map(|address| {
+            let stored: TantivyDocument = self.searcher.doc(address)?;
+            let source = self.store.fields.source;
+            let json = stored.get_first(source).and_then(|value| value.as_bytes());
+            let mut document = parse_document(json.unwrap_or_default())?;
+            // An earlier version may have left out what follows from other fields.
+            document.derive();
+            Ok(document)
         });
-        let (total, addresses) = found.map_err(|error| self.failed(error))?;
-        let documents: anyhow::Result<Vec<_>> = addresses
-            .into_iter()
-            .map(|address| {
-                let stored: TantivyDocument = searcher.doc(address)?;
-                let json = stored.get_first(self.fields.source).and_then(|value| value.as_bytes());
-                let mut document = parse_document(json.unwrap_or_default())?;
-                // An earlier version may have left out what follows from other fields.
-                document.derive();
-                Ok(document)
-            })
-            .collect();
-        match documents {
-            Ok(documents) => Ok(Hits { total, documents }),
-            Err(source) => Err(StoreError::Io { action: "read", path: self.path.clone(), source }),
-        }
+        Ok(Hits { total: total as u64, documents: documents.collect::<anyhow::Result<_>>()? })
     }
 
-    pub(in crate::store) fn top(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermCount>, StoreError> {
-        let answer = self.aggregate(filter, &json!({ "top": terms(&keyword_name(field)) }))?;
+    fn top(&self, field: Keyword, n: usize) -> anyhow::Result<Vec<TermCount>> {
+        let answer = self.aggregate(&json!({ "top": terms(&keyword_name(field)) }))?;
         let mut counts: Vec<TermCount> = buckets(&answer, "top")
             .map(|bucket| TermCount { term: key(bucket), count: count(bucket) })
             .collect();
@@ -90,20 +132,15 @@ impl Embedded {
         Ok(counts)
     }
 
-    pub(in crate::store) fn sentiment_by(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-        n: usize,
-    ) -> Result<Vec<TermSentiment>, StoreError> {
+    fn sentiment_by(&self, field: Keyword, n: usize) -> anyhow::Result<Vec<TermSentiment>> {
         let mut by = terms(&keyword_name(field));
-        by["aggs"] = json!({ "mean": { "avg": { "field": COMPOUND } }, "labels": by_label() });
-        let answer = self.aggregate(filter, &json!({ "by": by }))?;
+        by["aggs"] = json!({ "mean": mean(COMPOUND), "labels": by_label() });
+        let answer = self.aggregate(&json!({ "by": by }))?;
         let mut sentiments: Vec<TermSentiment> = buckets(&answer, "by")
             .map(|bucket| {
                 let sentiment = SentimentSummary {
                     count: count(bucket),
-                    mean: bucket["mean"]["value"].as_f64(),
+                    mean: number(bucket, "mean"),
                     labels: labels(bucket),
                 };
                 TermSentiment { term: key(bucket), sentiment }
@@ -116,22 +153,14 @@ impl Embedded {
         Ok(sentiments)
     }
 
-    pub(in crate::store) fn sentiment(
-        &self,
-        filter: &Filter,
-    ) -> Result<SentimentSummary, StoreError> {
-        let mean = json!({ "avg": { "field": COMPOUND } });
-        let answer = self.aggregate(filter, &json!({ "mean": mean, "labels": by_label() }))?;
+    fn sentiment(&self) -> anyhow::Result<SentimentSummary> {
+        let answer = self.aggregate(&json!({ "mean": mean(COMPOUND), "labels": by_label() }))?;
         let mut labels = labels(&answer);
         let count = Label::ALL.map(|label| *labels.of(label)).iter().sum();
-        Ok(SentimentSummary { count, mean: answer["mean"]["value"].as_f64(), labels })
+        Ok(SentimentSummary { count, mean: number(&answer, "mean"), labels })
     }
 
-    pub(in crate::store) fn timeline(
-        &self,
-        filter: &Filter,
-        interval: Interval,
-    ) -> Result<Vec<TimelineBucket>, StoreError> {
+    fn timeline(&self, interval: Interval) -> anyhow::Result<Vec<TimelineBucket>> {
         let histogram = json!({
             "field": TIMESTAMP,
             "interval": interval.as_millis() as f64,
@@ -140,7 +169,7 @@ impl Embedded {
         });
         let request =
             json!({ "timeline": { "histogram": histogram, "aggs": { "labels": by_label() } } });
-        let answer = self.aggregate(filter, &request)?;
+        let answer = self.aggregate(&request)?;
         let bucket = |bucket: &Json| TimelineBucket {
             start: Timestamp::from_millis(bucket["key"].as_f64().unwrap_or(0.0) as i64),
             count: count(bucket),
@@ -149,114 +178,90 @@ impl Embedded {
         Ok(buckets(&answer, "timeline").map(bucket).collect())
     }
 
-    pub(in crate::store) fn distinct(
-        &self,
-        filter: &Filter,
-        field: Keyword,
-    ) -> Result<u64, StoreError> {
-        let request = json!({ "distinct": { "cardinality": { "field": keyword_name(field) } } });
-        let answer = self.aggregate(filter, &request)?;
-        Ok(answer["distinct"]["value"].as_f64().unwrap_or(0.0).round() as u64)
+    fn peak_hours(&self) -> anyhow::Result<Vec<HourCount>> {
+        let mut by = terms(WEEKDAY);
+        by["aggs"] = json!({ "hours": terms(HOUR) });
+        let answer = self.aggregate(&json!({ "weekdays": by }))?;
+        let key = |bucket: &Json| bucket["key"].as_f64().unwrap_or(0.0) as u8;
+        let mut counts: Vec<HourCount> = buckets(&answer, "weekdays")
+            .flat_map(|day| {
+                buckets(day, "hours").map(move |hour| HourCount {
+                    weekday: key(day),
+                    hour: key(hour),
+                    count: count(hour),
+                })
+            })
+            .collect();
+        counts.sort_unstable_by_key(|hour| (hour.weekday, hour.hour));
+        Ok(counts)
     }
 
-    pub(in crate::store) fn map(&self, filter: &Filter, zoom: u8) -> Result<Vec<Cell>, StoreError> {
+    fn places(&self, n: usize) -> anyhow::Result<Vec<Place>> {
+        let mut by = terms(&keyword_name(Keyword::PlaceName));
+        by["aggs"] = json!({
+            "countries": terms(&keyword_name(Keyword::Country)),
+            "mean": mean(COMPOUND),
+            "lat": mean(LAT),
+            "lon": mean(LON),
+        });
+        let answer = self.aggregate(&json!({ "places": by }))?;
+        let country = |place: &Json| {
+            let countries = buckets(place, "countries");
+            let most = countries.max_by(|a, b| count(a).cmp(&count(b)).then(key(b).cmp(&key(a))));
+            most.map(key)
+        };
+        let mut places: Vec<Place> = buckets(&answer, "places")
+            .map(|place| Place {
+                name: key(place),
+                country: country(place),
+                count: count(place),
+                mean: number(place, "mean").unwrap_or(0.0),
+                lat: number(place, "lat"),
+                lon: number(place, "lon"),
+            })
+            .collect();
+        places.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.name.cmp(&b.name)));
+        places.truncate(n);
+        Ok(places)
+    }
+
+    fn distinct(&self, field: Keyword) -> anyhow::Result<u64> {
+        let request = json!({ "distinct": { "cardinality": { "field": keyword_name(field) } } });
+        let answer = self.aggregate(&request)?;
+        Ok(number(&answer, "distinct").unwrap_or(0.0).round() as u64)
+    }
+
+    fn bounds(&self) -> anyhow::Result<Option<Bounds>> {
+        let bound = |which: &str| json!({ which: { "field": TIMESTAMP } });
+        let answer = self.aggregate(&json!({ "from": bound("min"), "to": bound("max") }))?;
+        let bound = |name| Some(Timestamp::from_millis(number(&answer, name)? as i64));
+        Ok(bound("from").zip(bound("to")).map(|(from, to)| Bounds { from, to }))
+    }
+
+    fn map(&self, zoom: u8) -> anyhow::Result<Vec<Cell>> {
         let zoom = ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1]);
         let mut cells = terms(&tile_name(zoom));
-        let mean = |field: &str| json!({ "avg": { "field": field } });
         cells["aggs"] = json!({ "mean": mean(COMPOUND), "lat": mean(LAT), "lon": mean(LON) });
-        let answer = self.aggregate(filter, &json!({ "cells": cells }))?;
+        let answer = self.aggregate(&json!({ "cells": cells }))?;
         let cell = |bucket: &Json| Cell {
             tile: key(bucket),
             count: count(bucket),
-            mean: bucket["mean"]["value"].as_f64().unwrap_or(0.0),
-            lat: bucket["lat"]["value"].as_f64().unwrap_or(0.0),
-            lon: bucket["lon"]["value"].as_f64().unwrap_or(0.0),
+            mean: number(bucket, "mean").unwrap_or(0.0),
+            lat: number(bucket, "lat").unwrap_or(0.0),
+            lon: number(bucket, "lon").unwrap_or(0.0),
         };
         let mut cells: Vec<Cell> = buckets(&answer, "cells").map(cell).collect();
         cells.sort_unstable_by(|a, b| b.count.cmp(&a.count).then_with(|| a.tile.cmp(&b.tile)));
         Ok(cells)
     }
 
-    fn aggregate(&self, filter: &Filter, request: &Json) -> Result<Json, StoreError> {
-        let ask = || -> anyhow::Result<Json> {
-            let aggregations: Aggregations = serde_json::from_value(request.clone())?;
-            let limits = AggregationLimitsGuard::new(Some(BUCKET_MEMORY), Some(ALL_BUCKETS));
-            let context = AggContextParams::new(limits, self.index.tokenizers().clone());
-            let collector = AggregationCollector::from_aggs(aggregations, context);
-            Ok(serde_json::to_value(
-                self.reader.searcher().search(&self.query(filter), &collector)?,
-            )?)
-        };
-        ask().map_err(|source| StoreError::Io { action: "read", path: self.path.clone(), source })
-    }
-
-    fn query(&self, filter: &Filter) -> BooleanQuery {
-        let mut parts: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(AllQuery))];
-        for clause in &filter.text.clauses {
-            let occur = if clause.negated { Occur::MustNot } else { Occur::Must };
-            parts.push((occur, self.wanted(&clause.wanted)));
-        }
-        if filter.from.is_some() || filter.to.is_some() {
-            let term =
-                |time: Timestamp| Term::from_field_i64(self.fields.timestamp, time.as_millis());
-            let from = filter.from.map_or(Bound::Unbounded, |from| Bound::Included(term(from)));
-            let to = filter.to.map_or(Bound::Unbounded, |to| Bound::Excluded(term(to)));
-            parts.push((Occur::Must, Box::new(RangeQuery::new(from, to))));
-        }
-        for (field, values) in &filter.terms {
-            let terms = values.iter().map(|value| self.term(*field, value));
-            parts.push((Occur::Must, Box::new(TermSetQuery::new(terms))));
-        }
-        if let Some(bounds) = filter.bounding_box.map(kept_box) {
-            let range = |field: Field, from: f64, to: f64| -> Box<dyn Query> {
-                let term = |degrees: f64| Bound::Included(Term::from_field_f64(field, degrees));
-                Box::new(RangeQuery::new(term(from), term(to)))
-            };
-            let (lat, lon) = (self.fields.lat, self.fields.lon);
-            parts.push((Occur::Must, range(lat, bounds.south, bounds.north)));
-            let lon: Box<dyn Query> = if bounds.west <= bounds.east {
-                range(lon, bounds.west, bounds.east)
-            } else {
-                Box::new(BooleanQuery::union(vec![
-                    range(lon, bounds.west, 180.0),
-                    range(lon, -180.0, bounds.east),
-                ]))
-            };
-            parts.push((Occur::Must, lon));
-        }
-        BooleanQuery::new(parts)
-    }
-
-    fn wanted(&self, wanted: &Wanted) -> Box<dyn Query> {
-        let is = |field: Keyword, value: &str| -> Box<dyn Query> {
-            Box::new(TermQuery::new(self.term(field, value), IndexRecordOption::Basic))
-        };
-        match wanted {
-            Wanted::Term(field, value) => is(*field, value),
-            Wanted::Account(user) => Box::new(BooleanQuery::union(vec![
-                is(Keyword::ScreenName, user),
-                is(Keyword::Mentions, user),
-            ])),
-            Wanted::Phrase(phrase) => {
-                let mut terms: Vec<Term> = words(phrase)
-                    .iter()
-                    .map(|word| Term::from_field_text(self.fields.text, word))
-                    .collect();
-                match terms.len() {
-                    0 => Box::new(EmptyQuery),
-                    1 => Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::Basic)),
-                    _ => Box::new(PhraseQuery::new(terms)),
-                }
-            }
-        }
-    }
-
-    fn term(&self, field: Keyword, value: &str) -> Term {
-        let folded = match field.folds_case() {
-            true => fold(value),
-            false => value.to_owned(),
-        };
-        Term::from_field_text(self.fields.keyword(field), &folded)
+    fn aggregate(&self, request: &Json) -> anyhow::Result<Json> {
+        let aggregations: Aggregations = serde_json::from_value(request.clone())?;
+        let limits = AggregationLimitsGuard::new(Some(BUCKET_MEMORY), Some(ALL_BUCKETS));
+        let tokenizers = self.store.index.tokenizers().clone();
+        let context = AggContextParams::new(limits, tokenizers);
+        let collector = AggregationCollector::from_aggs(aggregations, context);
+        Ok(serde_json::to_value(self.searcher.search(&self.query, &collector)?)?)
     }
 }
 
@@ -293,6 +298,10 @@ fn page(
 
 fn terms(field: &str) -> Json {
     json!({ "terms": { "field": field, "size": ALL_BUCKETS, "segment_size": ALL_BUCKETS } })
+}
+
+fn mean(field: &str) -> Json {
+    json!({ "avg": { "field": field } })
 }
 
 fn by_label() -> Json {

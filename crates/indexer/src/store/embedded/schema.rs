@@ -8,7 +8,7 @@ use tantivy::schema::{
 
 use super::geo::kept;
 use super::tokenizer::{FOLDED, WORDS};
-use crate::store::question::{Keyword, ZOOMS, tile};
+use crate::store::{Keyword, ZOOMS, tile};
 
 /// The fields by what they hold.
 #[derive(Clone)]
@@ -18,6 +18,8 @@ pub(super) struct Fields {
     pub(super) timestamp: Field,
     pub(super) compound: Field,
     pub(super) engagement: Field,
+    pub(super) weekday: Field,
+    pub(super) hour: Field,
     pub(super) lat: Field,
     pub(super) lon: Field,
     /// The whole document, as JSON.
@@ -29,6 +31,8 @@ pub(super) struct Fields {
 pub(super) const TIMESTAMP: &str = "timestamp";
 pub(super) const COMPOUND: &str = "compound";
 pub(super) const ENGAGEMENT: &str = "engagement";
+pub(super) const WEEKDAY: &str = "weekday";
+pub(super) const HOUR: &str = "hour";
 pub(super) const LAT: &str = "lat";
 pub(super) const LON: &str = "lon";
 
@@ -64,6 +68,8 @@ pub(super) fn schema() -> (Schema, Fields) {
         timestamp: builder.add_i64_field(TIMESTAMP, fast.clone()),
         compound: builder.add_f64_field(COMPOUND, fast.clone()),
         engagement: builder.add_u64_field(ENGAGEMENT, fast.clone()),
+        weekday: builder.add_u64_field(WEEKDAY, fast.clone().set_indexed()),
+        hour: builder.add_u64_field(HOUR, fast.clone().set_indexed()),
         lat: builder.add_f64_field(LAT, fast.clone()),
         lon: builder.add_f64_field(LON, fast),
         source: builder.add_bytes_field("source", BytesOptions::default().set_stored()),
@@ -99,6 +105,8 @@ impl Fields {
         // Elasticsearch's `float`; means are of the same numbers.
         indexed.add_f64(self.compound, f64::from(document.sentiment.compound as f32));
         indexed.add_u64(self.engagement, document.engagement.unwrap_or(0));
+        indexed.add_u64(self.weekday, u64::from(document.weekday));
+        indexed.add_u64(self.hour, u64::from(document.hour));
         if let Some(at) = document.location {
             let (lat, lon) = kept(at.lat, at.lon);
             indexed.add_f64(self.lat, lat);

@@ -1,0 +1,47 @@
+//! Filters as Elasticsearch's queries.
+
+use std::collections::BTreeMap;
+
+use serde_json::{Value as Json, json};
+
+use crate::store::query::Wanted;
+use crate::store::{Filter, Keyword};
+
+/// The documents that match.
+pub(super) fn query(filter: &Filter) -> Json {
+    let (mut must, mut must_not) = (Vec::new(), Vec::new());
+    for clause in &filter.text.clauses {
+        let side = if clause.negated { &mut must_not } else { &mut must };
+        side.push(wanted(&clause.wanted));
+    }
+    if filter.from.is_some() || filter.to.is_some() {
+        let mut range = BTreeMap::from([("format", json!("epoch_millis"))]);
+        range.extend(filter.from.map(|from| ("gte", json!(from.as_millis()))));
+        range.extend(filter.to.map(|to| ("lt", json!(to.as_millis()))));
+        must.push(json!({ "range": { "@timestamp": range } }));
+    }
+    for (field, values) in &filter.terms {
+        must.push(json!({ "terms": { field.name(): values } }));
+    }
+    if let Some(bounds) = filter.bounding_box {
+        must.push(json!({ "geo_bounding_box": { "location": {
+            "top": bounds.north, "left": bounds.west, "bottom": bounds.south, "right": bounds.east,
+        } } }));
+    }
+    for (field, value) in [("weekday", filter.weekday), ("hour", filter.hour)] {
+        must.extend(value.map(|value| json!({ "term": { field: value } })));
+    }
+    json!({ "bool": { "filter": must, "must_not": must_not } })
+}
+
+fn wanted(wanted: &Wanted) -> Json {
+    let is = |field: Keyword, value: &str| json!({ "term": { field.name(): value } });
+    match wanted {
+        Wanted::Term(field, value) => is(*field, value),
+        Wanted::Account(user) => json!({ "bool": { "should": [
+            is(Keyword::ScreenName, user),
+            is(Keyword::Mentions, user),
+        ] } }),
+        Wanted::Phrase(phrase) => json!({ "match_phrase": { "text": phrase } }),
+    }
+}
