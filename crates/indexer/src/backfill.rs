@@ -13,8 +13,9 @@ use crate::journal::Journal;
 use crate::pipeline::{Ended, Output, Run, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
+use crate::serve::Dashboard;
 use crate::source::expand;
-use crate::stop::Stop;
+use crate::stop::{Stop, stop_on_ctrl_c};
 use crate::store::{Address, Load};
 
 /// Indexes the sources into the store.
@@ -24,6 +25,10 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
         confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
+    let dashboard = match args.serve {
+        true => Some(Dashboard::new(address.clone(), &args.listen)?),
+        false => None,
+    };
     let mut store = StoreOutput {
         address: address.clone(),
         recreate: args.recreate,
@@ -43,6 +48,7 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
         sources.retain(|source| source.as_ref().map_or(true, |source| !journal.has(source)));
         tracing::info!("{} of {n_sources} sources were read before", n_sources - sources.len());
     }
+    let dashboard = dashboard.map(|dashboard| dashboard.start(&stop)).transpose()?;
     let run = Run {
         options: args.reading.records.options(),
         output,
@@ -65,7 +71,13 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     }
     let mut out = io::stdout().lock();
     print(&report, args.reading.report, &mut out).context("cannot write the report")?;
-    Ok(failure.unwrap_or_else(|| exit_code(&report, &stop)))
+    drop(out);
+    let code = failure.unwrap_or_else(|| exit_code(&report, &stop));
+    if let Some(dashboard) = dashboard.filter(|_| !stop.is_set()) {
+        tracing::info!("the dashboard stays at {} until Ctrl-C", dashboard.url);
+        dashboard.wait();
+    }
+    Ok(code)
 }
 
 /// Writes the sources' documents to stdout.
@@ -130,22 +142,6 @@ fn exit_code(report: &Report, stop: &Stop) -> ExitCode {
     } else {
         ExitCode::from(u8::from(report.rejected > 0))
     }
-}
-
-/// The first Ctrl-C (or SIGTERM) sets the flag that is returned, the second ends the process.
-fn stop_on_ctrl_c() -> anyhow::Result<Stop> {
-    let stop = Stop::default();
-    let flag = stop.clone();
-    ctrlc::set_handler(move || {
-        if flag.set() {
-            std::process::exit(i32::from(INTERRUPTED));
-        }
-        tracing::warn!(
-            "stopping: what is under way is being finished; Ctrl-C again to stop at once"
-        );
-    })
-    .context("cannot listen for Ctrl-C")?;
-    Ok(stop)
 }
 
 fn confirm(store: &Address) -> anyhow::Result<()> {

@@ -14,12 +14,14 @@ use crate::clock::now;
 use crate::sample::Format;
 use crate::setup::Print;
 use crate::store::{BoundingBox, Sort};
-use crate::{backfill, failure, lambda, logging, sample, score, search, setup};
+use crate::{backfill, failure, lambda, logging, sample, score, search, serve, setup};
 
 mod kibana;
+mod listen;
 mod store;
 
 pub use kibana::ToKibana;
+pub use listen::ListenArgs;
 pub use store::{ClusterArgs, IndexByArg, LoadArgs, StoreArg};
 use store::{SECRETS, parse_duration};
 
@@ -68,6 +70,13 @@ pub enum Command {
     /// with - before it to exclude it.
     #[command(after_help = SECRETS)]
     Search(Search),
+    /// Show the store in a browser: a dashboard, and the JSON API behind it
+    ///
+    /// Read-only, and on this machine alone unless --listen says otherwise. The API is described at
+    /// /api/openapi.json; Prometheus reads /metrics. Beside a `backfill` into the same store, new tweets appear as they
+    /// are indexed; `backfill --serve` is both in one.
+    #[command(after_help = SECRETS)]
+    Serve(Serve),
     /// Install the index template into Elasticsearch, and the dashboards into Kibana
     ///
     /// The template is brought up to date if it is there; `backfill` puts it by itself where it may. With --kibana
@@ -203,6 +212,12 @@ pub struct Backfill {
     /// Read and enrich everything, but write nothing except rejects
     #[arg(long, env = "INDEXER_DRY_RUN")]
     pub dry_run: bool,
+    /// Show the dashboard while the store fills, and after that until Ctrl-C
+    #[arg(help_heading = "Dashboard", long, conflicts_with = "dry_run", env = "INDEXER_SERVE")]
+    pub serve: bool,
+    /// Where the dashboard is.
+    #[command(flatten)]
+    pub listen: ListenArgs,
     /// How documents are sent to a cluster.
     #[command(flatten)]
     pub load: LoadArgs,
@@ -309,6 +324,17 @@ impl From<SortArg> for Sort {
             SortArg::Negative => Sort::MostNegative,
         }
     }
+}
+
+/// `indexer serve`.
+#[derive(Debug, Args)]
+pub struct Serve {
+    /// Which store.
+    #[command(flatten)]
+    pub store: StoreArg,
+    /// Where the dashboard is.
+    #[command(flatten)]
+    pub listen: ListenArgs,
 }
 
 /// `indexer setup`.
@@ -467,6 +493,7 @@ pub fn main(cli: Cli) -> ExitCode {
         Command::Enrich(args) => backfill::enrich(args),
         Command::Score(args) => score::run(&args),
         Command::Search(args) => search::run(&args),
+        Command::Serve(args) => serve::run(&args),
         Command::Setup(args) => setup::run(&args),
         Command::Lambda(args) => lambda::run(args),
         Command::Sample(args) => sample::run(&args),

@@ -16,6 +16,7 @@ pub mod report;
 pub mod store;
 mod score;
 mod search;
+mod serve;
 mod setup;
 pub mod sample;
 mod progress;

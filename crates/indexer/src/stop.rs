@@ -4,6 +4,10 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant};
 
+use anyhow::Context;
+
+use crate::failure::INTERRUPTED;
+
 /// Whether a run is to end, shared by all of its parts. Once it is, what is under way is finished.
 #[derive(Debug, Clone)]
 pub struct Stop {
@@ -78,4 +82,20 @@ impl Stop {
     pub fn is_cut_off(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
     }
+}
+
+/// The first Ctrl-C (or SIGTERM) sets the flag that is returned, the second ends the process.
+pub(crate) fn stop_on_ctrl_c() -> anyhow::Result<Stop> {
+    let stop = Stop::default();
+    let flag = stop.clone();
+    ctrlc::set_handler(move || {
+        if flag.set() {
+            std::process::exit(i32::from(INTERRUPTED));
+        }
+        tracing::warn!(
+            "stopping: what is under way is being finished; Ctrl-C again to stop at once"
+        );
+    })
+    .context("cannot listen for Ctrl-C")?;
+    Ok(stop)
 }

@@ -1,0 +1,66 @@
+//! The options that say where the dashboard is, and who may see it.
+
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+
+use clap::Args;
+
+/// Where the dashboard is served, and to whom.
+#[derive(Debug, Clone, Args)]
+pub struct ListenArgs {
+    /// Where the dashboard is: an address, a port, or both
+    #[arg(help_heading = "Dashboard", long, value_name = "ADDRESS:PORT", value_parser = parse_listen, default_value = "127.0.0.1:8080", env = "INDEXER_LISTEN")]
+    pub listen: SocketAddr,
+    /// Show it only to those who have this token, as `Authorization: Bearer` or typed in once; better set by
+    /// its variable than here, where other users of this machine can read it
+    #[arg(help_heading = "Dashboard", long, value_name = "TOKEN", value_parser = parse_token, hide_env_values = true, env = "INDEXER_TOKEN")]
+    pub token: Option<String>,
+    /// Show it to everybody who can reach the address
+    #[arg(help_heading = "Dashboard", long, conflicts_with = "token", env = "INDEXER_PUBLIC")]
+    pub public: bool,
+}
+
+fn parse_listen(text: &str) -> Result<SocketAddr, String> {
+    const PORT: u16 = 8080;
+    const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
+    let text = text.replacen("localhost", "127.0.0.1", 1);
+    let text = text.trim_start_matches(':');
+    let both = text.parse().ok();
+    let address = || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, PORT));
+    let port = || text.parse().ok().map(|port| SocketAddr::new(HERE, port));
+    both.or_else(address)
+        .or_else(port)
+        .ok_or_else(|| "write it as 127.0.0.1:8080, 8080 or 0.0.0.0".to_owned())
+}
+
+fn parse_token(text: &str) -> Result<String, String> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
+    match text.len() {
+        16..=512 if is_plain => Ok(text.to_owned()),
+        _ => Err("a token has 16 characters or more, letters, digits and signs; make one: openssl rand -hex 16".to_owned()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_address_a_port_or_both() {
+        for (text, address) in [
+            ("127.0.0.1:80", "127.0.0.1:80"),
+            ("0.0.0.0", "0.0.0.0:8080"),
+            ("::", "[::]:8080"),
+            ("[::1]", "[::1]:8080"),
+            ("[::1]:1", "[::1]:1"),
+            ("9000", "127.0.0.1:9000"),
+            (":9000", "127.0.0.1:9000"),
+            ("localhost", "127.0.0.1:8080"),
+            ("localhost:9000", "127.0.0.1:9000"),
+        ] {
+            assert_eq!(parse_listen(text).map(|a| a.to_string()), Ok(address.to_owned()), "{text}");
+        }
+        for wrong in ["", "example.com", "127.0.0.1:x", "70000"] {
+            assert!(parse_listen(wrong).is_err(), "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,137 @@
+//! `indexer serve`: the dashboard and its JSON API, over either store, read-only.
+//!
+//! A request is understood ([`call`]), asked of the store unless the answer is known ([`answers`]), put into
+//! the words of the API ([`view`]) and kept, compressed, for all who ask the same ([`content`]).
+
+use std::net::SocketAddr;
+use std::process::ExitCode;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use anyhow::Context;
+use axum::Router;
+use tokio::runtime::{Builder, Runtime};
+
+use crate::cli::{ListenArgs, Serve};
+use crate::failure::with_hint;
+use crate::stop::{Stop, stop_on_ctrl_c};
+use crate::store::{Address, Load};
+
+mod access;
+mod answers;
+mod assets;
+mod call;
+mod content;
+mod cursor;
+mod http;
+mod listen;
+mod metrics;
+mod params;
+mod problem;
+mod view;
+
+use access::Access;
+use answers::Answers;
+use http::{Server, router};
+use metrics::Metrics;
+
+/// Serves the dashboard of a store until it is stopped.
+pub(crate) fn run(args: &Serve) -> anyhow::Result<ExitCode> {
+    let address = args.store.address(Load::default())?;
+    let stop = stop_on_ctrl_c()?;
+    let dashboard = Dashboard::new(address, &args.listen)?;
+    // Better now than in a browser.
+    dashboard.server.answers.open()?;
+    dashboard.start(&stop)?.wait();
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A dashboard that is not shown yet.
+pub(crate) struct Dashboard {
+    server: Arc<Server>,
+    listen: SocketAddr,
+}
+
+/// A dashboard that is shown.
+pub(crate) struct Shown {
+    thread: JoinHandle<()>,
+    /// Where.
+    pub(crate) url: String,
+}
+
+impl Dashboard {
+    /// The dashboard of a store, which need not be there yet.
+    ///
+    /// # Errors
+    ///
+    /// If others than this machine could reach it, and nobody has said who may see it.
+    pub(crate) fn new(address: Address, args: &ListenArgs) -> anyhow::Result<Dashboard> {
+        let access = match &args.token {
+            Some(token) => Access::token(token.clone()),
+            None if args.public => Access::Public,
+            None if args.listen.ip().is_loopback() => Access::ThisMachine,
+            None => {
+                let error =
+                    anyhow::anyhow!("{} can be reached from other machines", args.listen.ip());
+                let hint = "say who may see the dashboard: those who have INDEXER_TOKEN, or everybody (--public); or listen on 127.0.0.1 alone";
+                return Err(with_hint(error, hint));
+            }
+        };
+        Ok(Dashboard { server: server(address, access), listen: args.listen })
+    }
+
+    /// Shows it, until the run is stopped.
+    ///
+    /// # Errors
+    ///
+    /// If the address is taken, or there are no threads.
+    pub(crate) fn start(self, stop: &Stop) -> anyhow::Result<Shown> {
+        let runtime = runtime().context("cannot start threads")?;
+        let Dashboard { server, listen } = self;
+        let listener = {
+            let _entered = runtime.enter();
+            listen::listen(listen)
+        };
+        let listener = listener.map_err(|error| {
+            let error = anyhow::Error::new(error).context(format!("cannot listen on {listen}"));
+            with_hint(
+                error,
+                "another program may be there; choose another port: --listen 127.0.0.1:8081",
+            )
+        })?;
+        let url = format!("http://{}/", listener.local_addr().unwrap_or(listen));
+        let stop = stop.clone();
+        tracing::info!("dashboard at {url}");
+        let serve = move || {
+            let metrics = Arc::clone(&server.metrics);
+            runtime.block_on(listen::serve(listener, router(server), metrics, &stop));
+            // Nobody waits for answers any more.
+            runtime.shutdown_background();
+        };
+        let thread = std::thread::Builder::new().name("dashboard".to_owned()).spawn(serve);
+        Ok(Shown { thread: thread.context("cannot start threads")?, url })
+    }
+}
+
+impl Shown {
+    /// Waits until the run is stopped.
+    pub(crate) fn wait(self) {
+        // It does not panic; if it did, it has ended all the same.
+        let _ = self.thread.join();
+    }
+}
+
+/// The API and the page, for whoever has connections of their own.
+pub(crate) fn app(address: Address, access: Access) -> Router {
+    router(server(address, access))
+}
+
+fn server(address: Address, access: Access) -> Arc<Server> {
+    let metrics = Arc::new(Metrics::new());
+    let answers = Answers::new(address, Arc::clone(&metrics));
+    Arc::new(Server { answers, access, metrics })
+}
+
+fn runtime() -> std::io::Result<Runtime> {
+    Builder::new_multi_thread().thread_name("dashboard").enable_all().build()
+}

@@ -1,0 +1,166 @@
+//! Who may ask: everybody on this machine, everybody who has the token, or everybody.
+//!
+//! A web page of somebody else's can make a browser ask servers on this machine under a name of its own (DNS
+//! rebinding), so one that listens on loopback answers only to loopback's names.
+
+use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap};
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+/// The cookie of those who have logged in.
+const COOKIE_NAME: &str = "indexer_session";
+
+/// Who may ask.
+pub(super) enum Access {
+    /// Everybody who gets through.
+    Public,
+    /// Everybody who asks for this machine by one of its own names.
+    ThisMachine,
+    /// Those who have the token, or the cookie that it was changed for.
+    Token(Token),
+}
+
+/// A secret that opens the dashboard.
+pub(super) struct Token(String);
+
+/// Whether a request may be answered.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    Welcome,
+    /// Whoever asks has to say who they are.
+    Unknown,
+    /// It is not this server that is asked for.
+    Misdirected,
+}
+
+impl Access {
+    /// By a token.
+    pub(super) fn token(token: String) -> Access {
+        Access::Token(Token(token))
+    }
+
+    /// Judges a request by its headers.
+    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+        match self {
+            Access::Public => Verdict::Welcome,
+            Access::ThisMachine if is_loopback(headers) => Verdict::Welcome,
+            Access::ThisMachine => Verdict::Misdirected,
+            Access::Token(token) if token.is_in(headers) => Verdict::Welcome,
+            Access::Token(_) => Verdict::Unknown,
+        }
+    }
+
+    /// The cookie for whoever gives the right token.
+    pub(super) fn log_in(&self, given: &str, headers: &HeaderMap) -> Option<String> {
+        let Access::Token(token) = self else { return None };
+        let session = token.is(given).then(|| token.session())?;
+        let is_encrypted = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+        let secure = if is_encrypted { "; Secure" } else { "" };
+        Some(format!(
+            "{COOKIE_NAME}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{secure}"
+        ))
+    }
+}
+
+impl Token {
+    fn is_in(&self, headers: &HeaderMap) -> bool {
+        let texts =
+            |name| headers.get_all(name).into_iter().filter_map(|value| value.to_str().ok());
+        let bearer = texts(AUTHORIZATION).filter_map(|value| {
+            let (scheme, token) = value.split_once(' ')?;
+            scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
+        });
+        let mut cookies = texts(COOKIE).flat_map(|value| value.split(';')).filter_map(|cookie| {
+            let (name, value) = cookie.trim().split_once('=')?;
+            (name == COOKIE_NAME).then_some(value)
+        });
+        let is_session = |value: &str| {
+            let given: Option<Vec<u8>> = (0..value.len())
+                .step_by(2)
+                .map(|at| u8::from_str_radix(value.get(at..at + 2)?, 16).ok())
+                .collect();
+            given.is_some_and(|given| self.mac().verify_slice(&given).is_ok())
+        };
+        bearer.into_iter().any(|given| self.is(given)) || cookies.any(is_session)
+    }
+
+    /// Whether this is the token, in the same time whatever is given.
+    fn is(&self, given: &str) -> bool {
+        let expected = self.mac().finalize().into_bytes();
+        Token(given.to_owned()).mac().verify_slice(&expected).is_ok()
+    }
+
+    /// What the cookie holds: it shows that the token was known, and does not show the token.
+    fn session(&self) -> String {
+        self.mac().finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+    }
+
+    fn mac(&self) -> Hmac<Sha256> {
+        let mac = Hmac::<Sha256>::new_from_slice(self.0.as_bytes());
+        let mut mac = mac.expect("a key of any length");
+        mac.update(b"session");
+        mac
+    }
+}
+
+/// Whether the server is asked for by a name that can only be this machine's.
+fn is_loopback(headers: &HeaderMap) -> bool {
+    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
+    let name = match host.strip_prefix('[') {
+        Some(rest) => rest.split(']').next().unwrap_or_default(),
+        None => host.split(':').next().unwrap_or_default(),
+    };
+    let is_address = name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
+    is_address || name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn judge(access: &Access, name: &'static str, value: &str) -> Verdict {
+        access.judge(&HeaderMap::from_iter([(
+            axum::http::HeaderName::from_static(name),
+            value.parse().unwrap(),
+        )]))
+    }
+
+    #[test]
+    fn this_machine_is_asked_for_by_its_own_names() {
+        for (host, verdict) in [
+            ("localhost:8080", Verdict::Welcome),
+            ("127.0.0.1:8080", Verdict::Welcome),
+            ("[::1]:8080", Verdict::Welcome),
+            ("evil.example:8080", Verdict::Misdirected),
+            ("localhost.evil.example", Verdict::Misdirected),
+            ("192.168.0.1", Verdict::Misdirected),
+            ("", Verdict::Misdirected),
+        ] {
+            assert_eq!(judge(&Access::ThisMachine, "host", host), verdict, "{host}");
+        }
+    }
+
+    #[test]
+    fn the_token_opens_and_so_does_the_cookie_it_was_changed_for() {
+        let access = Access::token("correct horse battery".to_owned());
+        let cookie = access.log_in("correct horse battery", &HeaderMap::new()).unwrap();
+        assert!(!cookie.contains("correct"));
+        let (cookie, _) = cookie.split_once(';').unwrap();
+        let others = Access::token("another".to_owned()).log_in("another", &HeaderMap::new());
+        for (name, value, verdict) in [
+            ("authorization", "Bearer correct horse battery", Verdict::Welcome),
+            ("authorization", "bearer correct horse battery", Verdict::Welcome),
+            ("authorization", "Bearer wrong", Verdict::Unknown),
+            ("authorization", "Bearer ", Verdict::Unknown),
+            ("authorization", "Basic correct horse battery", Verdict::Unknown),
+            ("cookie", &format!("a=b; {cookie}"), Verdict::Welcome),
+            ("cookie", "indexer_session=", Verdict::Unknown),
+            ("cookie", "indexer_session=ää", Verdict::Unknown),
+            ("cookie", &others.unwrap(), Verdict::Unknown),
+            ("host", "localhost", Verdict::Unknown),
+        ] {
+            assert_eq!(judge(&access, name, value), verdict, "{name}: {value}");
+        }
+        assert_eq!(access.log_in("wrong", &HeaderMap::new()), None);
+    }
+}

@@ -1,0 +1,30 @@
+// Questions to the server. The browser keeps answers and asks whether they are still the same, so that asking
+// again for what has not changed costs next to nothing.
+
+const running = new Map();
+
+/// What went wrong, in words for people.
+export class Failure extends Error {
+  constructor(status, detail) {
+    super(detail);
+    this.status = status;
+  }
+}
+
+/// The answer to `/api/{endpoint}?{query}`, and the tag it is known by. A question ends the one before it of the
+/// same `purpose`, whose answer nobody waits for any more.
+export async function ask(endpoint, query, purpose = endpoint) {
+  running.get(purpose)?.abort();
+  const control = new AbortController();
+  running.set(purpose, control);
+  let response;
+  try {
+    response = await fetch(`/api/${endpoint}?${query}`, { signal: control.signal, cache: 'no-cache' });
+  } catch (error) {
+    if (error.name === 'AbortError') throw error;
+    throw new Failure(0, 'The server does not answer; trying again.');
+  }
+  const body = await response.json().catch(() => ({}));
+  if (!response.ok) throw new Failure(response.status, body.detail ?? `The server answered ${response.status}.`);
+  return { ...body, tag: response.headers.get('etag') };
+}

@@ -1,0 +1,113 @@
+// The page: asks for all that it shows at once, again whenever a filter changes, and every few seconds in case
+// that there is something new.
+
+import { ask } from './api.js';
+import { byId, el, put } from './elements.js';
+import { bar } from './filters.js';
+import { headline } from './headline.js';
+import { hours } from './hours.js';
+import { list } from './lists.js';
+import { show } from './map.js';
+import { marketplaces } from './marketplaces.js';
+import { change, clear, filters, onChange, query } from './state.js';
+import { timeline } from './timeline.js';
+import { tweets } from './tweets.js';
+import { day } from './words.js';
+
+const EVERY = 4000;
+
+let tag = null;
+let timer = null;
+
+async function load({ isNew }) {
+  clearTimeout(timer);
+  if (isNew) byId('progress').classList.add('on');
+  try {
+    const answer = await ask('dashboard', query(), 'dashboard');
+    if (isNew || answer.tag !== tag) render(answer);
+    tag = answer.tag;
+    failed(null);
+  } catch (error) {
+    if (error.name === 'AbortError') return;
+    failed(error);
+  }
+  byId('progress').classList.remove('on');
+  byId('panels').setAttribute('aria-busy', 'false');
+  timer = setTimeout(again, EVERY);
+}
+
+/// Nobody looks at a page in the background.
+const again = () => (document.hidden ? (timer = setTimeout(again, EVERY)) : load({ isNew: false }));
+
+function render(answer) {
+  const { summary } = answer;
+  document.title = filters().get('q') ? `${filters().get('q')} – tweets` : 'Tweets';
+  bar(answer);
+  const isEmpty = summary.count === 0;
+  byId('panels').hidden = isEmpty;
+  byId('headline').hidden = isEmpty;
+  byId('empty').hidden = !isEmpty;
+  if (isEmpty) return nothing(answer);
+  headline(summary);
+  // First, since the others take its room where there is nothing on it.
+  show(answer);
+  marketplaces(answer.marketplaces, summary.count);
+  timeline(answer.timeline);
+  list('hashtags', '#', answer.hashtags, 'None of these tweets has a hashtag.');
+  list('mentions', '@', answer.mentions, 'None of these tweets mentions anybody.');
+  hours(answer.peak_hours);
+  tweets(answer);
+}
+
+/// Nothing matches: says why that may be, and the way out.
+function nothing({ available }) {
+  const set = filters();
+  const timed = set.has('last') || set.has('from') || set.has('to');
+  const others = [...set.keys()].some((name) => !['last', 'from', 'to'].includes(name));
+  const button = (words, act, primary) => el('button', { type: 'button', class: primary ? 'button primary' : 'button', onclick: act }, words);
+  const actions = [];
+  if (available && timed) {
+    const end = new Date(available.to).getTime() + 1000;
+    const iso = (time) => new Date(time).toISOString().replace(/\.\d+/, '');
+    actions.push(button('Show the last day that there is', () => change({ last: null, from: iso(end - 86400000), to: iso(end) }), true));
+    actions.push(button('Show all the time there is', () => change({ last: null, from: null, to: null })));
+  }
+  if (others) actions.push(button('Remove all filters', clear));
+  put(
+    byId('empty'),
+    el('h2', {}, available ? 'No tweets match' : 'There are no tweets yet'),
+    available
+      ? el('p', {}, `The newest tweet of all is of ${day(available.to)}.`)
+      : el('p', {}, 'Fill the store, and they appear here: ', el('code', {}, 'indexer backfill tweets.csv')),
+    el('div', { class: 'actions' }, actions),
+  );
+}
+
+/// Says what is wrong, and keeps what was there.
+function failed(error) {
+  const notice = byId('notice');
+  notice.hidden = error === null || tag === null;
+  byId('panels').classList.toggle('stale', error !== null && tag !== null);
+  if (error === null) return;
+  if (error.status === 401) location.reload();
+  if (tag !== null) {
+    notice.textContent = error.status === 400 ? `This cannot be asked: ${error.message}` : error.message;
+    return;
+  }
+  // Nothing was there before.
+  byId('panels').hidden = true;
+  byId('empty').hidden = false;
+  const reset = error.status === 400 && el('div', { class: 'actions' }, el('button', { type: 'button', class: 'button primary', onclick: clear }, 'Remove all filters'));
+  put(byId('empty'), el('h2', {}, error.status === 400 ? 'This cannot be asked' : 'Nothing to show yet'), el('p', {}, error.message), reset);
+}
+
+onChange(() => {
+  bar(null);
+  load({ isNew: true });
+});
+document.addEventListener('visibilitychange', () => {
+  if (!document.hidden) load({ isNew: false });
+});
+for (const id of ['marketplaces', 'timeline', 'hashtags', 'mentions', 'hours', 'tweets']) put(byId(id), el('div', { class: 'loading' }));
+bar(null);
+load({ isNew: true });

@@ -1,0 +1,58 @@
+// Which marketplace is mentioned most, and how people feel about each: a bar each, as long as its mentions, in
+// segments of sentiment.
+
+import { byId, el, put } from './elements.js';
+import { filters, toggle } from './state.js';
+import { FEW, LABELS, feeling, mean, number, percent, tweets } from './words.js';
+
+export function marketplaces(all, total) {
+  if (all.length === 0) {
+    put(byId('marketplaces'), el('p', { class: 'note' }, `None of these ${tweets(total)} names a marketplace.`));
+    return;
+  }
+  const most = all[0].count;
+  const firsts = all.filter(({ count }) => count === most);
+  const lead =
+    firsts.length > 1
+      ? `${firsts.map(({ term }) => term).join(' and ')} are mentioned most, in ${tweets(most)} each.`
+      : null;
+  put(
+    byId('marketplaces'),
+    el('p', { class: 'answer' }, lead ?? [el('b', {}, all[0].term), ` is mentioned most, in ${tweets(most)} (${percent(most, total)})${rest(all)}`]),
+    el('ul', {}, all.map((one) => el('li', {}, row(one, most)))),
+    el('p', { class: 'legend' }, LABELS.map((label) => el('span', {}, el('i', { class: `dot ${label}`, 'aria-hidden': 'true' }), label))),
+  );
+}
+
+/// Whom people like best, where there are enough tweets to tell.
+function rest(all) {
+  const enough = all.filter(({ count }) => count >= FEW);
+  if (enough.length < 2) return '.';
+  const best = enough.reduce((a, b) => (b.mean > a.mean ? b : a));
+  const worst = enough.reduce((a, b) => (b.mean < a.mean ? b : a));
+  if (best.mean - worst.mean < 0.05) return `; people feel much the same about each (mean ${mean(worst.mean)} to ${mean(best.mean)}).`;
+  return `; people feel best about ${best.term} (mean ${mean(best.mean)}).`;
+}
+
+function row({ term, count, mean: m, labels }, most) {
+  const few = count < FEW;
+  const segments = LABELS.filter((label) => labels[label] > 0).map((label) =>
+    el('i', { class: `segment ${label}`, style: { flex: `${labels[label]} 0 0` } }),
+  );
+  const shares = few
+    ? `${LABELS.filter((label) => labels[label] > 0).map((label) => `${labels[label]} ${label}`).join(', ')}: too few for shares`
+    : `${percent(labels.positive, count)} positive · ${percent(labels.neutral, count)} neutral · ${percent(labels.negative, count)} negative`;
+  return el(
+    'button',
+    {
+      class: few ? 'market few' : 'market',
+      type: 'button',
+      'data-key': term,
+      'aria-pressed': String(filters().get('marketplace') === term),
+      onclick: () => toggle('marketplace', term),
+    },
+    el('span', { class: 'market-head' }, el('b', {}, term), el('span', {}, el('b', {}, number(count)), ` ${count === 1 ? 'mention' : 'mentions'}`)),
+    el('span', { class: 'market-bar', 'aria-hidden': 'true' }, el('span', { class: 'bar-total', style: { width: `${(100 * count) / most}%` } }, segments)),
+    el('span', { class: 'market-foot' }, el('span', {}, shares), el('span', {}, few ? '' : `mean ${mean(m)}, ${feeling(m)}`)),
+  );
+}

@@ -1,0 +1,129 @@
+// The tweets themselves, in tabs.
+
+import { ask } from './api.js';
+import { byId, el, put } from './elements.js';
+import { change, query, toggleWord, view } from './state.js';
+import { mean, moment, number, range } from './words.js';
+
+const TABS = [
+  ['top', 'Most important of the day'],
+  ['newest', 'Newest'],
+  ['positive', 'Most positive'],
+  ['negative', 'Most negative'],
+];
+
+let shown = {};
+
+/// Shows the tab that is chosen; the first two are of the page's own answer.
+export function tweets(answer) {
+  shown = answer;
+  const chosen = current();
+  put(
+    byId('tabs'),
+    TABS.map(([name, title]) =>
+      el(
+        'button',
+        { role: 'tab', type: 'button', id: `tab-${name}`, 'data-key': name, 'aria-selected': String(name === chosen), 'aria-controls': 'tweets', tabindex: name === chosen ? 0 : -1, onclick: () => choose(name), onkeydown: (event) => move(event, name) },
+        title,
+      ),
+    ),
+  );
+  byId('tweets').setAttribute('aria-labelledby', `tab-${chosen}`);
+  if (chosen === 'top') return list(answer.top.tweets, ofTheDay(answer.top));
+  if (chosen === 'newest') return list(answer.newest, null, answer.newest.length < 10 ? null : () => more('newest', answer.newest));
+  page(chosen, []);
+}
+
+const current = () => (TABS.some(([name]) => name === view('tab')) ? view('tab') : 'top');
+const choose = (name) => {
+  change({ tab: name === 'top' ? null : name }, { quietly: true });
+  tweets(shown);
+};
+
+function move(event, name) {
+  const by = { ArrowLeft: -1, ArrowRight: 1 }[event.key];
+  if (!by) return;
+  event.preventDefault();
+  const at = TABS.findIndex(([other]) => other === name);
+  const next = TABS[(at + by + TABS.length) % TABS.length][0];
+  choose(next);
+  byId(`tab-${next}`).focus();
+}
+
+function ofTheDay({ from, to, tweets: all }) {
+  if (!from || !to || all.length === 0) return null;
+  const counted = all.some(({ engagement }) => engagement > 0);
+  return counted
+    ? `By retweets, likes, replies and quotes together, ${range(from, to)}.`
+    : `Nobody has counted retweets or likes of these: the newest, ${range(from, to)}.`;
+}
+
+/// All pages so far of a list, and one more.
+async function page(sort, before, cursor) {
+  const more = cursor ? { sort, limit: 20, cursor } : { sort, limit: 20 };
+  try {
+    const answer = await ask('tweets', query(more), 'tweets');
+    if (current() !== sort) return;
+    const all = [...before, ...answer.tweets];
+    list(all, null, answer.next && (() => page(sort, all, answer.next)));
+  } catch (error) {
+    if (error.name !== 'AbortError') put(byId('tweets'), el('p', { class: 'note' }, error.message));
+  }
+}
+
+/// More than the page's own answer has.
+async function more(sort, before) {
+  const answer = await ask('tweets', query({ sort, limit: before.length }), 'tweets');
+  if (answer.next) await page(sort, answer.tweets, answer.next);
+  else list(answer.tweets, null);
+}
+
+function list(all, note, next) {
+  put(
+    byId('tweets'),
+    note && el('p', { class: 'note list-note' }, note),
+    all.length > 0 ? el('ul', { class: 'tweets' }, all.map((one) => el('li', {}, tweet(one)))) : el('p', { class: 'note' }, 'No tweets in this time.'),
+    next && el('button', { class: 'button more', type: 'button', 'data-key': 'more', onclick: next }, 'Show more'),
+  );
+}
+
+/// A tweet as a card.
+export function tweet(one) {
+  const { user, sentiment, place } = one;
+  const label = sentiment.label;
+  const counts = [['retweets', 'retweets'], ['likes', 'likes'], ['replies', 'replies']].filter(([name]) => one[name] > 0);
+  const where = [place?.name, place?.country].filter(Boolean);
+  return el(
+    'article',
+    { class: 'tweet', lang: one.lang },
+    el('header', {}, author(user), el('time', { datetime: one.created_at }, moment(one.created_at))),
+    el('p', { class: 'text' }, text(one.text)),
+    el(
+      'footer',
+      {},
+      el('span', { class: 'badge', title: `by ${sentiment.method}` }, el('i', { class: `dot ${label}`, 'aria-hidden': 'true' }), `${label} ${mean(sentiment.compound)}`),
+      one.marketplace?.length > 0 && el('span', {}, one.marketplace.join(', ')),
+      where.length > 0 && el('span', {}, where[0].includes(where[1] ?? where[0]) ? where[0] : where.join(', ')),
+      counts.map(([name, word]) => el('span', {}, `${number(one[name])} ${word}`)),
+      one.url && el('a', { href: one.url, target: '_blank', rel: 'noopener noreferrer' }, 'Open on X'),
+    ),
+  );
+}
+
+function author(user) {
+  if (!user?.screen_name) return el('b', {}, user?.name ?? 'Unknown author');
+  return el('b', {}, user.name ?? '', ' ', el('button', { class: 'link', type: 'button', onclick: () => toggleWord(`@${user.screen_name}`) }, `@${user.screen_name}`));
+}
+
+/// A text with its links; only those to the web are any.
+function text(words) {
+  return words.split(/(https?:\/\/[^\s<>"'“”]+)/u).map((part, at) => {
+    if (at % 2 === 0) return part;
+    try {
+      const link = new URL(part);
+      return el('a', { href: link.href, target: '_blank', rel: 'noopener noreferrer' }, part.replace(/^https?:\/\//, ''));
+    } catch {
+      return part;
+    }
+  });
+}

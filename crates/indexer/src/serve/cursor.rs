@@ -1,0 +1,39 @@
+//! Where a page of tweets ended, as text that a client gives back: what it is sorted by, `~`, and the id.
+
+use enrich::Document;
+
+use crate::store::{After, Sort};
+
+/// The place after `last`, the last tweet of a page.
+pub(super) fn write(sort: Sort, last: &Document) -> String {
+    format!("{}~{}", sort.key(last), last.id)
+}
+
+/// The place that a cursor names.
+pub(super) fn read(cursor: &str) -> Option<After> {
+    let (key, id) = cursor.split_once('~')?;
+    let is_number = key.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
+    let key: f64 = key.parse().ok().filter(|_| is_number)?;
+    // More than milliseconds of a tweet, and than anybody's retweets, is no number of ours.
+    (key.abs() < 1e15 && !id.is_empty()).then(|| After { key, id: id.to_owned() })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use enrich::{Origin, enrich};
+    use ingest::{Timestamp, Tweet};
+
+    #[test]
+    fn a_cursor_is_read_as_it_was_written() {
+        let tweet = Tweet::new("1601645088790257667", Timestamp::from_millis(0), "I hate it");
+        let document = enrich(tweet, Origin::default());
+        for sort in [Sort::Newest, Sort::Engaged, Sort::MostNegative] {
+            let after = After { key: sort.key(&document), id: document.id.clone() };
+            assert_eq!(read(&write(sort, &document)), Some(after));
+        }
+        for wrong in ["", "x", "~", "1~", "~1", "NaN~1", "inf~1", "1e9~1", "9999999999999999~1"] {
+            assert_eq!(read(wrong), None, "{wrong}");
+        }
+    }
+}

@@ -1,0 +1,187 @@
+//! Which path is answered by what, and what holds for all answers.
+
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use axum::Router;
+use axum::body::Body;
+use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::http::header::{
+    CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+};
+use axum::http::{Method, Response, StatusCode, Uri};
+use axum::middleware::{Next, from_fn_with_state};
+use axum::response::IntoResponse;
+use axum::routing::{get, post};
+use bytes::Bytes;
+use serde_json::json;
+use url::form_urlencoded;
+
+use super::access::{Access, Verdict};
+use super::answers::Answers;
+use super::assets::{ASSETS, LOGIN, OPENAPI, PAGE};
+use super::call::{Call, ENDPOINTS};
+use super::metrics::{self, Metrics};
+use super::problem::Problem;
+use crate::clock::now;
+
+/// What all requests share.
+pub(super) struct Server {
+    pub(super) answers: Arc<Answers>,
+    pub(super) access: Access,
+    pub(super) metrics: Arc<Metrics>,
+}
+
+/// How long whoever logs in may take to say the token.
+const LONGEST_LOGIN: Duration = Duration::from_secs(10);
+
+/// All that can be asked for.
+pub(super) fn router(server: Arc<Server>) -> Router {
+    let mut router = Router::new()
+        .route("/", get(async |headers: HeaderMap| PAGE.response(&headers)))
+        .route("/assets/{*path}", get(asset))
+        .route("/login", post(log_in).layer(DefaultBodyLimit::max(4_096)))
+        .route("/metrics", get(metrics))
+        .route("/api/metrics", get(metrics))
+        .route("/api/health", get(health))
+        .route("/api/openapi.json", get(async |headers: HeaderMap| OPENAPI.response(&headers)));
+    for endpoint in ENDPOINTS {
+        let answer =
+            async move |State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap| {
+                let call = Call::parse(endpoint, uri.query().unwrap_or_default(), now())?;
+                let content = server.answers.get(call).await?;
+                Ok::<_, Problem>(content.response(&headers))
+            };
+        router = router.route(&format!("/api/{endpoint}"), get(answer));
+    }
+    router
+        .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
+        .method_not_allowed_fallback(async || {
+            Problem::new(StatusCode::METHOD_NOT_ALLOWED, "this can only be read: GET or HEAD")
+        })
+        .layer(from_fn_with_state(Arc::clone(&server), around))
+        .with_state(server)
+}
+
+async fn asset(uri: Uri, headers: HeaderMap) -> Response<Body> {
+    let path = uri.path().trim_start_matches("/assets/");
+    match ASSETS.iter().find(|(name, _)| *name == path) {
+        Some((_, content)) => content.response(&headers),
+        None => Problem::new(StatusCode::NOT_FOUND, "there is no such file").into_response(),
+    }
+}
+
+/// Whether the program lives; what it can read, only an answer tells.
+async fn health() -> Response<Body> {
+    let body = json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
+    whole("application/json", body.to_string())
+}
+
+async fn metrics(State(server): State<Arc<Server>>) -> Response<Body> {
+    whole(metrics::CONTENT_TYPE, server.metrics.text())
+}
+
+async fn log_in(State(server): State<Arc<Server>>, request: Request) -> Response<Body> {
+    let headers = request.headers().clone();
+    let read = axum::body::to_bytes(request.into_body(), 4_096);
+    let Ok(Ok(body)) = tokio::time::timeout(LONGEST_LOGIN, read).await else {
+        return Problem::new(StatusCode::BAD_REQUEST, "the form was not read").into_response();
+    };
+    match server.access.log_in(&token(&body), &headers) {
+        Some(cookie) => {
+            let mut response = Response::new(Body::empty());
+            *response.status_mut() = StatusCode::SEE_OTHER;
+            response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
+            if let Ok(cookie) = HeaderValue::try_from(cookie) {
+                response.headers_mut().insert(SET_COOKIE, cookie);
+            }
+            response
+        }
+        None => login_page("This is not the token."),
+    }
+}
+
+fn token(form: &Bytes) -> String {
+    let mut pairs = form_urlencoded::parse(form);
+    pairs.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned()).unwrap_or_default()
+}
+
+fn login_page(message: &str) -> Response<Body> {
+    let page = LOGIN.replace("{message}", message);
+    let mut response = whole("text/html; charset=utf-8", page);
+    *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response
+}
+
+/// An answer that is made for one request.
+fn whole(content_type: &'static str, body: String) -> Response<Body> {
+    let mut response = Response::new(Body::from(body));
+    response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// What may be had without a token: nothing in it is of the store.
+fn is_open(method: &Method, path: &str) -> bool {
+    path.starts_with("/assets/")
+        || path == "/api/health"
+        || (path == "/login" && method == Method::POST)
+}
+
+/// Nothing but what this server sends is loaded or run, and nobody else shows it in a frame.
+const HEADERS: [(&str, &str); 7] = [
+    (
+        "content-security-policy",
+        "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self' data:; connect-src 'self'; \
+         form-action 'self'; base-uri 'none'; frame-ancestors 'none'",
+    ),
+    ("x-content-type-options", "nosniff"),
+    ("x-frame-options", "DENY"),
+    ("referrer-policy", "no-referrer"),
+    ("cross-origin-opener-policy", "same-origin"),
+    ("cross-origin-resource-policy", "same-origin"),
+    ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
+];
+
+/// Judges a request, has it answered, and counts it.
+async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
+    let started = Instant::now();
+    let path = request.uri().path();
+    let endpoint = name(path);
+    let mut response = match server.access.judge(request.headers()) {
+        Verdict::Unknown if is_open(request.method(), path) => next.run(request).await,
+        Verdict::Welcome => next.run(request).await,
+        Verdict::Unknown if path == "/" => login_page(""),
+        Verdict::Unknown => {
+            let detail = "say the token: Authorization: Bearer TOKEN, or log in at /";
+            Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
+        }
+        Verdict::Misdirected => {
+            let detail =
+                "this server answers to localhost alone; to open it to others: --token or --public";
+            Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
+        }
+    };
+    let headers = response.headers_mut();
+    for (name, value) in HEADERS {
+        headers.insert(HeaderName::from_static(name), HeaderValue::from_static(value));
+    }
+    server.metrics.answered(endpoint, response.status().as_u16(), started.elapsed());
+    response
+}
+
+/// What a path is counted under.
+fn name(path: &str) -> &'static str {
+    let endpoint = path.strip_prefix("/api/").unwrap_or_default();
+    match path {
+        "/" => "page",
+        "/login" => "login",
+        "/metrics" => "metrics",
+        _ if path.starts_with("/assets/") => "assets",
+        _ => ENDPOINTS
+            .into_iter()
+            .chain(["health", "metrics", "openapi.json"])
+            .find(|name| *name == endpoint)
+            .unwrap_or("other"),
+    }
+}
