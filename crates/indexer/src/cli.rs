@@ -472,12 +472,21 @@ fn parse_box(text: &str) -> Result<BoundingBox, String> {
 }
 
 impl Cli {
-    /// Reads the command line. Where Lambda starts the program, it gives no command.
+    /// Reads the command line. Where Lambda starts the program, it gives no command: the function's handler says
+    /// which it is.
     pub fn read() -> Cli {
-        let is_bootstrap =
-            std::env::args_os().len() == 1 && std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some();
-        if is_bootstrap { Cli::parse_from(["indexer", "lambda"]) } else { Cli::parse() }
+        let handler = std::env::var_os("_HANDLER").unwrap_or_default();
+        match is_function() && std::env::args_os().len() == 1 {
+            true if handler == "serve" => Cli::parse_from(["indexer", "serve"]),
+            true => Cli::parse_from(["indexer", "lambda"]),
+            false => Cli::parse(),
+        }
     }
+}
+
+/// Whether Lambda's runtime has started the program.
+pub(crate) fn is_function() -> bool {
+    std::env::var_os("AWS_LAMBDA_RUNTIME_API").is_some()
 }
 
 /// Does what the command line says and tells the exit code.
@@ -485,6 +494,7 @@ pub fn main(cli: Cli) -> ExitCode {
     let log_format = match cli.command {
         // Nobody reads a function's log but through CloudWatch.
         Command::Lambda(_) => LogFormat::Json,
+        Command::Serve(_) if is_function() => LogFormat::Json,
         _ => cli.log_format,
     };
     logging::start(log_format);

@@ -9,10 +9,9 @@ use std::sync::Arc;
 use std::thread::JoinHandle;
 
 use anyhow::Context;
-use axum::Router;
 use tokio::runtime::{Builder, Runtime};
 
-use crate::cli::{ListenArgs, Serve};
+use crate::cli::{ListenArgs, Serve, is_function};
 use crate::failure::with_hint;
 use crate::stop::{Stop, stop_on_ctrl_c};
 use crate::store::{Address, Load};
@@ -38,6 +37,9 @@ use metrics::Metrics;
 /// Serves the dashboard of a store until it is stopped.
 pub(crate) fn run(args: &Serve) -> anyhow::Result<ExitCode> {
     let address = args.store.address(Load::default())?;
+    if is_function() {
+        return function(address, &args.listen);
+    }
     let stop = stop_on_ctrl_c()?;
     let dashboard = Dashboard::new(address, &args.listen)?;
     // Better now than in a browser.
@@ -67,7 +69,7 @@ impl Dashboard {
     /// If others than this machine could reach it, and nobody has said who may see it.
     pub(crate) fn new(address: Address, args: &ListenArgs) -> anyhow::Result<Dashboard> {
         let access = match &args.token {
-            Some(token) => Access::token(token.clone()),
+            Some(token) => Access::token(token.resolve()?),
             None if args.public => Access::Public,
             None if args.listen.ip().is_loopback() => Access::ThisMachine,
             None => {
@@ -121,9 +123,27 @@ impl Shown {
     }
 }
 
-/// The API and the page, for whoever has connections of their own.
-pub(crate) fn app(address: Address, access: Access) -> Router {
-    router(server(address, access))
+/// Answers what a function URL, or an API Gateway, hands on.
+fn function(address: Address, args: &ListenArgs) -> anyhow::Result<ExitCode> {
+    if let Address::Folder(path) = &address {
+        let error = anyhow::anyhow!("a function has no store in a folder (`{}`)", path.display());
+        let hint = "set INDEXER_STORE to the cluster's address, or ELASTICSEARCH_CLOUD_ID";
+        return Err(with_hint(error, hint));
+    }
+    let access = match &args.token {
+        Some(token) => Access::token(token.resolve()?),
+        None if args.public => Access::Public,
+        None => {
+            let error = anyhow::anyhow!("everybody could see the dashboard");
+            let hint = "set INDEXER_TOKEN to the ARN of a secret, or INDEXER_PUBLIC=true where the URL itself asks who comes (AWS_IAM)";
+            return Err(with_hint(error, hint));
+        }
+    };
+    let app = router(server(address, access));
+    let runtime = runtime().context("cannot start threads")?;
+    let ended = runtime.block_on(lambda_http::run(app));
+    ended.map_err(|error| anyhow::anyhow!("the Lambda runtime has ended: {error}"))?;
+    Ok(ExitCode::SUCCESS)
 }
 
 fn server(address: Address, access: Access) -> Arc<Server> {

@@ -1,8 +1,13 @@
 //! The options that say where the dashboard is, and who may see it.
 
+use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::str::FromStr;
 
+use anyhow::Context;
 use clap::Args;
+
+use crate::aws::secrets;
 
 /// Where the dashboard is served, and to whom.
 #[derive(Debug, Clone, Args)]
@@ -10,10 +15,16 @@ pub struct ListenArgs {
     /// Where the dashboard is: an address, a port, or both
     #[arg(help_heading = "Dashboard", long, value_name = "ADDRESS:PORT", value_parser = parse_listen, default_value = "127.0.0.1:8080", env = "INDEXER_LISTEN")]
     pub listen: SocketAddr,
-    /// Show it only to those who have this token, as `Authorization: Bearer` or typed in once; better set by
-    /// its variable than here, where other users of this machine can read it
-    #[arg(help_heading = "Dashboard", long, value_name = "TOKEN", value_parser = parse_token, hide_env_values = true, env = "INDEXER_TOKEN")]
-    pub token: Option<String>,
+    /// Show it only to those who have this token, as `Authorization: Bearer` or typed in once: it, or the ARN of a
+    /// secret that holds it; better set by its variable than here, where others on this machine can read it
+    #[arg(
+        help_heading = "Dashboard",
+        long,
+        value_name = "TOKEN",
+        hide_env_values = true,
+        env = "INDEXER_TOKEN"
+    )]
+    pub token: Option<Token>,
     /// Show it to everybody who can reach the address
     #[arg(help_heading = "Dashboard", long, conflicts_with = "token", env = "INDEXER_PUBLIC")]
     pub public: bool,
@@ -32,11 +43,49 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
         .ok_or_else(|| "write it as 127.0.0.1:8080, 8080 or 0.0.0.0".to_owned())
 }
 
-fn parse_token(text: &str) -> Result<String, String> {
-    let is_plain = text.bytes().all(|b| b.is_ascii_graphic());
-    match text.len() {
-        16..=512 if is_plain => Ok(text.to_owned()),
-        _ => Err("a token has 16 characters or more, letters, digits and signs; make one: openssl rand -hex 16".to_owned()),
+/// A token, or the name of the secret that holds it.
+#[derive(Clone)]
+pub struct Token(String);
+
+/// It is never shown.
+impl fmt::Debug for Token {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Token")
+    }
+}
+
+impl FromStr for Token {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Token, String> {
+        if secrets::is_reference(text) || is_good(text) {
+            return Ok(Token(text.to_owned()));
+        }
+        Err("a token has 16 characters or more, letters, digits and signs; make one: openssl rand -hex 16".to_owned())
+    }
+}
+
+fn is_good(text: &str) -> bool {
+    (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
+}
+
+impl Token {
+    /// The token itself, looked up where it is a secret's.
+    pub(crate) fn resolve(&self) -> anyhow::Result<String> {
+        let Token(text) = self;
+        if !secrets::is_reference(text) {
+            return Ok(text.clone());
+        }
+        let read = || secrets::read(text)?.one_of(&["token", "password"]);
+        let token = read()
+            .with_context(|| format!("cannot use the secret `{text}` that INDEXER_TOKEN names"))?;
+        let token = token.trim().to_owned();
+        match is_good(&token) {
+            true => Ok(token),
+            false => anyhow::bail!(
+                "the secret `{text}` holds no token: 16 characters or more, letters, digits and signs"
+            ),
+        }
     }
 }
 
