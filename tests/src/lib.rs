@@ -11,6 +11,7 @@ use indexer::store::{Load, Store};
 use tempfile::TempDir;
 
 mod aws;
+mod dashboard;
 mod function;
 mod http;
 mod kibana;
@@ -19,6 +20,7 @@ mod server;
 mod sink;
 
 pub use aws::Aws;
+pub use dashboard::{Dashboard, Page, chromium, schemathesis};
 pub use function::{
     Function, Tweets, aws, base64, check, gzip, kinesis, lambda_program, message, notification,
     put_event, start, tweet, tweets, utf16,

@@ -26,6 +26,7 @@ assets! {
     "filters.js" SCRIPT;
     "headline.js" SCRIPT;
     "map.js" SCRIPT;
+    "clusters.js" SCRIPT;
     "marketplaces.js" SCRIPT;
     "timeline.js" SCRIPT;
     "lists.js" SCRIPT;

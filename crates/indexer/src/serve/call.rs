@@ -14,7 +14,7 @@ use crate::store::{
 /// How many values a list may have.
 const MOST: usize = 1_000;
 /// From this zoom on single tweets are told, if there are no more than these.
-const TWEETS_FROM_ZOOM: u8 = 8;
+const TWEETS_FROM_ZOOM: u8 = 5;
 const MOST_POINTS: usize = 200;
 /// The zoom of the cells of the whole world.
 const WORLD_ZOOM: u8 = 4;

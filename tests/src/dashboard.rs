@@ -1,0 +1,162 @@
+//! The dashboard of a store, served.
+
+use std::path::PathBuf;
+use std::process::{Child, Command, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::aws::{agent, part, wait_for};
+use crate::{Workplace, free_port, skip};
+
+/// A running server; it ends with its owner.
+pub struct Dashboard {
+    /// Where it is, without a slash.
+    pub url: String,
+    /// The process.
+    pub child: Child,
+}
+
+/// An answer of it.
+pub struct Page {
+    /// The status.
+    pub status: u16,
+    headers: ureq::http::HeaderMap,
+    /// The body.
+    pub text: String,
+}
+
+/// The program that tries APIs against their description; none, and the test is to be skipped, where it is not.
+///
+/// # Panics
+///
+/// With `CI=true`, if it is not installed.
+pub fn schemathesis() -> Option<PathBuf> {
+    let program = part("schemathesis/bin/schemathesis");
+    if !program.exists() {
+        skip("schemathesis (.ci/parts installs it)");
+        return None;
+    }
+    Some(program)
+}
+
+/// Chromium, and the folder of the packages that drive it; none, and the test is to be skipped, where they are not.
+///
+/// # Panics
+///
+/// With `CI=true`, if they are not installed.
+pub fn chromium() -> Option<(PathBuf, PathBuf)> {
+    let packages = part("browser");
+    let program = ["chromium", "chromium-browser", "google-chrome"].into_iter().find_map(|name| {
+        let found = Command::new("sh").args(["-c", &format!("command -v {name}")]).output().ok()?;
+        let path = String::from_utf8(found.stdout).ok()?;
+        found.status.success().then(|| PathBuf::from(path.trim()))
+    });
+    let is_there = packages.join("node_modules/playwright-core").exists();
+    if program.is_none() || !is_there {
+        skip("Chromium, Node 20 and playwright-core (.ci/parts installs them)");
+        return None;
+    }
+    program.map(|program| (program, packages))
+}
+
+impl Page {
+    /// A header's value, or nothing.
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+
+    /// The body, as JSON.
+    ///
+    /// # Panics
+    ///
+    /// If it is none.
+    pub fn json(&self) -> Value {
+        serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
+    }
+}
+
+impl Dashboard {
+    /// Serves the dashboard of a store.
+    ///
+    /// # Panics
+    ///
+    /// If it does not start.
+    pub fn start(workplace: &Workplace, store: &str, options: &[&str]) -> Dashboard {
+        let port = free_port().to_string();
+        let arguments = ["serve", "--store", store, "--listen", &port];
+        Dashboard::run(workplace.command(arguments.iter().chain(options)), &port)
+    }
+
+    /// A command that serves at a port of this machine.
+    ///
+    /// # Panics
+    ///
+    /// If it does not.
+    pub fn run(mut command: Command, port: &str) -> Dashboard {
+        let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
+        let child = child.expect("a program that starts");
+        let dashboard = Dashboard { url: format!("http://127.0.0.1:{port}"), child };
+        wait_for(port.parse().expect("a port"), "the dashboard");
+        dashboard
+    }
+
+    /// Asks for a path.
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer.
+    pub fn get(&self, path: &str) -> Page {
+        self.ask(path, &[])
+    }
+
+    /// Asks for a path, with headers.
+    ///
+    /// # Panics
+    ///
+    /// If there is no answer.
+    pub fn ask(&self, path: &str, headers: &[(&str, &str)]) -> Page {
+        let mut request = agent().get(format!("{}{path}", self.url));
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let mut answer = request.call().unwrap_or_else(|error| panic!("{path}: {error}"));
+        let text = answer.body_mut().read_to_vec().expect("a body");
+        let text = String::from_utf8_lossy(&text).into_owned();
+        Page { status: answer.status().as_u16(), headers: answer.headers().clone(), text }
+    }
+
+    /// What is answered at a path once it is as it should be.
+    ///
+    /// # Panics
+    ///
+    /// If it is not within ten seconds.
+    pub fn wait(&self, path: &str, is_right: impl Fn(&Page) -> bool) -> Page {
+        for _ in 0..200 {
+            let page = self.get(path);
+            if is_right(&page) {
+                return page;
+            }
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        panic!("{path} stays {}", self.get(path).text);
+    }
+
+    /// Asks it to end, and tells how it did.
+    ///
+    /// # Panics
+    ///
+    /// If it does not end.
+    pub fn stop(mut self) -> Option<i32> {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args(["-INT", &pid]).status().expect("kill").success());
+        self.child.wait().expect("an end").code()
+    }
+}
+
+impl Drop for Dashboard {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
