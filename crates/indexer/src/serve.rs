@@ -103,6 +103,8 @@ impl Dashboard {
         })?;
         let url = format!("http://{}/", listener.local_addr().unwrap_or(listen));
         let stop = stop.clone();
+        // Compressed while nobody waits.
+        runtime.spawn_blocking(assets::prepare);
         tracing::info!("dashboard at {url}");
         let serve = move || {
             let metrics = Arc::clone(&server.metrics);

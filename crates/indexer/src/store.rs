@@ -15,6 +15,7 @@ use crate::stop::Stop;
 mod buckets;
 mod elasticsearch;
 mod embedded;
+mod geo;
 mod keyword;
 mod query;
 mod question;

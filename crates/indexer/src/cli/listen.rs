@@ -2,12 +2,12 @@
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
-use std::str::FromStr;
 
 use anyhow::Context;
 use clap::Args;
 
 use crate::aws::secrets;
+use crate::failure::with_hint;
 
 /// Where the dashboard is served, and to whom.
 #[derive(Debug, Clone, Args)]
@@ -54,38 +54,39 @@ impl fmt::Debug for Token {
     }
 }
 
-impl FromStr for Token {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Token, String> {
-        if secrets::is_reference(text) || is_good(text) {
-            return Ok(Token(text.to_owned()));
-        }
-        Err("a token has 16 characters or more, letters, digits and signs; make one: openssl rand -hex 16".to_owned())
+impl From<String> for Token {
+    /// Takes anything: what is wrong with it is told without it, as nothing that clap refuses is.
+    fn from(text: String) -> Token {
+        Token(text)
     }
-}
-
-fn is_good(text: &str) -> bool {
-    (16..=512).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_graphic())
 }
 
 impl Token {
     /// The token itself, looked up where it is a secret's.
     pub(crate) fn resolve(&self) -> anyhow::Result<String> {
         let Token(text) = self;
-        if !secrets::is_reference(text) {
-            return Ok(text.clone());
+        let is_secret = secrets::is_reference(text);
+        let token = match is_secret {
+            true => secrets::read(text)
+                .and_then(|secret| secret.one_of(&["token", "password"]))
+                .with_context(|| {
+                    format!("cannot use the secret `{text}` that INDEXER_TOKEN names")
+                })?
+                .trim()
+                .to_owned(),
+            false => text.clone(),
+        };
+        let is_good =
+            (16..=512).contains(&token.len()) && token.bytes().all(|b| b.is_ascii_graphic());
+        if is_good {
+            return Ok(token);
         }
-        let read = || secrets::read(text)?.one_of(&["token", "password"]);
-        let token = read()
-            .with_context(|| format!("cannot use the secret `{text}` that INDEXER_TOKEN names"))?;
-        let token = token.trim().to_owned();
-        match is_good(&token) {
-            true => Ok(token),
-            false => anyhow::bail!(
-                "the secret `{text}` holds no token: 16 characters or more, letters, digits and signs"
-            ),
-        }
+        let error = match is_secret {
+            true => anyhow::anyhow!("what the secret `{text}` holds is no token"),
+            false => anyhow::anyhow!("INDEXER_TOKEN (--token) is no token"),
+        };
+        let hint = "a token has 16 characters or more, letters, digits and signs, no blanks; make one: openssl rand -hex 16";
+        Err(with_hint(error, hint))
     }
 }
 

@@ -4,6 +4,7 @@
 //! rebinding), so one that listens on loopback answers only to loopback's names.
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap};
+use axum::http::uri::Authority;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
@@ -37,6 +38,11 @@ impl Access {
     /// By a token.
     pub(super) fn token(token: String) -> Access {
         Access::Token(Token(token))
+    }
+
+    /// Whether there is something to log in with.
+    pub(super) fn has_token(&self) -> bool {
+        matches!(self, Access::Token(_))
     }
 
     /// Judges a request by its headers.
@@ -105,11 +111,13 @@ impl Token {
 
 /// Whether the server is asked for by a name that can only be this machine's.
 fn is_loopback(headers: &HeaderMap) -> bool {
-    let Some(host) = headers.get(HOST).and_then(|host| host.to_str().ok()) else { return false };
-    let name = match host.strip_prefix('[') {
-        Some(rest) => rest.split(']').next().unwrap_or_default(),
-        None => host.split(':').next().unwrap_or_default(),
-    };
+    let mut hosts = headers.get_all(HOST).into_iter();
+    let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
+    let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
+    if host.as_str().contains('@') {
+        return false;
+    }
+    let name = host.host().trim_matches(['[', ']']).trim_end_matches('.');
     let is_address = name.parse().is_ok_and(|address: std::net::IpAddr| address.is_loopback());
     is_address || name.eq_ignore_ascii_case("localhost") || name.ends_with(".localhost")
 }
@@ -132,7 +140,10 @@ mod tests {
             ("127.0.0.1:8080", Verdict::Welcome),
             ("[::1]:8080", Verdict::Welcome),
             ("evil.example:8080", Verdict::Misdirected),
+            ("localhost.", Verdict::Welcome),
             ("localhost.evil.example", Verdict::Misdirected),
+            ("[::1]evil", Verdict::Misdirected),
+            ("localhost:80@evil.example", Verdict::Misdirected),
             ("192.168.0.1", Verdict::Misdirected),
             ("", Verdict::Misdirected),
         ] {

@@ -1,19 +1,19 @@
 //! Answers, each asked for once: kept until the store changes, and waited for by all who ask the same.
 
+use std::collections::HashMap;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
 use quick_cache::Weighter;
 use quick_cache::sync::Cache;
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::call::Call;
 use super::content::Content;
 use super::metrics::Metrics;
 use super::problem::Problem;
-use crate::clock::now;
 use crate::failure;
 use crate::store::{Address, Ask, Bounds, ClusterError, Filter, Question, Store, StoreError};
 
@@ -21,26 +21,37 @@ use crate::store::{Address, Ask, Bounds, ClusterError, Filter, Question, Store, 
 const MEMORY: u64 = 64 * 1024 * 1024;
 /// How long an answer of a cluster, which does not tell of changes, is taken for current.
 const CLUSTER_AGE: Duration = Duration::from_secs(5);
-/// How many questions may wait for their turn, and how long.
+/// How many questions may wait for their turn, and how long each is waited for.
 const MOST_WAITING: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// How many questions a cluster is asked at a time.
 const CLUSTER_QUESTIONS: usize = 32;
+/// How often an error of the store is logged, and its folder looked for.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A store, and what it has answered.
 pub(super) struct Answers {
     address: Address,
     /// Open from the first question on after it is there.
     store: OnceLock<Store>,
-    cache: Cache<Key, Arc<Content>, ByBytes>,
+    kept: Cache<Key, Arc<Content>, ByBytes>,
+    /// What is being asked.
+    flights: Mutex<HashMap<Key, Flight>>,
     bounds: Mutex<Option<(u64, Option<Bounds>)>>,
-    turns: Arc<Semaphore>,
+    turns: Semaphore,
     waiting: AtomicUsize,
+    started: Instant,
+    logged: Mutex<Option<Instant>>,
+    looked: Mutex<(Instant, bool)>,
     metrics: Arc<Metrics>,
 }
 
 /// A version of the store, and what was asked of it.
 type Key = (u64, String);
+type Landed = Result<Arc<Content>, Problem>;
+/// Where the answer to a question will be, for all who wait for it.
+type Flight = watch::Receiver<Option<Landed>>;
 
 #[derive(Clone)]
 struct ByBytes;
@@ -61,10 +72,14 @@ impl Answers {
         Arc::new(Answers {
             address,
             store: OnceLock::new(),
-            cache: Cache::with_weighter(2_000, MEMORY, ByBytes),
+            kept: Cache::with_weighter(2_000, MEMORY, ByBytes),
+            flights: Mutex::default(),
             bounds: Mutex::new(None),
-            turns: Arc::new(Semaphore::new(n_turns)),
+            turns: Semaphore::new(n_turns),
             waiting: AtomicUsize::new(0),
+            started: Instant::now(),
+            logged: Mutex::new(None),
+            looked: Mutex::new((Instant::now(), true)),
             metrics,
         })
     }
@@ -79,43 +94,63 @@ impl Answers {
     }
 
     /// The answer to a call, asked for unless it is known.
-    pub(super) async fn get(self: &Arc<Self>, call: Call) -> Result<Arc<Content>, Problem> {
+    pub(super) async fn get(self: &Arc<Self>, call: Call) -> Landed {
         let key = (self.version(), format!("{call:?}"));
-        if let Some(known) = self.cache.get(&key) {
-            self.metrics.found(true);
+        if let Some(known) = self.kept.get(&key) {
+            self.metrics.found("hit");
             return Ok(known);
         }
-        let asked = self.cache.get_or_insert_async(&key, self.ask(call));
-        match tokio::time::timeout(LONGEST_WAIT, asked).await {
-            Ok(answer) => answer,
+        let mut flight = self.flight(key, call);
+        let landed = flight.wait_for(Option::is_some);
+        match tokio::time::timeout(LONGEST_WAIT, landed).await {
+            Ok(Ok(landed)) => landed.clone().unwrap_or_else(|| Err(Problem::overloaded())),
+            // It has crashed.
+            Ok(Err(_)) => Err(unreadable()),
             Err(_) => Err(Problem::overloaded()),
         }
     }
 
-    /// Asks the store, when it is this question's turn.
-    async fn ask(self: &Arc<Self>, call: Call) -> Result<Arc<Content>, Problem> {
-        self.metrics.found(false);
-        let _waiting = Waiting::begin(&self.waiting).ok_or_else(Problem::overloaded)?;
-        let turn = Arc::clone(&self.turns).acquire_owned().await;
-        let turn = turn.map_err(|_| Problem::overloaded())?;
-        let answers = Arc::clone(self);
-        let asked = tokio::task::spawn_blocking(move || {
-            // Kept also when whoever asked has gone away: the store is still busy with it.
-            let _turn = turn;
-            answers.ask_now(&call)
-        });
-        match asked.await {
-            Ok(answer) => answer.map(Arc::new),
-            Err(error) => {
-                tracing::error!("a question ended without an answer: {error}");
-                Err(unreadable())
-            }
+    /// The question that is on its way, or a new one. It goes on whoever waits for it, so that its answer is there
+    /// for whoever asks next.
+    fn flight(self: &Arc<Self>, key: Key, call: Call) -> Flight {
+        let mut flights = lock(&self.flights);
+        if let Some(flight) = flights.get(&key) {
+            self.metrics.found("shared");
+            return flight.clone();
         }
+        self.metrics.found("miss");
+        let (land, flight) = watch::channel(None);
+        flights.insert(key.clone(), flight.clone());
+        let answers = Arc::clone(self);
+        tokio::spawn(async move {
+            let landed = answers.ask(call).await;
+            if let Ok(content) = &landed {
+                answers.kept.insert(key.clone(), Arc::clone(content));
+            }
+            lock(&answers.flights).remove(&key);
+            // All who have waited may have gone.
+            let _ = land.send(Some(landed));
+        });
+        flight
+    }
+
+    /// Asks the store, when it is this question's turn.
+    async fn ask(self: &Arc<Self>, call: Call) -> Landed {
+        let waiting = Waiting::begin(&self.waiting).ok_or_else(Problem::overloaded)?;
+        let turn = tokio::time::timeout(LONGEST_WAIT, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(Problem::overloaded()) };
+        drop(waiting);
+        let answers = Arc::clone(self);
+        let asked = tokio::task::spawn_blocking(move || answers.ask_now(&call)).await;
+        asked.unwrap_or_else(|_| Err(unreadable())).map(Arc::new)
     }
 
     fn ask_now(&self, call: &Call) -> Result<Content, Problem> {
         let started = Instant::now();
         let problem = |error| self.problem(error);
+        if !self.is_there() {
+            return Err(problem(StoreError::Missing { path: Default::default() }));
+        }
         let store = self.open().map_err(problem)?;
         let bounds = match call.needs_bounds() {
             true => self.bounds(store).map_err(problem)?,
@@ -130,27 +165,36 @@ impl Answers {
 
     /// When the first and the last tweet of the store were written.
     fn bounds(&self, store: &Store) -> Result<Option<Bounds>, StoreError> {
-        let lock = || self.bounds.lock().unwrap_or_else(PoisonError::into_inner);
         let version = self.version();
-        if let Some((of, bounds)) = *lock()
+        if let Some((of, bounds)) = *lock(&self.bounds)
             && of == version
         {
             return Ok(bounds);
         }
         let ask = Ask { filter: Filter::default(), question: Question::Bounds };
         let bounds = store.ask(&[ask])?.remove(0).bounds();
-        *lock() = Some((version, bounds));
+        *lock(&self.bounds) = Some((version, bounds));
         Ok(bounds)
     }
 
     /// Changes when answers may.
     fn version(&self) -> u64 {
-        match self.store.get() {
-            None => 0,
-            Some(store) => store
-                .version()
-                .unwrap_or_else(|| now().unsigned_abs() / CLUSTER_AGE.as_millis() as u64),
+        let Some(store) = self.store.get() else { return 0 };
+        if !self.is_there() {
+            return u64::MAX;
         }
+        let age = || self.started.elapsed().as_millis() / CLUSTER_AGE.as_millis();
+        store.version().unwrap_or_else(|| age() as u64)
+    }
+
+    /// Whether the store's folder is still where it was: what is open can be read after it has been removed.
+    fn is_there(&self) -> bool {
+        let Address::Folder(path) = &self.address else { return true };
+        let (at, was_there) = &mut *lock(&self.looked);
+        if at.elapsed() >= LOOK_EVERY {
+            (*at, *was_there) = (Instant::now(), path.exists());
+        }
+        *was_there
     }
 
     /// What is told of an error: its words are for whoever runs the server.
@@ -162,7 +206,11 @@ impl Answers {
             let detail = "there are no tweets yet; fill the store: indexer backfill tweets.csv";
             return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
         }
-        failure::log(&error.into());
+        let mut logged = lock(&self.logged);
+        if logged.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            *logged = Some(Instant::now());
+            failure::log(&error.into());
+        }
         unreadable()
     }
 }
@@ -170,6 +218,10 @@ impl Answers {
 fn unreadable() -> Problem {
     let detail = "the store cannot be read; the server's log says why";
     Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 /// A place in the queue.

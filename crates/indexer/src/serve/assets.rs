@@ -49,3 +49,10 @@ pub(super) const LOGIN: &str = include_str!("assets/login.html");
 /// What the API is, for programs: OpenAPI 3.1.
 pub(super) static OPENAPI: LazyLock<Content> =
     LazyLock::new(|| Content::lasting(JSON, include_bytes!("openapi.json")));
+
+/// Compresses all that is sent as it is.
+pub(super) fn prepare() {
+    LazyLock::force(&PAGE);
+    LazyLock::force(&OPENAPI);
+    LazyLock::force(&ASSETS);
+}

@@ -160,18 +160,25 @@ impl Call {
             Wanted::Dashboard => {
                 let mut questions = Vec::from(summary());
                 questions.extend([
-                    feelings,
                     Question::Timeline { interval: self.interval(None, bounds) },
                     top(Keyword::Hashtags, 10),
                     top(Keyword::Mentions, 10),
                     Question::PeakHours,
-                    top(Keyword::Lang, 50),
                     Question::Map { zoom: WORLD_ZOOM },
                     search(Sort::Newest, 10),
                 ]);
                 let mut asks = self.of_all(questions);
                 let filter = self.of_the_day(bounds);
                 asks.push(Ask { filter, question: search(Sort::Engaged, 5) });
+                // What there is to choose from is there still after one was chosen.
+                let mut choice = |field, question| {
+                    asks.push(Ask { filter: self.filter.without(field), question });
+                };
+                choice(Keyword::Marketplace, Question::Count);
+                choice(Keyword::Marketplace, feelings);
+                choice(Keyword::Label, top(Keyword::Label, 4));
+                choice(Keyword::Lang, top(Keyword::Lang, 50));
+                choice(Keyword::CountryCode, top(Keyword::CountryCode, 300));
                 return asks;
             }
             Wanted::Summary => (Vec::from(summary()), None),
@@ -203,6 +210,8 @@ impl Call {
                 (questions, None)
             }
             Wanted::Tweets { sort, limit, ref after } => {
+                // One more tells whether there is a next page.
+                let limit = limit + 1;
                 (vec![Question::Search { sort, after: after.clone(), offset: 0, limit }], None)
             }
             Wanted::Top { n, is_of_the_day } => {
@@ -224,20 +233,22 @@ impl Call {
                 let summary = view::summary(next(), next(), next(), next());
                 let interval = self.interval(None, bounds);
                 let day = self.of_the_day(bounds);
-                let marketplaces = view::feelings(next());
-                let timeline = view::timeline(interval, next());
                 json!({
                     "available": bounds,
                     "summary": summary,
-                    "marketplaces": marketplaces,
-                    "timeline": timeline,
+                    "timeline": view::timeline(interval, next()),
                     "hashtags": next().terms(),
                     "mentions": next().terms(),
                     "peak_hours": next().peak_hours(),
-                    "languages": next().terms(),
                     "cells": view::cells(next()),
                     "newest": view::tweets(next().hits().documents),
                     "top": view::top(&day, next()),
+                    "marketplaces": view::marketplaces(next(), next()),
+                    "choices": {
+                        "sentiment": next().terms(),
+                        "lang": next().terms(),
+                        "country": next().terms(),
+                    },
                 })
             }
             Wanted::Summary => view::summary(next(), next(), next(), next()),
@@ -255,9 +266,7 @@ impl Call {
                 let interval = self.interval(*interval, bounds);
                 view::timeline(interval, next())
             }
-            Wanted::Marketplaces => {
-                json!({ "count": next().count(), "marketplaces": view::feelings(next()) })
-            }
+            Wanted::Marketplaces => view::marketplaces(next(), next()),
             Wanted::Topics => {
                 let count = next().count();
                 let kinds = next().terms();
@@ -271,8 +280,10 @@ impl Call {
                 })
             }
             Wanted::Tweets { sort, limit, .. } => {
-                let hits = next().hits();
-                let last = hits.documents.last().filter(|_| hits.documents.len() == *limit);
+                let mut hits = next().hits();
+                let is_last = hits.documents.len() <= *limit;
+                hits.documents.truncate(*limit);
+                let last = hits.documents.last().filter(|_| !is_last);
                 let next = last.map(|document| cursor::write(*sort, document));
                 json!({ "total": hits.total, "tweets": view::tweets(hits.documents), "next": next })
             }

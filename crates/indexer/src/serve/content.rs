@@ -2,7 +2,6 @@
 
 use std::hash::Hasher;
 use std::io::Write;
-use std::sync::OnceLock;
 
 use axum::body::Body;
 use axum::http::header::{
@@ -23,10 +22,9 @@ pub(super) struct Content {
     content_type: &'static str,
     tag: HeaderValue,
     plain: Bytes,
-    gzip: OnceLock<Bytes>,
-    brotli: OnceLock<Bytes>,
-    /// From 0, fast, to 11, small.
-    quality: u8,
+    /// Compressed, if that is worth it.
+    gzip: Option<Bytes>,
+    brotli: Option<Bytes>,
 }
 
 impl Content {
@@ -40,19 +38,23 @@ impl Content {
         Content::new("application/json", plain.into(), 4)
     }
 
+    /// `quality` of compression is from 0, fast, to 9, small.
     fn new(content_type: &'static str, plain: Bytes, quality: u8) -> Content {
         let mut hasher = SipHasher13::new();
         hasher.write(&plain);
         // Weak: the same for all encodings.
         let tag = format!("W/\"{:032x}\"", hasher.finish128().as_u128());
         let tag = HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("*"));
-        let (gzip, brotli) = (OnceLock::new(), OnceLock::new());
-        Content { content_type, tag, plain, gzip, brotli, quality }
+        let is_worth_it = plain.len() >= WORTH_IT;
+        let gzip = is_worth_it.then(|| gzip(&plain, quality));
+        let brotli = is_worth_it.then(|| brotli(&plain, quality));
+        Content { content_type, tag, plain, gzip, brotli }
     }
 
     /// How many bytes it takes, compressed forms included.
     pub(super) fn weight(&self) -> usize {
-        self.plain.len() * 3 / 2
+        let compressed = [&self.gzip, &self.brotli].into_iter().flatten();
+        self.plain.len() + compressed.map(Bytes::len).sum::<usize>()
     }
 
     /// The answer to a request with such headers.
@@ -87,24 +89,35 @@ impl Content {
         known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim() == "*" || strong(tag) == ours)
     }
 
+    /// What the client likes best of what there is; of equals, the smallest.
     fn encoding(&self, request: &HeaderMap) -> Option<(&'static str, &Bytes)> {
-        if self.plain.len() < WORTH_IT {
-            return None;
-        }
-        let accepts = |name: &str| {
-            let lists =
-                request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|l| l.to_str().ok());
-            lists.flat_map(|list| list.split(',')).any(|encoding| {
-                let (given, weight) = encoding.split_once(';').unwrap_or((encoding, ""));
-                let weight = weight.trim().trim_start_matches("q=");
-                given.trim().eq_ignore_ascii_case(name) && weight.parse() != Ok(0.0)
-            })
-        };
-        if accepts("br") {
-            return Some(("br", self.brotli.get_or_init(|| brotli(&self.plain, self.quality))));
-        }
-        accepts("gzip").then(|| ("gzip", self.gzip.get_or_init(|| gzip(&self.plain, self.quality))))
+        let (brotli, gzip) = (self.brotli.as_ref()?, self.gzip.as_ref()?);
+        let all = [("gzip", gzip), ("br", brotli)];
+        let liked = all.into_iter().map(|(name, body)| (weight(request, name), name, body));
+        let best = liked.max_by(|(a, ..), (b, ..)| a.total_cmp(b));
+        best.filter(|(weight, ..)| *weight > 0.0).map(|(_, name, body)| (name, body))
     }
+}
+
+/// How much a client likes an encoding, from 0, not at all, to 1 (RFC 9110, 12.5.3).
+fn weight(request: &HeaderMap, name: &str) -> f32 {
+    let lists = request.get_all(ACCEPT_ENCODING).into_iter().filter_map(|list| list.to_str().ok());
+    let (mut named, mut others) = (None, 0.0);
+    for encoding in lists.flat_map(|list| list.split(',')) {
+        let mut parts = encoding.split(';').map(str::trim);
+        let given = parts.next().unwrap_or_default();
+        let weight = parts.find_map(|part| {
+            let (key, value) = part.split_once('=')?;
+            key.trim().eq_ignore_ascii_case("q").then(|| value.trim().parse().unwrap_or(0.0))
+        });
+        let weight = weight.unwrap_or(1.0);
+        match given {
+            "*" => others = weight,
+            _ if given.eq_ignore_ascii_case(name) => named = Some(weight),
+            _ => {}
+        }
+    }
+    named.unwrap_or(others)
 }
 
 fn gzip(plain: &[u8], quality: u8) -> Bytes {
@@ -141,6 +154,10 @@ mod tests {
             ("gzip, deflate, br", Some("br")),
             ("gzip", Some("gzip")),
             ("br;q=0, GZIP;q=0.5", Some("gzip")),
+            ("br;q=0.1,gzip;q=1.0", Some("gzip")),
+            ("gzip ; Q = 0", None),
+            ("*", Some("br")),
+            ("*, br;q=0", Some("gzip")),
             ("identity", None),
             ("", None),
         ] {

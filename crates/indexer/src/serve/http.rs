@@ -8,6 +8,7 @@ use axum::body::Body;
 use axum::extract::{DefaultBodyLimit, Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
+    WWW_AUTHENTICATE,
 };
 use axum::http::{Method, Response, StatusCode, Uri};
 use axum::middleware::{Next, from_fn_with_state};
@@ -40,11 +41,13 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     let mut router = Router::new()
         .route("/", get(async |headers: HeaderMap| PAGE.response(&headers)))
         .route("/assets/{*path}", get(asset))
-        .route("/login", post(log_in).layer(DefaultBodyLimit::max(4_096)))
         .route("/metrics", get(metrics))
         .route("/api/metrics", get(metrics))
         .route("/api/health", get(health))
         .route("/api/openapi.json", get(async |headers: HeaderMap| OPENAPI.response(&headers)));
+    if server.access.has_token() {
+        router = router.route("/login", post(log_in).layer(DefaultBodyLimit::max(4_096)));
+    }
     for endpoint in ENDPOINTS {
         let answer =
             async move |State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap| {
@@ -89,7 +92,7 @@ async fn log_in(State(server): State<Arc<Server>>, request: Request) -> Response
     };
     match server.access.log_in(&token(&body), &headers) {
         Some(cookie) => {
-            let mut response = Response::new(Body::empty());
+            let mut response = whole("text/plain", String::new());
             *response.status_mut() = StatusCode::SEE_OTHER;
             response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
             if let Ok(cookie) = HeaderValue::try_from(cookie) {
@@ -110,6 +113,7 @@ fn login_page(message: &str) -> Response<Body> {
     let page = LOGIN.replace("{message}", message);
     let mut response = whole("text/html; charset=utf-8", page);
     *response.status_mut() = StatusCode::UNAUTHORIZED;
+    response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
     response
 }
 

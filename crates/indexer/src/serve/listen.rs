@@ -78,15 +78,30 @@ pub(super) async fn serve(
         stream.set_read_timeout(Some(STALL_TIMEOUT));
         let connection = http.serve_connection(TokioIo::new(Box::pin(stream)), service.clone());
         let connection = graceful.watch(connection);
-        let metrics = Arc::clone(&metrics);
-        metrics.connections.inc();
+        let open = Open::begin(&metrics);
         tokio::spawn(async move {
+            let _open = open;
             // A client that goes away, or says what is not HTTP, is none of our errors.
             let _ = connection.await;
-            metrics.connections.dec();
         });
     }
     let _ = tokio::time::timeout(LAST_CALL, graceful.shutdown()).await;
+}
+
+/// A connection that is counted.
+struct Open(Arc<Metrics>);
+
+impl Open {
+    fn begin(metrics: &Arc<Metrics>) -> Open {
+        metrics.connections.inc();
+        Open(Arc::clone(metrics))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        self.0.connections.dec();
+    }
 }
 
 /// Says that there are too many, to whoever listens.

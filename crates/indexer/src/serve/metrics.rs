@@ -67,7 +67,7 @@ impl Metrics {
         );
         registry.register(
             "answers",
-            "Answers of the API, kept (hit) or asked for (miss)",
+            "Answers of the API: kept (hit), being asked for (shared), or asked for (miss)",
             answers.clone(),
         );
         let help = "Time in which the store answered";
@@ -83,9 +83,8 @@ impl Metrics {
         self.durations.get_or_create(&Endpoint { endpoint }).observe(after.as_secs_f64());
     }
 
-    /// Takes note of whether an answer was known.
-    pub(super) fn found(&self, is_known: bool) {
-        let cache = if is_known { "hit" } else { "miss" };
+    /// Takes note of whether an answer was known (`hit`), being asked for (`shared`), or neither (`miss`).
+    pub(super) fn found(&self, cache: &'static str) {
         self.answers.get_or_create(&Found { cache }).inc();
     }
 

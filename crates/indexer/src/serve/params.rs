@@ -8,7 +8,7 @@ use std::ops::RangeInclusive;
 
 use enrich::{Label, canonical_marketplace};
 use ingest::Timestamp;
-use url::form_urlencoded;
+use percent_encoding::percent_decode_str;
 
 use super::problem::Problem;
 use crate::store::{BoundingBox, Filter, Keyword, TextQuery};
@@ -29,13 +29,17 @@ impl Params {
     /// Takes a query string apart.
     pub(super) fn parse(query: &str) -> Result<Params, Problem> {
         let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
+            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
+            let (name, value) = (decoded(name), decoded(value));
+            let name = name.map_err(|()| Problem::parameter("?", "its name is not UTF-8"))?;
+            let value = value.map_err(|()| Problem::parameter(&shown(&name), "it is not UTF-8"))?;
             let longest = if name == "q" { LONGEST_QUERY } else { LONGEST_VALUE };
             if value.chars().count() > longest {
                 let detail = format!("it may have {longest} characters");
                 return Err(Problem::parameter(&shown(&name), detail));
             }
-            params.entry(name.into_owned()).or_default().push(value.into_owned());
+            params.entry(name).or_default().push(value);
         }
         Ok(Params(params))
     }
@@ -195,6 +199,12 @@ impl Params {
     }
 }
 
+/// A name or a value as it was before it was put into an address.
+fn decoded(text: &str) -> Result<String, ()> {
+    let text = text.replace('+', " ");
+    percent_decode_str(&text).decode_utf8().map(|text| text.into_owned()).map_err(|_| ())
+}
+
 /// What `last` may say, and how many hours that is.
 const LASTS: [(&str, Option<i64>); 5] =
     [("24h", Some(24)), ("3d", Some(72)), ("7d", Some(168)), ("30d", Some(720)), ("all", None)];
@@ -276,6 +286,7 @@ mod tests {
             ("hour=%2B1", "hour"),
             ("hour=99999999999999999999", "hour"),
             ("q=a&q=b", "q"),
+            ("q=%ff", "q"),
             (&long, "q"),
         ] {
             let problem = filter(query).unwrap_err();

@@ -41,15 +41,16 @@ struct Feeling {
     labels: LabelCounts,
 }
 
-/// How tweets feel by what they are about.
-pub(super) fn feelings(answer: Answer) -> Json {
+/// How tweets feel about each marketplace, and how many there are in all.
+pub(super) fn marketplaces(count: Answer, answer: Answer) -> Json {
     let feeling = |TermSentiment { term, sentiment }| Feeling {
         term,
         count: sentiment.count,
         mean: sentiment.mean.map(rounded),
         labels: sentiment.labels,
     };
-    json!(answer.sentiment_by().into_iter().map(feeling).collect::<Vec<_>>())
+    let all: Vec<Feeling> = answer.sentiment_by().into_iter().map(feeling).collect();
+    json!({ "count": count.count(), "marketplaces": all })
 }
 
 /// Counts over time.

@@ -12,7 +12,6 @@ use tantivy::{Directory, Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
 
-mod geo;
 mod merges;
 mod query;
 mod questions;

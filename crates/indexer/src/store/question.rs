@@ -26,6 +26,15 @@ pub struct Filter {
     pub hour: Option<u8>,
 }
 
+impl Filter {
+    /// The same, whatever the field holds.
+    pub fn without(&self, field: Keyword) -> Filter {
+        let mut filter = self.clone();
+        filter.terms.retain(|(other, _)| *other != field);
+        filter
+    }
+}
+
 /// What is asked of the documents that match a filter.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Question {

@@ -24,7 +24,11 @@ export async function ask(endpoint, query, purpose = endpoint) {
     if (error.name === 'AbortError') throw error;
     throw new Failure(0, 'The server does not answer; trying again.');
   }
-  const body = await response.json().catch(() => ({}));
-  if (!response.ok) throw new Failure(response.status, body.detail ?? `The server answered ${response.status}.`);
+  const body = await response.json().catch((error) => {
+    if (error.name === 'AbortError') throw error;
+    return null;
+  });
+  if (response.ok && body === null) throw new Failure(0, 'The server broke off its answer; trying again.');
+  if (!response.ok) throw new Failure(response.status, body?.detail ?? `The server answered ${response.status}.`);
   return { ...body, tag: response.headers.get('etag') };
 }

@@ -50,7 +50,9 @@ function together(a, b) {
 function tileBounds(tile, shift) {
   const [zoom, x, y] = tile.split('/').map(Number);
   const lon = (column) => (column / 2 ** zoom) * 360 - 180 + shift;
-  const lat = (row) => (Math.atan(Math.sinh(Math.PI * (1 - (2 * row) / 2 ** zoom))) * 180) / Math.PI;
+  // What lies beyond the projection's edge is in the outermost tiles.
+  const edge = { 0: 90, [2 ** zoom]: -90 };
+  const lat = (row) => edge[row] ?? (Math.atan(Math.sinh(Math.PI * (1 - (2 * row) / 2 ** zoom))) * 180) / Math.PI;
   return [[lat(y + 1), lon(x)], [lat(y), lon(x + 1)]];
 }
 

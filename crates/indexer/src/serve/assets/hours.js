@@ -42,7 +42,7 @@ export function hours(counts) {
       el('thead', {}, el('tr', {}, el('td', {}), HOURS.map((hour) => el('th', { scope: 'col' }, hour % 6 === 0 ? String(hour) : el('span', { class: 'hidden' }, String(hour)))))),
       el('tbody', {}, WEEKDAYS.map((name, at) => el('tr', {}, el('th', { scope: 'row' }, name.slice(0, 3)), HOURS.map((hour) => cell(at + 1, hour))))),
     ),
-    el('p', { class: 'legend' }, `Most on ${WEEKDAYS[peak.weekday - 1]}s from ${peak.hour}:00 to ${peak.hour + 1}:00: ${tweets(most)}.`),
+    el('p', { class: 'note' }, `Most on ${WEEKDAYS[peak.weekday - 1]}s from ${peak.hour}:00 to ${peak.hour + 1}:00: ${tweets(most)}.`),
   );
 }
 

@@ -24,7 +24,7 @@ async function load({ isNew }) {
   if (isNew) byId('progress').classList.add('on');
   try {
     const answer = await ask('dashboard', query(), 'dashboard');
-    if (isNew || answer.tag !== tag) render(answer);
+    if (isNew || answer.tag !== tag) render(answer, isNew);
     tag = answer.tag;
     failed(null);
   } catch (error) {
@@ -39,7 +39,7 @@ async function load({ isNew }) {
 /// Nobody looks at a page in the background.
 const again = () => (document.hidden ? (timer = setTimeout(again, EVERY)) : load({ isNew: false }));
 
-function render(answer) {
+function render(answer, isNew) {
   const { summary } = answer;
   document.title = filters().get('q') ? `${filters().get('q')} – tweets` : 'Tweets';
   bar(answer);
@@ -48,15 +48,15 @@ function render(answer) {
   byId('headline').hidden = isEmpty;
   byId('empty').hidden = !isEmpty;
   if (isEmpty) return nothing(answer);
-  headline(summary);
+  headline(summary, isNew);
   // First, since the others take its room where there is nothing on it.
   show(answer);
-  marketplaces(answer.marketplaces, summary.count);
+  marketplaces(answer.marketplaces);
   timeline(answer.timeline);
   list('hashtags', '#', answer.hashtags, 'None of these tweets has a hashtag.');
   list('mentions', '@', answer.mentions, 'None of these tweets mentions anybody.');
   hours(answer.peak_hours);
-  tweets(answer);
+  tweets(answer, isNew);
 }
 
 /// Nothing matches: says why that may be, and the way out.
@@ -64,7 +64,7 @@ function nothing({ available }) {
   const set = filters();
   const timed = set.has('last') || set.has('from') || set.has('to');
   const others = [...set.keys()].some((name) => !['last', 'from', 'to'].includes(name));
-  const button = (words, act, primary) => el('button', { type: 'button', class: primary ? 'button primary' : 'button', onclick: act }, words);
+  const button = (words, act, primary) => el('button', { type: 'button', 'data-key': words, class: primary ? 'button primary' : 'button', onclick: act }, words);
   const actions = [];
   if (available && timed) {
     const end = new Date(available.to).getTime() + 1000;
@@ -72,12 +72,13 @@ function nothing({ available }) {
     actions.push(button('Show the last day that there is', () => change({ last: null, from: iso(end - 86400000), to: iso(end) }), true));
     actions.push(button('Show all the time there is', () => change({ last: null, from: null, to: null })));
   }
+  if (set.has('bbox')) actions.push(button('Search the whole map', () => change({ bbox: null }), true));
   if (others) actions.push(button('Remove all filters', clear));
   put(
     byId('empty'),
     el('h2', {}, available ? 'No tweets match' : 'There are no tweets yet'),
     available
-      ? el('p', {}, `The newest tweet of all is of ${day(available.to)}.`)
+      ? el('p', {}, timed ? `The newest tweet of all is of ${day(available.to)}.` : 'Fewer filters, or other words, find more.')
       : el('p', {}, 'Fill the store, and they appear here: ', el('code', {}, 'indexer backfill tweets.csv')),
     el('div', { class: 'actions' }, actions),
   );
@@ -87,7 +88,7 @@ function nothing({ available }) {
 function failed(error) {
   const notice = byId('notice');
   notice.hidden = error === null || tag === null;
-  byId('panels').classList.toggle('stale', error !== null && tag !== null);
+  for (const id of ['panels', 'headline']) byId(id).classList.toggle('stale', error !== null && tag !== null);
   if (error === null) return;
   if (error.status === 401) location.reload();
   if (tag !== null) {

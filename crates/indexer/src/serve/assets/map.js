@@ -2,22 +2,25 @@
 // own file, so that no tile server learns who looks at what.
 
 import { ask } from './api.js';
-import { circles, colour, ofCell, ofTweet, realLon } from './clusters.js';
+import { circles, colour, drawnAt, ofCell, ofTweet, realLon } from './clusters.js';
 import { byId, el, put } from './elements.js';
 import { change, filters, query } from './state.js';
 import { tweet } from './tweets.js';
-import { compact, feeling, mean, number, tweets } from './words.js';
+import { FEW, compact, feeling, mean, number, tweets } from './words.js';
 
 /// More markers than this hide each other.
 const MOST = 400;
 /// Of more tweets at one spot the map zooms in instead.
 const MOST_IN_POPUP = 20;
 const WORLD_ZOOM = 4;
+/// Where people live.
+const WORLD = [[-42, -126], [64, 188]];
 
 let map = null;
 let layer = null;
 let world = [];
 let drawn = '';
+let shownBox = null;
 
 /// Shows the cells of the page's answer, or of where the map has been moved to.
 export function show({ cells, summary }) {
@@ -29,13 +32,29 @@ export function show({ cells, summary }) {
   world = cells;
   if (nowhere) return;
   if (!map) start();
-  refresh();
   foot(summary);
+  // Moving the map refreshes it.
+  if (!follow()) refresh();
+}
+
+/// Shows the area that is filtered by, if it is another one than before. Tells whether that moves the map.
+function follow() {
+  const bbox = filters().get('bbox') ?? null;
+  if (bbox === shownBox) return false;
+  shownBox = bbox;
+  const [west, south, east, north] = (bbox ?? '').split(',').map(Number);
+  if (bbox && [west, south, east, north].every(Number.isFinite)) map.fitBounds([[south, drawnAt(west)], [north, drawnAt(east) < drawnAt(west) ? east + 360 : drawnAt(east)]], { maxZoom: 11 });
+  else map.fitBounds(WORLD);
+  return true;
 }
 
 function start() {
-  map = L.map('map', { zoomSnap: 0.25, minZoom: 0.5, maxZoom: 13, attributionControl: false, worldCopyJump: false, maxBounds: [[-85, -260], [85, 260]], maxBoundsViscosity: 0.8 });
-  map.fitBounds([[-42, -126], [64, 188]]);
+  map = L.map('map', { zoomSnap: 0.25, minZoom: 0.5, maxZoom: 13, attributionControl: false, worldCopyJump: false, maxBounds: [[-85, -180], [85, 200]], maxBoundsViscosity: 0.8, scrollWheelZoom: false });
+  map.fitBounds(WORLD);
+  // The wheel scrolls the page until somebody has turned to the map.
+  map.on('focus', () => map.scrollWheelZoom.enable());
+  map.on('blur', () => map.scrollWheelZoom.disable());
+  map.on('popupclose', () => setTimeout(refresh));
   layer = L.layerGroup().addTo(map);
   map.on('moveend', refresh);
   new ResizeObserver(() => map.invalidateSize({ pan: false })).observe(byId('map'));
@@ -47,8 +66,11 @@ async function countries() {
   const renderer = L.canvas({ padding: 0.5 });
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const style = () => ({ renderer, interactive: false, weight: 0.7, color: colour('--border'), fillColor: colour('--land'), fillOpacity: 1 });
-  const shapes = L.geoJSON(await response.json(), { style, interactive: false }).addTo(map);
-  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shapes.setStyle(style()));
+  const world = await response.json();
+  // What lies just east of the antimeridian is drawn a second time, where the map goes on.
+  const again = { ...world, features: world.features.filter(({ geometry }) => geometry.coordinates.flat(2).some(([lon]) => lon < -160)) };
+  const shapes = L.layerGroup([L.geoJSON(world, { style }), L.geoJSON(again, { style, coordsToLatLng: ([lon, lat]) => L.latLng(lat, lon + 360) })]).addTo(map);
+  matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shapes.eachLayer((layer) => layer.setStyle(style())));
 }
 
 /// What is in view, as the API has it.
@@ -61,7 +83,8 @@ function inView() {
 function box([[south, west], [north, east]]) {
   // The whole world has no west and no east.
   const [from, to] = east - west >= 360 ? [-180, 180] : [realLon(west), realLon(east)];
-  const lat = (degrees) => Math.max(-90, Math.min(90, degrees));
+  // The projection ends before the poles.
+  const lat = (degrees) => (Math.abs(degrees) >= 85 ? Math.sign(degrees) * 90 : degrees);
   return [from, lat(south), to, lat(north)].map((degrees) => degrees.toFixed(4)).join(',');
 }
 
@@ -80,18 +103,24 @@ async function refresh() {
 
 function draw(cells, single) {
   const key = JSON.stringify([map.getZoom(), cells, single.map(({ id }) => id)]);
-  if (key === drawn) return;
+  // What somebody reads stays.
+  if (key === drawn || byId('map').querySelector('.leaflet-popup')) return;
   drawn = key;
+  const focused = document.activeElement.title;
+  const hadFocus = byId('map').contains(document.activeElement) && document.activeElement.classList.contains('leaflet-marker-icon');
   layer.clearLayers();
   const places = single.length > 0 ? single.map(ofTweet) : cells.slice(0, MOST).map(ofCell);
   for (const circle of circles(places, (at) => map.latLngToLayerPoint(at))) marker(circle).addTo(layer);
+  if (!hadFocus) return;
+  const again = [...byId('map').querySelectorAll('.leaflet-marker-icon')].find(({ title }) => title === focused);
+  (again ?? byId('map')).focus({ preventScroll: true });
 }
 
 /// A few tweets are shown where they are; of more, the place is opened.
 function marker({ lat, lon, count, mean: m, size, bounds, tweets: here }) {
   const summary = `${tweets(count)}, mean sentiment ${mean(m)} (${feeling(m)})`;
   const words = here.length === 1 ? here[0].text : summary;
-  const html = el('div', { class: 'cluster', style: { width: `${size}px`, height: `${size}px`, background: colour(m) } }, count > 1 ? compact(count) : '');
+  const html = el('div', { class: count < FEW ? 'cluster few' : 'cluster', style: { width: `${size}px`, height: `${size}px`, background: colour(m) } }, count > 1 ? compact(count) : '');
   const icon = L.divIcon({ html, className: '', iconSize: [size, size] });
   const spot = L.marker([lat, lon], { icon, title: words, alt: words, riseOnHover: true });
   if (here.length > 0 && here.length <= MOST_IN_POPUP) {
@@ -99,13 +128,15 @@ function marker({ lat, lon, count, mean: m, size, bounds, tweets: here }) {
   }
   const open = () => {
     if (here.length === 0) change({ bbox: box(bounds) });
-    map.fitBounds(bounds, { maxZoom: 11 });
+    else map.fitBounds(bounds, { maxZoom: 13 });
   };
   return spot.on('click', open).on('keydown', enter(open));
 }
 
 const enter = (act) => ({ originalEvent }) => {
-  if (originalEvent.key === 'Enter') act();
+  if (originalEvent.key !== 'Enter' && originalEvent.key !== ' ') return;
+  originalEvent.preventDefault();
+  act();
 };
 
 function foot(summary) {
@@ -116,6 +147,6 @@ function foot(summary) {
     el('span', {}, `${tweets(summary.located)} of ${number(summary.count)} with a location`),
     isFiltered
       ? el('button', { type: 'button', class: 'button', 'data-key': 'area', onclick: () => change({ bbox: null }) }, 'Show the whole world')
-      : el('button', { type: 'button', class: 'button', 'data-key': 'area', onclick: () => change({ bbox: inView() }) }, 'Only what the map shows'),
+      : el('button', { type: 'button', class: 'button', 'data-key': 'area', disabled: byId('map').querySelectorAll('.leaflet-marker-icon').length === 0 && drawn !== '', onclick: () => change({ bbox: inView() }) }, 'Only what the map shows'),
   );
 }

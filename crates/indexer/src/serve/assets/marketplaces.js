@@ -3,9 +3,10 @@
 
 import { byId, el, put } from './elements.js';
 import { filters, toggle } from './state.js';
-import { FEW, LABELS, feeling, mean, number, percent, tweets } from './words.js';
+import { FEW, LABELS, counted, feeling, mean, percent, tweets } from './words.js';
 
-export function marketplaces(all, total) {
+/// Of all marketplaces, whichever is chosen, so that they can be compared.
+export function marketplaces({ count: total, marketplaces: all }) {
   if (all.length === 0) {
     put(byId('marketplaces'), el('p', { class: 'note' }, `None of these ${tweets(total)} names a marketplace.`));
     return;
@@ -28,14 +29,21 @@ export function marketplaces(all, total) {
 function rest(all) {
   const enough = all.filter(({ count }) => count >= FEW);
   if (enough.length < 2) return '.';
-  const best = enough.reduce((a, b) => (b.mean > a.mean ? b : a));
-  const worst = enough.reduce((a, b) => (b.mean < a.mean ? b : a));
-  if (best.mean - worst.mean < 0.05) return `; people feel much the same about each (mean ${mean(worst.mean)} to ${mean(best.mean)}).`;
-  return `; people feel best about ${best.term} (mean ${mean(best.mean)}).`;
+  const [best, second] = [...enough].sort((a, b) => b.mean - a.mean);
+  const worst = Math.min(...enough.map(({ mean: m }) => m));
+  if (best.mean - second.mean >= 0.05) return `; people feel best about ${best.term} (mean ${mean(best.mean)}).`;
+  if (best.mean - worst >= 0.05) return '.';
+  const means = new Set([worst, best.mean].map(mean));
+  return `; people feel much the same about each (mean ${[...means].join(' to ')}).`;
 }
+
+/// As everywhere.
+const MARKS = { AWS: '#e88b00', Azure: '#0072c6', GCP: '#2e8b57' };
 
 function row({ term, count, mean: m, labels }, most) {
   const few = count < FEW;
+  const chosen = filters().get('marketplace');
+  const dimmed = chosen && !chosen.split(',').includes(term);
   const segments = LABELS.filter((label) => labels[label] > 0).map((label) =>
     el('i', { class: `segment ${label}`, style: { flex: `${labels[label]} 0 0` } }),
   );
@@ -45,13 +53,13 @@ function row({ term, count, mean: m, labels }, most) {
   return el(
     'button',
     {
-      class: few ? 'market few' : 'market',
+      class: `market ${few ? 'few' : ''} ${dimmed ? 'dimmed' : ''}`,
       type: 'button',
       'data-key': term,
-      'aria-pressed': String(filters().get('marketplace') === term),
+      'aria-pressed': String(chosen === term),
       onclick: () => toggle('marketplace', term),
     },
-    el('span', { class: 'market-head' }, el('b', {}, term), el('span', {}, el('b', {}, number(count)), ` ${count === 1 ? 'mention' : 'mentions'}`)),
+    el('span', { class: 'market-head' }, el('b', {}, el('i', { class: 'mark', 'aria-hidden': 'true', style: { background: MARKS[term] ?? '#8a8f98' } }), term), el('b', {}, counted(count, 'mention'))),
     el('span', { class: 'market-bar', 'aria-hidden': 'true' }, el('span', { class: 'bar-total', style: { width: `${(100 * count) / most}%` } }, segments)),
     el('span', { class: 'market-foot' }, el('span', {}, shares), el('span', {}, few ? '' : `mean ${mean(m)}, ${feeling(m)}`)),
   );

@@ -20,8 +20,9 @@ export function query(more = {}) {
   return all.toString();
 }
 
-/// Sets filters, or takes them away (null). `quietly`: without a step that "back" undoes.
-export function change(changes, { quietly = false } = {}) {
+/// Sets filters, or takes them away (null). `quietly`: without a step that "back" undoes; `silently`: without
+/// telling anybody.
+export function change(changes, { quietly = false, silently = false } = {}) {
   const all = new URLSearchParams(location.search);
   for (const [name, value] of Object.entries(changes)) {
     if (value === null || value === '') all.delete(name);
@@ -32,7 +33,7 @@ export function change(changes, { quietly = false } = {}) {
   const address = text ? `?${text}` : location.pathname;
   if (address === (location.search || location.pathname)) return;
   history[quietly ? 'replaceState' : 'pushState'](null, '', address);
-  tell();
+  if (!silently) tell();
 }
 
 /// Sets a filter, or takes it away if it is set so.

@@ -1,7 +1,7 @@
 // Counts over time by label. A stretch of it is chosen with the pointer, or with the arrow keys and Enter.
 
 import { byId, el, put, svg } from './elements.js';
-import { change, toggle } from './state.js';
+import { change, filters, toggle } from './state.js';
 import { LABELS, clock, day, month, moment, number, shortDay, tweets } from './words.js';
 
 const LENGTHS = { minute: 60000, hour: 3600000, day: 86400000, week: 604800000 };
@@ -11,10 +11,14 @@ const FOOT = 24;
 let shown = null;
 let width = 0;
 let height = 0;
+/// Where a stretch begins that is being chosen, and the bucket that the keys are at.
+let start = null;
+let hereTime = null;
 
 export function timeline(answer) {
   shown = answer;
-  draw();
+  // What is being chosen from stays until it is.
+  if (start === null) draw();
 }
 
 new ResizeObserver(([{ contentRect }]) => {
@@ -55,9 +59,10 @@ function draw() {
   const brush = svg('rect', { class: 'brush', y: 0, height: base, width: 0 });
   const note = el('span', {}, hint(interval));
 
-  let here = buckets.length - 1;
+  let here = hereTime === null ? buckets.length - 1 : times.reduce((best, time, at) => (Math.abs(time - hereTime) < Math.abs(times[best] - hereTime) ? at : best), 0);
   const tell = (at) => {
     here = at;
+    hereTime = times[at];
     mark.setAttribute('x', x(times[at]));
     mark.setAttribute('visibility', 'visible');
     note.textContent = describe(buckets[at], interval);
@@ -71,7 +76,10 @@ function draw() {
   };
   const nearest = (time) => times.reduce((best, other, at) => (Math.abs(other - time) < Math.abs(times[best] - time) ? at : best), 0);
 
-  let start = null;
+  const cancel = () => {
+    start = null;
+    brush.setAttribute('width', 0);
+  };
   const span = (event) => [Math.min(start, timeAt(event)), Math.max(start, timeAt(event)) + length];
   const chart = svg(
     'svg',
@@ -85,18 +93,20 @@ function draw() {
       'aria-label': `Tweets by ${interval}; arrow keys move, Enter shows only that ${interval}`,
       'aria-valuemin': 1,
       'aria-valuemax': buckets.length,
-      'aria-valuenow': buckets.length,
-      'aria-valuetext': describe(buckets.at(-1), interval),
+      'aria-valuenow': here + 1,
+      'aria-valuetext': describe(buckets[here], interval),
       onfocus: () => chart.matches(':focus-visible') && tell(here),
       onblur: () => mark.setAttribute('visibility', 'hidden'),
       onkeydown: (event) => {
         const moves = { ArrowLeft: here - 1, ArrowRight: here + 1, ArrowDown: here - 1, ArrowUp: here + 1, Home: 0, End: buckets.length - 1, PageDown: here - 10, PageUp: here + 10 };
         if (event.key in moves) tell(Math.min(buckets.length - 1, Math.max(0, moves[event.key])));
         else if (event.key === 'Enter') choose(times[here], times[here] + length);
+        else if (event.key === 'Escape') cancel();
         else return;
         event.preventDefault();
       },
       onpointerdown: (event) => {
+        if (event.button !== 0 || !event.isPrimary) return;
         start = timeAt(event);
         chart.setPointerCapture(event.pointerId);
       },
@@ -113,10 +123,7 @@ function draw() {
         start = null;
         choose(from, to);
       },
-      onpointercancel: () => {
-        start = null;
-        brush.setAttribute('width', 0);
-      },
+      onpointercancel: cancel,
       onpointerleave: () => {
         if (start !== null) return;
         mark.setAttribute('visibility', 'hidden');
@@ -139,7 +146,7 @@ function draw() {
 }
 
 const legend = (label) =>
-  el('button', { type: 'button', 'data-key': label, title: `Only ${label} tweets`, onclick: () => toggle('sentiment', label) }, el('i', { class: `dot ${label}`, 'aria-hidden': 'true' }), label);
+  el('button', { type: 'button', 'data-key': label, 'aria-pressed': String(filters().get('sentiment') === label), title: `Only ${label} tweets`, onclick: () => toggle('sentiment', label) }, el('i', { class: `dot ${label}`, 'aria-hidden': 'true' }), label);
 
 const hint = (interval) => `Tweets by ${interval}. Drag to choose a time.`;
 const article = (interval) => (interval === 'hour' ? 'an hour' : `a ${interval}`);

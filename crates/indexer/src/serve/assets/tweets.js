@@ -3,7 +3,7 @@
 import { ask } from './api.js';
 import { byId, el, put } from './elements.js';
 import { change, query, toggleWord, view } from './state.js';
-import { mean, moment, number, range } from './words.js';
+import { counted, language, mean, moment, range } from './words.js';
 
 const TABS = [
   ['top', 'Most important of the day'],
@@ -13,10 +13,15 @@ const TABS = [
 ];
 
 let shown = {};
+/// Whether there is more on the page than its own answer has.
+let isLonger = false;
 
-/// Shows the tab that is chosen; the first two are of the page's own answer.
-export function tweets(answer) {
+/// Shows the tab that is chosen; the first two are of the page's own answer. `isNew`: the filters have changed;
+/// otherwise what somebody may be reading stays.
+export function tweets(answer, isNew) {
   shown = answer;
+  if (!isNew && isLonger) return;
+  isLonger = false;
   const chosen = current();
   put(
     byId('tabs'),
@@ -31,13 +36,14 @@ export function tweets(answer) {
   byId('tweets').setAttribute('aria-labelledby', `tab-${chosen}`);
   if (chosen === 'top') return list(answer.top.tweets, ofTheDay(answer.top));
   if (chosen === 'newest') return list(answer.newest, null, answer.newest.length < 10 ? null : () => more('newest', answer.newest));
+  isLonger = true;
   page(chosen, []);
 }
 
 const current = () => (TABS.some(([name]) => name === view('tab')) ? view('tab') : 'top');
 const choose = (name) => {
-  change({ tab: name === 'top' ? null : name }, { quietly: true });
-  tweets(shown);
+  change({ tab: name === 'top' ? null : name }, { quietly: true, silently: true });
+  tweets(shown, true);
 };
 
 function move(event, name) {
@@ -67,23 +73,29 @@ async function page(sort, before, cursor) {
     const all = [...before, ...answer.tweets];
     list(all, null, answer.next && (() => page(sort, all, answer.next)));
   } catch (error) {
-    if (error.name !== 'AbortError') put(byId('tweets'), el('p', { class: 'note' }, error.message));
+    if (error.name !== 'AbortError') list(before, null, () => page(sort, before, cursor), error.message);
   }
 }
 
 /// More than the page's own answer has.
 async function more(sort, before) {
-  const answer = await ask('tweets', query({ sort, limit: before.length }), 'tweets');
-  if (answer.next) await page(sort, answer.tweets, answer.next);
-  else list(answer.tweets, null);
+  isLonger = true;
+  try {
+    const answer = await ask('tweets', query({ sort, limit: before.length }), 'tweets');
+    if (answer.next) await page(sort, answer.tweets, answer.next);
+    else list(answer.tweets, null);
+  } catch (error) {
+    if (error.name !== 'AbortError') list(before, null, () => more(sort, before), error.message);
+  }
 }
 
-function list(all, note, next) {
+function list(all, note, next, trouble) {
   put(
     byId('tweets'),
     note && el('p', { class: 'note list-note' }, note),
-    all.length > 0 ? el('ul', { class: 'tweets' }, all.map((one) => el('li', {}, tweet(one)))) : el('p', { class: 'note' }, 'No tweets in this time.'),
-    next && el('button', { class: 'button more', type: 'button', 'data-key': 'more', onclick: next }, 'Show more'),
+    all.length > 0 ? el('ul', { class: 'tweets' }, all.map((one) => el('li', {}, tweet(one)))) : el('p', { class: 'note' }, trouble ?? 'No tweets in this time.'),
+    trouble && all.length > 0 && el('p', { class: 'note trouble', role: 'status' }, trouble),
+    next && el('button', { class: 'button more', type: 'button', 'data-key': 'more', onclick: next }, trouble ? 'Try again' : 'Show more'),
   );
 }
 
@@ -91,37 +103,38 @@ function list(all, note, next) {
 export function tweet(one) {
   const { user, sentiment, place } = one;
   const label = sentiment.label;
-  const counts = [['retweets', 'retweets'], ['likes', 'likes'], ['replies', 'replies']].filter(([name]) => one[name] > 0);
+  const counts = [['retweets', 'retweet'], ['likes', 'like'], ['replies', 'reply', 'replies']].filter(([name]) => one[name] > 0);
   const where = [place?.name, place?.country].filter(Boolean);
   return el(
     'article',
-    { class: 'tweet', lang: one.lang },
-    el('header', {}, author(user), el('time', { datetime: one.created_at }, moment(one.created_at))),
-    el('p', { class: 'text' }, text(one.text)),
+    { class: 'tweet' },
+    el('header', {}, author(one), el('time', { datetime: one.created_at }, moment(one.created_at))),
+    el('p', { class: 'text', dir: 'auto', lang: language(one.lang ?? '') === one.lang ? null : one.lang }, text(one)),
     el(
       'footer',
       {},
       el('span', { class: 'badge', title: `by ${sentiment.method}` }, el('i', { class: `dot ${label}`, 'aria-hidden': 'true' }), `${label} ${mean(sentiment.compound)}`),
       one.marketplace?.length > 0 && el('span', {}, one.marketplace.join(', ')),
-      where.length > 0 && el('span', {}, where[0].includes(where[1] ?? where[0]) ? where[0] : where.join(', ')),
-      counts.map(([name, word]) => el('span', {}, `${number(one[name])} ${word}`)),
-      one.url && el('a', { href: one.url, target: '_blank', rel: 'noopener noreferrer' }, 'Open on X'),
+      where.length > 0 && el('bdi', {}, where[0].includes(where[1] ?? where[0]) ? where[0] : where.join(', ')),
+      counts.map(([name, ...words]) => el('span', {}, counted(one[name], ...words))),
+      one.url && el('a', { href: one.url, 'data-key': `${one.id} X`, target: '_blank', rel: 'noopener noreferrer' }, 'Open on X'),
     ),
   );
 }
 
-function author(user) {
-  if (!user?.screen_name) return el('b', {}, user?.name ?? 'Unknown author');
-  return el('b', {}, user.name ?? '', ' ', el('button', { class: 'link', type: 'button', onclick: () => toggleWord(`@${user.screen_name}`) }, `@${user.screen_name}`));
+function author({ id, user }) {
+  if (!user?.screen_name) return el('b', { class: 'name' }, el('bdi', {}, user?.name ?? 'Unknown author'));
+  const handle = `@${user.screen_name}`;
+  return el('b', { class: 'name' }, el('bdi', {}, user.name ?? ''), ' ', el('button', { class: 'link', type: 'button', 'data-key': `${id} @`, onclick: () => toggleWord(handle) }, el('bdi', {}, handle)));
 }
 
 /// A text with its links; only those to the web are any.
-function text(words) {
-  return words.split(/(https?:\/\/[^\s<>"'“”]+)/u).map((part, at) => {
+function text({ id, text: words }) {
+  return words.replace(/\n{3,}/g, '\n\n').split(/(https?:\/\/[^\s<>"'“”]+)/u).map((part, at) => {
     if (at % 2 === 0) return part;
     try {
       const link = new URL(part);
-      return el('a', { href: link.href, target: '_blank', rel: 'noopener noreferrer' }, part.replace(/^https?:\/\//, ''));
+      return el('a', { href: link.href, 'data-key': `${id} ${at}`, target: '_blank', rel: 'noopener noreferrer' }, part.replace(/^https?:\/\//, ''));
     } catch {
       return part;
     }

@@ -10,8 +10,10 @@ const short = new Intl.NumberFormat('en', { notation: 'compact', maximumSignific
 const signed = new Intl.NumberFormat('en', { signDisplay: 'exceptZero', minimumFractionDigits: 2, maximumFractionDigits: 2 });
 
 export const number = (n) => whole.format(n);
+/// A number and what it counts: "1 like", "2 likes".
+export const counted = (n, one, many = `${one}s`) => `${whole.format(n)} ${n === 1 ? one : many}`;
 export const compact = (n) => (n < 1000 ? whole : short).format(n);
-export const tweets = (n) => `${number(n)} ${n === 1 ? 'tweet' : 'tweets'}`;
+export const tweets = (n) => counted(n, 'tweet');
 export const mean = (m) => (m === null || m === undefined ? '–' : signed.format(m));
 
 export function percent(part, all) {
@@ -20,8 +22,9 @@ export function percent(part, all) {
   return `${share > 0 && share < 1 ? '<1' : Math.round(share)}\u202f%`;
 }
 
-/// The word for a mean.
-export function feeling(m) {
+/// The word for a mean, as it is shown.
+export function feeling(exact) {
+  const m = Math.round(exact * 100) / 100;
   if (m >= 0.05) return 'positive';
   return m <= -0.05 ? 'negative' : 'neutral';
 }

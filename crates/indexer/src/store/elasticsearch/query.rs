@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use serde_json::{Value as Json, json};
 
+use crate::store::geo::kept_box;
 use crate::store::query::Wanted;
 use crate::store::{Filter, Keyword};
 
@@ -23,7 +24,7 @@ pub(super) fn query(filter: &Filter) -> Json {
     for (field, values) in &filter.terms {
         must.push(json!({ "terms": { field.name(): values } }));
     }
-    if let Some(bounds) = filter.bounding_box {
+    if let Some(bounds) = filter.bounding_box.map(kept_box) {
         must.push(json!({ "geo_bounding_box": { "location": {
             "top": bounds.north, "left": bounds.west, "bottom": bounds.south, "right": bounds.east,
         } } }));

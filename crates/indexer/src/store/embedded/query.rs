@@ -11,8 +11,8 @@ use tantivy::query::{
 use tantivy::schema::{Field, IndexRecordOption};
 
 use super::Embedded;
-use super::geo::kept_box;
 use super::tokenizer::{fold, words};
+use crate::store::geo::kept_box;
 use crate::store::query::Wanted;
 use crate::store::{After, Filter, Keyword, Sort};
 

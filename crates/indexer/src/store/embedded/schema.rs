@@ -6,8 +6,8 @@ use tantivy::schema::{
     BytesOptions, Field, IndexRecordOption, NumericOptions, Schema, TextFieldIndexing, TextOptions,
 };
 
-use super::geo::kept;
 use super::tokenizer::{FOLDED, WORDS};
+use crate::store::geo::kept;
 use crate::store::{Keyword, ZOOMS, tile};
 
 /// The fields by what they hold.

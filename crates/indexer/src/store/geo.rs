@@ -16,12 +16,16 @@ pub(super) fn kept(lat: f64, lon: f64) -> (f64, f64) {
 /// The last step: the poles and the antimeridian fall into it.
 const LAST: f64 = 2_147_483_647.0;
 
-/// A box, such that the kept positions between its edges, edges included, are those that Lucene finds.
+/// A box as every store is asked for it, so that all find the same, edges included: what is kept lies within if it
+/// is not below the lower edges and not above the upper ones.
+///
+/// Elasticsearch rounds all four edges down to what is kept, OpenSearch the lower ones up, and it refuses a box without
+/// width or height. So the lower edges are what is kept of them, which both leave as it is, and the upper ones half a
+/// step more than that, which both take for it.
 pub(super) fn kept_box(bounds: BoundingBox) -> BoundingBox {
+    let (south, west) = kept(bounds.south, bounds.west);
     let (north, east) = kept(bounds.north, bounds.east);
-    let up = |degrees: f64, step: f64| (degrees / step).ceil() * step;
-    let (south, west) = (up(bounds.south, STEPS[0]), up(bounds.west, STEPS[1]));
-    BoundingBox { west, south, east, north }
+    BoundingBox { west, south, east: east + STEPS[1] / 2.0, north: north + STEPS[0] / 2.0 }
 }
 
 #[cfg(test)]
@@ -38,5 +42,17 @@ mod tests {
         // What is kept is kept as it is.
         let (lat, lon) = kept(38.73, -9.13);
         assert_eq!(kept(lat, lon), (lat, lon));
+    }
+
+    #[test]
+    fn a_box_has_its_edges_in_it() {
+        let at = |west, south, east, north| kept_box(BoundingBox { west, south, east, north });
+        for (lat, lon) in [(35.727014, 139.838168), (-90.0, -180.0), (90.0, 180.0)] {
+            let (kept_lat, kept_lon) = kept(lat, lon);
+            let point = at(lon, lat, lon, lat);
+            assert!((point.south..point.north).contains(&kept_lat), "{point:?}");
+            assert!((point.west..point.east).contains(&kept_lon), "{point:?}");
+        }
+        assert!(at(180.0, 0.0, -170.0, 1.0).west > at(180.0, 0.0, -170.0, 1.0).east);
     }
 }
