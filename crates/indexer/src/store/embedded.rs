@@ -12,6 +12,7 @@ use tantivy::{Directory, Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
 
+mod matches;
 mod merges;
 mod query;
 mod questions;

@@ -64,7 +64,7 @@ impl Embedded {
     }
 
     /// Those of the documents that match `query` that come after a place in an order.
-    pub(super) fn after(&self, query: BooleanQuery, sort: Sort, after: &After) -> BooleanQuery {
+    pub(super) fn after(&self, query: Box<dyn Query>, sort: Sort, after: &After) -> Box<dyn Query> {
         let key = |key: f64| match sort {
             Sort::Newest | Sort::Oldest => Term::from_field_i64(self.fields.timestamp, key as i64),
             Sort::Engaged => Term::from_field_u64(self.fields.engagement, key as u64),
@@ -82,7 +82,7 @@ impl Embedded {
         let lower_id = RangeQuery::new(Bound::Unbounded, id);
         let equal = BooleanQuery::intersection(vec![Box::new(equal), Box::new(lower_id)]);
         let later = BooleanQuery::union(vec![Box::new(beyond), Box::new(equal)]);
-        BooleanQuery::intersection(vec![Box::new(query), Box::new(later)])
+        Box::new(BooleanQuery::intersection(vec![query, Box::new(later)]))
     }
 
     fn wanted(&self, wanted: &Wanted) -> Box<dyn Query> {

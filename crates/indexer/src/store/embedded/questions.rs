@@ -3,8 +3,8 @@
 //! Tantivy ignores keys of aggregations that it does not know, so only those are used that
 //! `tests/scenarios` holds against expected answers.
 
-use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Mutex, OnceLock, PoisonError};
 
 use enrich::Label;
 use ingest::Timestamp;
@@ -13,17 +13,18 @@ use tantivy::aggregation::agg_req::Aggregations;
 use tantivy::aggregation::{AggContextParams, AggregationCollector, AggregationLimitsGuard};
 use tantivy::collector::sort_key::{SortByStaticFastValue, SortByString};
 use tantivy::collector::{Count, TopDocs};
-use tantivy::query::{BooleanQuery, Query};
+use tantivy::query::Query;
 use tantivy::schema::Value;
 use tantivy::{DocAddress, Order, Searcher, TantivyDocument};
 
+use super::matches::Matches;
 use super::schema::{
     COMPOUND, ENGAGEMENT, HOUR, LAT, LON, TIMESTAMP, WEEKDAY, keyword_name, tile_name,
 };
 use super::{Embedded, parse_document};
 use crate::store::buckets::{buckets, count, key, labels, number};
 use crate::store::{
-    After, Answer, Ask, Bounds, Cell, Hits, HourCount, Interval, Keyword, Place, Question,
+    After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, Place, Question,
     SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket, ZOOMS,
 };
 
@@ -37,17 +38,31 @@ impl Embedded {
     /// Answers questions side by side, all of the same commit.
     pub(in crate::store) fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, StoreError> {
         let searcher = self.reader.searcher();
+        let filters: Vec<(&Filter, OnceLock<tantivy::Result<Matches>>)> =
+            repeated(asks).into_iter().map(|filter| (filter, OnceLock::new())).collect();
+        let query = |filter: &Filter| -> tantivy::Result<Box<dyn Query>> {
+            let query = self.query(filter);
+            match filters.iter().find(|(other, _)| *other == filter) {
+                None => Ok(Box::new(query)),
+                Some((_, found)) => {
+                    let found = found.get_or_init(|| Matches::find(&searcher, &query));
+                    found.clone().map(|found| Box::new(found) as Box<dyn Query>)
+                }
+            }
+        };
         let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(asks.len()));
         let answers: Vec<Mutex<Option<anyhow::Result<Answer>>>> =
             asks.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
-            while let Some((ask, room)) = {
+            while let Some((Ask { filter, question }, room)) = {
                 let next = next.fetch_add(1, Ordering::Relaxed);
                 asks.get(next).zip(answers.get(next))
             } {
-                let answer = self.answer(&searcher, ask);
-                *room.lock().unwrap_or_else(|poisoned| poisoned.into_inner()) = Some(answer);
+                let answer = query(filter).map_err(anyhow::Error::new).and_then(|query| {
+                    Asked { store: self, searcher: &searcher, query }.answer(question)
+                });
+                *room.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
             }
         };
         std::thread::scope(|scope| {
@@ -58,41 +73,49 @@ impl Embedded {
         });
         let answers = answers
             .into_iter()
-            .filter_map(|room| room.into_inner().unwrap_or_else(|poisoned| poisoned.into_inner()));
+            .filter_map(|room| room.into_inner().unwrap_or_else(PoisonError::into_inner));
         answers.collect::<anyhow::Result<_>>().map_err(|source| self.failed(source))
     }
+}
 
-    fn answer(&self, searcher: &Searcher, ask: &Ask) -> anyhow::Result<Answer> {
-        let query = self.query(&ask.filter);
-        let asked = Asked { store: self, searcher, query };
-        Ok(match ask.question {
-            Question::Count => Answer::Count(searcher.search(&asked.query, &Count)? as u64),
-            Question::Search { sort, ref after, offset, limit } => {
-                Answer::Hits(asked.hits(sort, after.as_ref(), offset, limit)?)
-            }
-            Question::Top { field, n } => Answer::Terms(asked.top(field, n)?),
-            Question::SentimentBy { field, n } => {
-                Answer::SentimentBy(asked.sentiment_by(field, n)?)
-            }
-            Question::Sentiment => Answer::Sentiment(asked.sentiment()?),
-            Question::Timeline { interval } => Answer::Timeline(asked.timeline(interval)?),
-            Question::PeakHours => Answer::PeakHours(asked.peak_hours()?),
-            Question::Places { n } => Answer::Places(asked.places(n)?),
-            Question::Map { zoom } => Answer::Cells(asked.map(zoom)?),
-            Question::Distinct { field } => Answer::Count(asked.distinct(field)?),
-            Question::Bounds => Answer::Bounds(asked.bounds()?),
-        })
+/// The filters of more than one question that leave something out.
+fn repeated(asks: &[Ask]) -> Vec<&Filter> {
+    let mut filters: Vec<&Filter> = Vec::new();
+    for (at, Ask { filter, .. }) in asks.iter().enumerate() {
+        let comes_again = asks[at + 1..].iter().any(|other| other.filter == *filter);
+        if comes_again && *filter != Filter::default() && !filters.contains(&filter) {
+            filters.push(filter);
+        }
     }
+    filters
 }
 
 /// A filter, asked of one commit.
 struct Asked<'s> {
     store: &'s Embedded,
     searcher: &'s Searcher,
-    query: BooleanQuery,
+    query: Box<dyn Query>,
 }
 
 impl Asked<'_> {
+    fn answer(self, question: &Question) -> anyhow::Result<Answer> {
+        Ok(match *question {
+            Question::Count => Answer::Count(self.searcher.search(&self.query, &Count)? as u64),
+            Question::Search { sort, ref after, offset, limit } => {
+                Answer::Hits(self.hits(sort, after.as_ref(), offset, limit)?)
+            }
+            Question::Top { field, n } => Answer::Terms(self.top(field, n)?),
+            Question::SentimentBy { field, n } => Answer::SentimentBy(self.sentiment_by(field, n)?),
+            Question::Sentiment => Answer::Sentiment(self.sentiment()?),
+            Question::Timeline { interval } => Answer::Timeline(self.timeline(interval)?),
+            Question::PeakHours => Answer::PeakHours(self.peak_hours()?),
+            Question::Places { n } => Answer::Places(self.places(n)?),
+            Question::Map { zoom } => Answer::Cells(self.map(zoom)?),
+            Question::Distinct { field } => Answer::Count(self.distinct(field)?),
+            Question::Bounds => Answer::Bounds(self.bounds()?),
+        })
+    }
+
     fn hits(
         self,
         sort: Sort,
