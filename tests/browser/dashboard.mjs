@@ -185,7 +185,9 @@ const tests = {
   },
 
   async 'new tweets appear by themselves, and disturb nobody'() {
-    const page = await open();
+    const page = await open({ path: '?tab=newest' });
+    await page.click('#tweets .more');
+    await page.locator('#tweets .tweet').nth(29).waitFor();
     const before = await headline(page);
     await page.locator('#hashtags .row >> nth=2').focus();
     const tag = await page.evaluate(() => document.activeElement.dataset.key);
@@ -193,6 +195,7 @@ const tests = {
     await page.waitForFunction((text) => document.querySelector('#headline strong').textContent !== text, before, { timeout: 20000 });
     await shows(page, '');
     assert.equal(await page.evaluate(() => document.activeElement.dataset.key), tag);
+    assert.equal(await page.locator('#tweets .tweet').count(), 30, 'what is being read stays');
     await close(page);
   },
 };

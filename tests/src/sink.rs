@@ -20,8 +20,10 @@ pub struct Faults {
     pub busy_for: Duration,
     /// From some bulk request on, all of them are answered with 503.
     pub down_from: Option<usize>,
-    /// How long every bulk request takes.
+    /// How long every bulk request, and every search, takes.
     pub delay: Duration,
+    /// Searches are answered with 500.
+    pub no_searches: bool,
     /// When a 429 says to come back.
     pub retry_after: Option<u64>,
     /// One in so many items is answered with 429, once.
@@ -53,6 +55,7 @@ struct State {
     faults: Mutex<Faults>,
     began: Mutex<Option<Instant>>,
     n_bulks: AtomicUsize,
+    n_searches: AtomicUsize,
     authorization: Mutex<String>,
     kept: Mutex<Kept>,
 }
@@ -102,6 +105,11 @@ impl Sink {
     /// How many bulk requests came.
     pub fn n_bulks(&self) -> usize {
         self.state.n_bulks.load(Ordering::Relaxed)
+    }
+
+    /// How many searches came.
+    pub fn n_searches(&self) -> usize {
+        self.state.n_searches.load(Ordering::Relaxed)
     }
 
     /// How many operations came, in all of them.
@@ -169,6 +177,9 @@ impl State {
         if path == "/_bulk" {
             return self.bulk(body);
         }
+        if path.ends_with("/_search") {
+            return self.search();
+        }
         match (method, path) {
             ("GET", "/") => match self.faults().greeting {
                 Some((status, body)) => {
@@ -178,6 +189,20 @@ impl State {
             },
             ("GET", _) => Answer::json(404, &json!({ "error": "not found", "status": 404 })),
             _ => Answer::json(200, &json!({ "acknowledged": true })),
+        }
+    }
+
+    /// Finds nothing.
+    fn search(&self) -> Answer {
+        let Faults { delay, no_searches, .. } = self.faults();
+        self.n_searches.fetch_add(1, Ordering::Relaxed);
+        thread::sleep(delay);
+        match no_searches {
+            true => Answer::json(500, &json!({ "error": "broken", "status": 500 })),
+            false => Answer::json(
+                200,
+                &json!({ "hits": { "total": { "value": 0 } }, "aggregations": { "by": { "buckets": [] } } }),
+            ),
         }
     }
 

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Dashboard, ELASTICSEARCH, Server, Workplace, free_port, schemathesis};
+use tests::{Dashboard, ELASTICSEARCH, Faults, Server, Sink, Workplace, free_port, schemathesis};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tweets.ndjson");
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -214,6 +214,11 @@ fn only_those_may_see_it_who_should() {
     assert_eq!(refused.status.code(), Some(2), "{words}");
     assert!(words.contains("INDEXER_TOKEN") && words.contains("--public"), "{words}");
 
+    let short = workplace.command(["serve"]).env("INDEXER_TOKEN", "short-secret").output().unwrap();
+    let words = String::from_utf8_lossy(&short.stderr).into_owned();
+    assert_eq!(short.status.code(), Some(2), "{words}");
+    assert!(words.contains("16 characters") && !words.contains("short-secret"), "{words}");
+
     let here = Dashboard::start(&workplace, "tweets-index", &[]);
     for (host, status) in [("localhost", 200), ("evil.example", 421)] {
         let page = here.ask("/api/summary", &[("host", host)]);
@@ -245,6 +250,7 @@ fn only_those_may_see_it_who_should() {
     let welcome = log_in(TOKEN);
     assert!(welcome.starts_with("HTTP/1.1 303"), "{welcome}");
     let cookie = welcome.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
+    assert!(!here.get("/login").text.contains("form"), "there is nothing to log in to");
     assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains(TOKEN), "{cookie}");
     let (cookie, _) = cookie.split_once(';').unwrap();
     assert_eq!(dashboard.ask("/api/summary", &[("cookie", cookie)]).status, 200);
@@ -263,6 +269,38 @@ fn identical_questions_are_asked_once() {
     assert!(
         metrics.contains("indexer_http_requests_total{endpoint=\"dashboard\",status=\"200\"} 50")
     );
+}
+
+#[test]
+fn a_question_goes_on_whoever_waits_for_it() {
+    let workplace = workplace();
+    let sink = Sink::start(Faults { delay: Duration::from_secs(1), ..Faults::default() });
+    let dashboard = Dashboard::start(&workplace, &sink.url(), &[]);
+    let hurry = raw_for(&dashboard, "GET /api/hashtags HTTP/1.1\r\nhost: localhost\r\n\r\n", 200);
+    assert_eq!(hurry, "", "it did not wait");
+    thread::sleep(Duration::from_millis(1_200));
+    assert_eq!(dashboard.get("/api/hashtags").status, 200);
+    assert_eq!(sink.n_searches(), 1, "the answer was there");
+}
+
+#[test]
+fn a_failure_is_told_to_all_who_wait_and_not_kept() {
+    let workplace = workplace();
+    let faults = Faults { delay: Duration::from_secs(1), no_searches: true, ..Faults::default() };
+    let sink = Sink::start(faults);
+    let dashboard = Dashboard::start(&workplace, &sink.url(), &[]);
+    thread::scope(|scope| {
+        for _ in 0..20 {
+            scope.spawn(|| {
+                let page = dashboard.get("/api/hashtags");
+                assert_eq!((page.status, page.header("retry-after")), (503, "1"));
+                assert!(!page.text.contains("127.0.0.1"), "{}", page.text);
+            });
+        }
+    });
+    assert!(sink.n_searches() <= 2, "{}", sink.n_searches());
+    sink.mend();
+    assert_eq!(dashboard.get("/api/hashtags").status, 200);
 }
 
 #[test]
@@ -299,8 +337,13 @@ fn the_api_is_as_it_is_described() {
 
 /// What is answered to these very bytes.
 fn raw(dashboard: &Dashboard, request: &str) -> String {
+    raw_for(dashboard, request, 2_000)
+}
+
+/// What is answered to these very bytes within so many milliseconds.
+fn raw_for(dashboard: &Dashboard, request: &str, millis: u64) -> String {
     let mut stream = TcpStream::connect(dashboard.url.trim_start_matches("http://")).unwrap();
-    stream.set_read_timeout(Some(Duration::from_secs(2))).unwrap();
+    stream.set_read_timeout(Some(Duration::from_millis(millis))).unwrap();
     // It may hang up before it has heard it all.
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();

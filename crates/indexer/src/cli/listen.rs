@@ -34,10 +34,9 @@ fn parse_listen(text: &str) -> Result<SocketAddr, String> {
     const PORT: u16 = 8080;
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let text = text.replacen("localhost", "127.0.0.1", 1);
-    let text = text.trim_start_matches(':');
     let both = text.parse().ok();
     let address = || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, PORT));
-    let port = || text.parse().ok().map(|port| SocketAddr::new(HERE, port));
+    let port = || text.trim_start_matches(':').parse().ok().map(|port| SocketAddr::new(HERE, port));
     both.or_else(address)
         .or_else(port)
         .ok_or_else(|| "write it as 127.0.0.1:8080, 8080 or 0.0.0.0".to_owned())

@@ -114,7 +114,9 @@ fn is_loopback(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).into_iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };
     let Ok(host) = Authority::try_from(host.as_bytes()) else { return false };
-    if host.as_str().contains('@') {
+    // Nothing but a port after the name, and nothing before it.
+    let port = host.as_str().strip_prefix(host.host());
+    if !port.is_some_and(|port| port.trim_start_matches(':').bytes().all(|b| b.is_ascii_digit())) {
         return false;
     }
     let name = host.host().trim_matches(['[', ']']).trim_end_matches('.');

@@ -75,6 +75,9 @@ pub(super) fn places(answer: Answer) -> Vec<Place> {
     answer.places().into_iter().map(place).collect()
 }
 
+/// More cells than these are not told, but the fullest.
+const MOST_CELLS: usize = 5_000;
+
 /// Cells of the map.
 pub(super) fn cells(answer: Answer) -> Vec<Cell> {
     let cell = |cell: Cell| Cell {
@@ -83,7 +86,7 @@ pub(super) fn cells(answer: Answer) -> Vec<Cell> {
         lon: rounded(cell.lon),
         ..cell
     };
-    answer.cells().into_iter().map(cell).collect()
+    answer.cells().into_iter().take(MOST_CELLS).map(cell).collect()
 }
 
 /// The most important tweets of a time.
