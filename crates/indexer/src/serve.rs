@@ -12,6 +12,7 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cli::{ListenArgs, Serve, is_function};
+use crate::clock::now;
 use crate::failure::with_hint;
 use crate::stop::{Stop, stop_on_ctrl_c};
 use crate::store::{Address, Load};
@@ -31,6 +32,7 @@ mod view;
 
 use access::Access;
 use answers::Answers;
+use call::Call;
 use http::{Server, router};
 use metrics::Metrics;
 
@@ -103,8 +105,15 @@ impl Dashboard {
         })?;
         let url = format!("http://{}/", listener.local_addr().unwrap_or(listen));
         let stop = stop.clone();
-        // Compressed while nobody waits.
+        // While nobody waits: what is sent as it is, and what most will ask for first.
         runtime.spawn_blocking(assets::prepare);
+        let answers = Arc::clone(&server.answers);
+        runtime.spawn(async move {
+            if let Ok(call) = Call::parse("dashboard", "", now()) {
+                // If there is no store yet, whoever asks is told.
+                let _ = answers.get(call).await;
+            }
+        });
         tracing::info!("dashboard at {url}");
         let serve = move || {
             let metrics = Arc::clone(&server.metrics);

@@ -94,9 +94,9 @@ def main():
             cold = [ask(connection, path.replace('"', "%22"))[0] for path in paths]
             kept = [ask(connection, path.replace('"', "%22"))[0] for path in paths]
             every += cold
-            p99 = statistics.quantiles(cold, n=100)[98]
+            p99 = statistics.quantiles(cold, n=100, method="inclusive")[98]
             print(f"| {endpoint} | {statistics.median(cold):.1f} | {p99:.1f} | {statistics.median(kept):.2f} |")
-        print(f"| all | {statistics.median(every):.1f} | {statistics.quantiles(every, n=100)[98]:.1f} | |")
+        print(f"| all | {statistics.median(every):.1f} | {statistics.quantiles(every, n=100, method="inclusive")[98]:.1f} | |")
 
         www = Path(folder, "www")
         www.mkdir(mode=0o755)
