@@ -63,6 +63,10 @@ def ask(connection, path):
     return 1000 * (time.perf_counter() - started), body
 
 
+def p99(times):
+    return statistics.quantiles(times, n=100, method="inclusive")[98]
+
+
 def load(port, path, seconds):
     command = ["wrk", "-t2", f"-c{CONNECTIONS}", f"-d{seconds}s", "--timeout", "30s", "--latency", f"http://127.0.0.1:{port}{path}"]
     told = subprocess.run(command, capture_output=True, text=True, check=True).stdout
@@ -94,9 +98,8 @@ def main():
             cold = [ask(connection, path.replace('"', "%22"))[0] for path in paths]
             kept = [ask(connection, path.replace('"', "%22"))[0] for path in paths]
             every += cold
-            p99 = statistics.quantiles(cold, n=100, method="inclusive")[98]
-            print(f"| {endpoint} | {statistics.median(cold):.1f} | {p99:.1f} | {statistics.median(kept):.2f} |")
-        print(f"| all | {statistics.median(every):.1f} | {statistics.quantiles(every, n=100, method="inclusive")[98]:.1f} | |")
+            print(f"| {endpoint} | {statistics.median(cold):.1f} | {p99(cold):.1f} | {statistics.median(kept):.2f} |")
+        print(f"| all | {statistics.median(every):.1f} | {p99(every):.1f} | |")
 
         www = Path(folder, "www")
         www.mkdir(mode=0o755)
