@@ -53,7 +53,11 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
         found.status.success().then(|| PathBuf::from(path.trim()))
     });
     let is_there = packages.join("node_modules/playwright-core").exists();
-    if program.is_none() || !is_there {
+    let node = Command::new("node").arg("--version").output();
+    let node = node.map(|told| String::from_utf8_lossy(&told.stdout).into_owned());
+    let major =
+        node.ok().and_then(|told| told.trim_start_matches('v').split('.').next()?.parse().ok());
+    if program.is_none() || !is_there || major < Some(20) {
         skip("Chromium, Node 20 and playwright-core (.ci/parts installs them)");
         return None;
     }

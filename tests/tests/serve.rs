@@ -42,6 +42,7 @@ fn each_endpoint_answers() {
         ("top", "/api/top?n=1"),
         ("nothing", "/api/dashboard?q=unheard"),
         ("no_endpoint", "/api/nothing"),
+        ("health", "/api/health"),
     ] {
         let page = dashboard.get(path);
         let mut answer = page.json();
@@ -197,7 +198,8 @@ fn a_store_that_grows_is_shown_as_it_is() {
     stdin.write_all(&fixture).unwrap();
     drop(stdin);
     dashboard.wait("/api/summary", |page| page.status == 200 && page.json()["count"] == 6);
-    // And what another process adds.
+    // And what another process adds, when this one has let go of the store.
+    thread::sleep(Duration::from_secs(2));
     workplace.file("more.csv", "id,text\n1601645088790257667,more of it\n");
     assert!(workplace.run(["backfill", "more.csv"]).status.success());
     let newest = "/api/tweets?q=more";
@@ -239,7 +241,11 @@ fn only_those_may_see_it_who_should() {
     }
     assert!(dashboard.get("/").text.contains("<form"), "a page asks for it");
     let log_in = |token: &str| {
-        let form = format!("token={token}");
+        // As the page has it.
+        let asks = dashboard.get("/?q=%23aws&lang=en").text;
+        let (_, back) = asks.split_once("name=\"back\" type=\"hidden\" value=\"").unwrap();
+        let (back, _) = back.split_once('"').unwrap();
+        let form = format!("token={token}&back={}", back.replace('%', "%25"));
         let head = format!(
             "POST /login HTTP/1.1\r\nhost: a\r\ncontent-length: {}\r\nconnection: close\r\n\r\n{form}",
             form.len()
@@ -249,9 +255,10 @@ fn only_those_may_see_it_who_should() {
     assert!(log_in("wrong").starts_with("HTTP/1.1 401"));
     let welcome = log_in(TOKEN);
     assert!(welcome.starts_with("HTTP/1.1 303"), "{welcome}");
+    assert!(welcome.contains("location: /?q=%23aws&lang=en\r\n"), "{welcome}");
     let cookie = welcome.lines().find_map(|line| line.strip_prefix("set-cookie: ")).unwrap();
     assert!(!here.get("/login").text.contains("form"), "there is nothing to log in to");
-    assert!(cookie.contains("HttpOnly; SameSite=Strict") && !cookie.contains(TOKEN), "{cookie}");
+    assert!(cookie.contains("HttpOnly; SameSite=Lax") && !cookie.contains(TOKEN), "{cookie}");
     let (cookie, _) = cookie.split_once(';').unwrap();
     assert_eq!(dashboard.ask("/api/summary", &[("cookie", cookie)]).status, 200);
 }
@@ -259,13 +266,16 @@ fn only_those_may_see_it_who_should() {
 #[test]
 fn identical_questions_are_asked_once() {
     let (_workplace, dashboard) = six_tweets(&[]);
+    let questions = |n| format!("indexer_store_questions_seconds_count {n}\n");
+    // The page itself is asked for at the start.
+    dashboard.wait("/metrics", |page| page.text.contains(&questions(1)));
     thread::scope(|scope| {
         for _ in 0..50 {
             scope.spawn(|| assert_eq!(dashboard.get("/api/dashboard?q=cloud").status, 200));
         }
     });
     let metrics = dashboard.get("/metrics").text;
-    assert!(metrics.contains("indexer_store_questions_seconds_count 1\n"), "{metrics}");
+    assert!(metrics.contains(&questions(2)), "{metrics}");
     assert!(
         metrics.contains("indexer_http_requests_total{endpoint=\"dashboard\",status=\"200\"} 50")
     );
@@ -298,7 +308,7 @@ fn a_failure_is_told_to_all_who_wait_and_not_kept() {
             });
         }
     });
-    assert!(sink.n_searches() <= 2, "{}", sink.n_searches());
+    assert_eq!(sink.n_searches(), 1);
     sink.mend();
     assert_eq!(dashboard.get("/api/hashtags").status, 200);
 }

@@ -72,8 +72,9 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
     let mut out = io::stdout().lock();
     print(&report, args.reading.report, &mut out).context("cannot write the report")?;
     drop(out);
+    let has_failed = failure.is_some();
     let code = failure.unwrap_or_else(|| exit_code(&report, &stop));
-    if let Some(dashboard) = dashboard.filter(|_| !stop.is_set()) {
+    if let Some(dashboard) = dashboard.filter(|_| !has_failed && !stop.is_set()) {
         tracing::info!("the dashboard stays at {} until Ctrl-C", dashboard.url);
         dashboard.wait();
     }

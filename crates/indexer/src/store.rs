@@ -28,6 +28,7 @@ pub use elasticsearch::{
 pub use embedded::{Embedded, EmbeddedWriter};
 pub use keyword::Keyword;
 pub use query::TextQuery;
+use question::kept_zoom;
 pub use question::{
     After, Answer, Ask, BoundingBox, Bounds, Cell, Filter, Hits, HourCount, Interval, LabelCounts,
     Place, Question, SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS, tile,

@@ -61,9 +61,10 @@ impl Access {
         let Access::Token(token) = self else { return None };
         let session = token.is(given).then(|| token.session())?;
         let is_encrypted = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
+        // Lax: a link that somebody sends leads to what it shows. There is nothing here that could be done to anybody.
         let secure = if is_encrypted { "; Secure" } else { "" };
         Some(format!(
-            "{COOKIE_NAME}={session}; Path=/; HttpOnly; SameSite=Strict; Max-Age=2592000{secure}"
+            "{COOKIE_NAME}={session}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000{secure}"
         ))
     }
 }

@@ -21,6 +21,8 @@ use crate::store::{Address, Ask, Bounds, ClusterError, Filter, Question, Store, 
 const MEMORY: u64 = 64 * 1024 * 1024;
 /// How long an answer of a cluster, which does not tell of changes, is taken for current.
 const CLUSTER_AGE: Duration = Duration::from_secs(5);
+/// For how long its first and last tweet are.
+const BOUNDS_AGE: Duration = Duration::from_secs(60);
 /// How many questions may wait for their turn, and how long each is waited for.
 const MOST_WAITING: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
@@ -35,30 +37,38 @@ pub(super) struct Answers {
     address: Address,
     /// Open from the first question on after it is there.
     store: OnceLock<Store>,
-    kept: Cache<Key, Arc<Content>, ByBytes>,
+    kept: Cache<Key, Kept<Arc<Content>>, ByBytes>,
     /// What is being asked.
     flights: Mutex<HashMap<Key, Flight>>,
-    bounds: Mutex<Option<(u64, Option<Bounds>)>>,
+    bounds: Mutex<Option<Kept<Option<Bounds>>>>,
     turns: Semaphore,
     waiting: AtomicUsize,
-    started: Instant,
     logged: Mutex<Option<Instant>>,
     looked: Mutex<(Instant, bool)>,
     metrics: Arc<Metrics>,
 }
 
-/// A version of the store, and what was asked of it.
-type Key = (u64, String);
+/// What was asked.
+type Key = String;
 type Landed = Result<Arc<Content>, Problem>;
+
+/// An answer, and of what.
+#[derive(Clone)]
+struct Kept<T> {
+    answer: T,
+    /// Of the store, when it was asked; none if it does not tell.
+    version: Option<u64>,
+    asked: Instant,
+}
 /// Where the answer to a question will be, for all who wait for it.
 type Flight = watch::Receiver<Option<Landed>>;
 
 #[derive(Clone)]
 struct ByBytes;
 
-impl Weighter<Key, Arc<Content>> for ByBytes {
-    fn weight(&self, (_, call): &Key, content: &Arc<Content>) -> u64 {
-        (call.len() + content.weight() + 200) as u64
+impl Weighter<Key, Kept<Arc<Content>>> for ByBytes {
+    fn weight(&self, call: &Key, kept: &Kept<Arc<Content>>) -> u64 {
+        (call.len() + kept.answer.weight() + 200) as u64
     }
 }
 
@@ -77,7 +87,6 @@ impl Answers {
             bounds: Mutex::new(None),
             turns: Semaphore::new(n_turns),
             waiting: AtomicUsize::new(0),
-            started: Instant::now(),
             logged: Mutex::new(None),
             looked: Mutex::new((Instant::now(), true)),
             metrics,
@@ -95,18 +104,34 @@ impl Answers {
 
     /// The answer to a call, asked for unless it is known.
     pub(super) async fn get(self: &Arc<Self>, call: Call) -> Landed {
-        let key = (self.version(), format!("{call:?}"));
-        if let Some(known) = self.kept.get(&key) {
-            self.metrics.found("hit");
-            return Ok(known);
-        }
-        let mut flight = self.flight(key, call);
+        let key = format!("{call:?}");
+        let mut flight = match self.known(&key) {
+            Some(known) => {
+                self.metrics.found("hit");
+                return Ok(known);
+            }
+            None => self.flight(key, call),
+        };
         let landed = flight.wait_for(Option::is_some);
         match tokio::time::timeout(LONGEST_WAIT, landed).await {
             Ok(Ok(landed)) => landed.clone().unwrap_or_else(|| Err(Problem::overloaded())),
             // It has crashed.
             Ok(Err(_)) => Err(unreadable()),
             Err(_) => Err(Problem::overloaded()),
+        }
+    }
+
+    /// The answer that is kept, if it is still right.
+    fn known(&self, key: &Key) -> Option<Arc<Content>> {
+        let kept = self.kept.get(key)?;
+        self.is_right(&kept, CLUSTER_AGE).then_some(kept.answer)
+    }
+
+    /// Whether the same would be answered now, as far as can be told.
+    fn is_right<T>(&self, kept: &Kept<T>, longest: Duration) -> bool {
+        match self.version() {
+            Some(now) => kept.version == Some(now),
+            None => kept.version.is_none() && kept.asked.elapsed() < longest,
         }
     }
 
@@ -118,14 +143,23 @@ impl Answers {
             self.metrics.found("shared");
             return flight.clone();
         }
+        // It may have landed a moment ago.
+        if let Some(known) = self.known(&key) {
+            self.metrics.found("hit");
+            return watch::channel(Some(Ok(known))).1;
+        }
         self.metrics.found("miss");
         let (land, flight) = watch::channel(None);
         flights.insert(key.clone(), flight.clone());
         let answers = Arc::clone(self);
         tokio::spawn(async move {
+            // Before it is asked: what changes meanwhile may be in the answer, or not.
+            let version = answers.version();
             let landed = answers.ask(call).await;
             if let Ok(content) = &landed {
-                answers.kept.insert(key.clone(), Arc::clone(content));
+                let answer = Arc::clone(content);
+                let kept = Kept { answer, version, asked: Instant::now() };
+                answers.kept.insert(key.clone(), kept);
             }
             lock(&answers.flights).remove(&key);
             // All who have waited may have gone.
@@ -166,25 +200,22 @@ impl Answers {
     /// When the first and the last tweet of the store were written.
     fn bounds(&self, store: &Store) -> Result<Option<Bounds>, StoreError> {
         let version = self.version();
-        if let Some((of, bounds)) = *lock(&self.bounds)
-            && of == version
+        if let Some(kept) = &*lock(&self.bounds)
+            && self.is_right(kept, BOUNDS_AGE)
         {
-            return Ok(bounds);
+            return Ok(kept.answer);
         }
         let ask = Ask { filter: Filter::default(), question: Question::Bounds };
         let bounds = store.ask(&[ask])?.remove(0).bounds();
-        *lock(&self.bounds) = Some((version, bounds));
+        let kept = Kept { answer: bounds, version, asked: Instant::now() };
+        *lock(&self.bounds) = Some(kept);
         Ok(bounds)
     }
 
-    /// Changes when answers may.
-    fn version(&self) -> u64 {
-        let Some(store) = self.store.get() else { return 0 };
-        if !self.is_there() {
-            return u64::MAX;
-        }
-        let age = || self.started.elapsed().as_millis() / CLUSTER_AGE.as_millis();
-        store.version().unwrap_or_else(|| age() as u64)
+    /// Changes when answers may; none if the store does not tell.
+    fn version(&self) -> Option<u64> {
+        let store = self.store.get()?;
+        if self.is_there() { store.version() } else { Some(u64::MAX) }
     }
 
     /// Whether the store's folder is still where it was: what is open can be read after it has been removed.

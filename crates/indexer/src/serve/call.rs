@@ -123,7 +123,7 @@ impl Call {
                 let sort = params.choice("sort", &SORTS)?.unwrap_or_default();
                 let limit = params.number("limit", 1..=100)?.unwrap_or(20);
                 let after = match params.one("cursor")? {
-                    Some(text) => Some(cursor::read(&text).ok_or_else(|| {
+                    Some(text) => Some(cursor::read(&text, sort).ok_or_else(|| {
                         let detail = "take it from `next` of the page before";
                         Problem::parameter("cursor", detail)
                     })?),
@@ -226,8 +226,7 @@ impl Call {
     /// What is answered.
     pub(super) fn answer(&self, bounds: Option<Bounds>, answers: Vec<Answer>) -> Json {
         let mut answers = answers.into_iter();
-        // There are as many answers as questions.
-        let mut next = || answers.next().unwrap_or(Answer::Count(0));
+        let mut next = || answers.next().expect("as many answers as questions");
         match &self.wanted {
             Wanted::Dashboard => {
                 let summary = view::summary(next(), next(), next(), next());

@@ -10,11 +10,13 @@ pub(super) fn write(sort: Sort, last: &Document) -> String {
 }
 
 /// The place that a cursor names.
-pub(super) fn read(cursor: &str) -> Option<After> {
+pub(super) fn read(cursor: &str, sort: Sort) -> Option<After> {
     let (key, id) = cursor.split_once('~')?;
     let is_number = key.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
     let key: f64 = key.parse().ok().filter(|_| is_number)?;
     // More than milliseconds of a tweet, and than anybody's retweets, is no number of ours.
+    // Nobody is retweeted less than never: nothing comes after that.
+    let key = if sort == Sort::Engaged { key.max(0.0) } else { key };
     (key.abs() < 1e15 && !id.is_empty()).then(|| After { key, id: id.to_owned() })
 }
 
@@ -30,10 +32,10 @@ mod tests {
         let document = enrich(tweet, Origin::default());
         for sort in [Sort::Newest, Sort::Engaged, Sort::MostNegative] {
             let after = After { key: sort.key(&document), id: document.id.clone() };
-            assert_eq!(read(&write(sort, &document)), Some(after));
+            assert_eq!(read(&write(sort, &document), sort), Some(after));
         }
         for wrong in ["", "x", "~", "1~", "~1", "NaN~1", "inf~1", "1e9~1", "9999999999999999~1"] {
-            assert_eq!(read(wrong), None, "{wrong}");
+            assert_eq!(read(wrong, Sort::Newest), None, "{wrong}");
         }
     }
 }

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use axum::Router;
 use axum::body::Body;
-use axum::extract::{DefaultBodyLimit, Request, State};
+use axum::extract::{Request, State};
 use axum::http::header::{
     CACHE_CONTROL, CONTENT_TYPE, HeaderMap, HeaderName, HeaderValue, LOCATION, SET_COOKIE,
     WWW_AUTHENTICATE,
@@ -15,6 +15,7 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
 use url::form_urlencoded;
 
@@ -46,7 +47,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
         .route("/api/health", get(health))
         .route("/api/openapi.json", get(async |headers: HeaderMap| OPENAPI.response(&headers)));
     if server.access.has_token() {
-        router = router.route("/login", post(log_in).layer(DefaultBodyLimit::max(4_096)));
+        router = router.route("/login", post(log_in));
     }
     for endpoint in ENDPOINTS {
         let answer =
@@ -90,27 +91,35 @@ async fn log_in(State(server): State<Arc<Server>>, request: Request) -> Response
     let Ok(Ok(body)) = tokio::time::timeout(LONGEST_LOGIN, read).await else {
         return Problem::new(StatusCode::BAD_REQUEST, "the form was not read").into_response();
     };
-    match server.access.log_in(&token(&body), &headers) {
+    // As it stands in the page: encoded once more, so that it cannot be anything but a query there.
+    let back = percent_decode_str(&field(&body, "back")).decode_utf8_lossy().into_owned();
+    match server.access.log_in(&field(&body, "token"), &headers) {
         Some(cookie) => {
             let mut response = whole("text/plain", String::new());
             *response.status_mut() = StatusCode::SEE_OTHER;
-            response.headers_mut().insert(LOCATION, HeaderValue::from_static("/"));
+            // To the page, whatever is given, with what it was to show.
+            let back = back.trim_start_matches('?');
+            let page = HeaderValue::try_from(format!("/?{back}"));
+            let page = page.unwrap_or_else(|_| HeaderValue::from_static("/"));
+            response.headers_mut().insert(LOCATION, page);
             if let Ok(cookie) = HeaderValue::try_from(cookie) {
                 response.headers_mut().insert(SET_COOKIE, cookie);
             }
             response
         }
-        None => login_page("This is not the token."),
+        None => login_page("This is not the token.", &back),
     }
 }
 
-fn token(form: &Bytes) -> String {
+fn field(form: &Bytes, wanted: &str) -> String {
     let mut pairs = form_urlencoded::parse(form);
-    pairs.find(|(name, _)| name == "token").map(|(_, token)| token.into_owned()).unwrap_or_default()
+    pairs.find(|(name, _)| name == wanted).map(|(_, value)| value.into_owned()).unwrap_or_default()
 }
 
-fn login_page(message: &str) -> Response<Body> {
-    let page = LOGIN.replace("{message}", message);
+/// Asks for the token; `back` is the query of the page that was wanted.
+fn login_page(message: &str, back: &str) -> Response<Body> {
+    let back = utf8_percent_encode(back, NON_ALPHANUMERIC).to_string();
+    let page = LOGIN.replace("{message}", message).replace("{back}", &back);
     let mut response = whole("text/html; charset=utf-8", page);
     *response.status_mut() = StatusCode::UNAUTHORIZED;
     response.headers_mut().insert(WWW_AUTHENTICATE, HeaderValue::from_static("Bearer"));
@@ -155,7 +164,9 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let mut response = match server.access.judge(request.headers()) {
         Verdict::Unknown if is_open(request.method(), path) => next.run(request).await,
         Verdict::Welcome => next.run(request).await,
-        Verdict::Unknown if path == "/" => login_page(""),
+        Verdict::Unknown if path == "/" => {
+            login_page("", request.uri().query().unwrap_or_default())
+        }
         Verdict::Unknown => {
             let detail = "say the token: Authorization: Bearer TOKEN, or log in at /";
             Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()

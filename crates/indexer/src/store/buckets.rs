@@ -3,7 +3,7 @@
 use enrich::Label;
 use serde_json::Value as Json;
 
-use super::LabelCounts;
+use super::{HourCount, LabelCounts};
 
 /// The buckets of an aggregation.
 pub(super) fn buckets<'j>(answer: &'j Json, name: &str) -> impl Iterator<Item = &'j Json> {
@@ -34,4 +34,20 @@ pub(super) fn labels(answer: &Json) -> LabelCounts {
         }
     }
     labels
+}
+
+/// The aggregation `weekdays`, with `hours` in it.
+pub(super) fn peak_hours(answer: &Json) -> Vec<HourCount> {
+    let key = |bucket: &Json| bucket["key"].as_f64().unwrap_or(0.0) as u8;
+    let mut counts: Vec<HourCount> = buckets(answer, "weekdays")
+        .flat_map(|day| {
+            buckets(day, "hours").map(move |hour| HourCount {
+                weekday: key(day),
+                hour: key(hour),
+                count: count(hour),
+            })
+        })
+        .collect();
+    counts.sort_unstable_by_key(|hour| (hour.weekday, hour.hour));
+    counts
 }

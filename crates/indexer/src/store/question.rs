@@ -352,6 +352,11 @@ pub struct Cell {
 /// The zooms that map cells are kept for.
 pub const ZOOMS: [u8; 6] = [2, 4, 6, 8, 10, 12];
 
+/// The zoom of the cells that are told for a zoom: the nearest that is not below it, or the last.
+pub(super) fn kept_zoom(zoom: u8) -> u8 {
+    ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1])
+}
+
 /// The web mercator tile (`zoom/x/y`) that a position lies in, as Elasticsearch's `geotile_grid` has it:
 /// latitudes beyond the projection's edge (85.05°) fall into the outermost tiles.
 pub fn tile(lat: f64, lon: f64, zoom: u8) -> String {

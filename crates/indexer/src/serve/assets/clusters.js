@@ -8,6 +8,8 @@ export const realLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
 const LEAST = 24;
 const GROWTH = 28;
+/// Fewer tweets than these are small, even where there are no more anywhere.
+const MANY = 30;
 
 /// What is at a cell.
 export const ofCell = ({ tile, count, mean, lat, lon }) => ({ count, mean, lat, lon: drawnAt(lon), bounds: tileBounds(tile, drawnAt(lon) - lon), tweets: [] });
@@ -20,7 +22,7 @@ export function ofTweet(tweet) {
 
 /// Circles, the largest first; `project` tells where on the screen a position is.
 export function circles(places, project) {
-  const most = Math.max(1, ...places.map(({ count }) => count));
+  const most = Math.max(MANY, ...places.map(({ count }) => count));
   const sized = (circle) => ({ ...circle, size: Math.round(LEAST + GROWTH * Math.sqrt(Math.min(1, circle.count / most))), spot: project([circle.lat, circle.lon]) });
   let all = places.map(sized);
   for (let before = -1; before !== all.length; ) {
@@ -36,7 +38,8 @@ export function circles(places, project) {
   return all;
 }
 
-const hides = (a, b) => Math.hypot(a.spot.x - b.spot.x, a.spot.y - b.spot.y) < (a.size + b.size) / 2;
+/// What can be pointed at is a square.
+const hides = (a, b) => Math.max(Math.abs(a.spot.x - b.spot.x), Math.abs(a.spot.y - b.spot.y)) < (a.size + b.size) / 2;
 
 function together(a, b) {
   const count = a.count + b.count;

@@ -17,14 +17,18 @@ import { day } from './words.js';
 const EVERY = 4000;
 
 let tag = null;
+/// Whether the filters have changed since the page last showed an answer.
+let isPending = true;
 let timer = null;
 
 async function load({ isNew }) {
   clearTimeout(timer);
-  if (isNew) byId('progress').classList.add('on');
+  isPending ||= isNew;
+  if (isPending) byId('progress').classList.add('on');
   try {
     const answer = await ask('dashboard', query(), 'dashboard');
-    if (isNew || answer.tag !== tag) render(answer, isNew);
+    if (isPending || answer.tag !== tag) render(answer, isPending);
+    isPending = false;
     tag = answer.tag;
     failed(null);
   } catch (error) {

@@ -14,7 +14,7 @@ const MOST = 400;
 const MOST_IN_POPUP = 20;
 const WORLD_ZOOM = 4;
 /// Where people live.
-const WORLD = [[-42, -126], [64, 188]];
+const WORLD = [[-44, -140], [66, 192]];
 
 let map = null;
 let layer = null;
@@ -62,7 +62,9 @@ function start() {
 }
 
 async function countries() {
-  const response = await fetch('/assets/vendor/world.json');
+  const response = await fetch('/assets/vendor/world.json').catch(() => null);
+  // The tweets are where they are without it; it is tried again.
+  if (!response?.ok) return setTimeout(countries, 5000);
   const renderer = L.canvas({ padding: 0.5 });
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
   const style = () => ({ renderer, interactive: false, weight: 0.7, color: colour('--border'), fillColor: colour('--land'), fillOpacity: 1 });
@@ -123,8 +125,10 @@ function marker({ lat, lon, count, mean: m, size, bounds, tweets: here }) {
   const html = el('div', { class: count < FEW ? 'cluster few' : 'cluster', style: { width: `${size}px`, height: `${size}px`, background: colour(m) } }, count > 1 ? compact(count) : '');
   const icon = L.divIcon({ html, className: '', iconSize: [size, size] });
   const spot = L.marker([lat, lon], { icon, title: words, alt: words, riseOnHover: true });
-  if (here.length > 0 && here.length <= MOST_IN_POPUP) {
-    return spot.bindPopup(() => el('div', { class: 'popup' }, here.map(tweet)), { maxWidth: 320 });
+  const isOneSpot = here.length > 0 && `${bounds[0]}` === `${bounds[1]}`;
+  if (isOneSpot || (here.length > 0 && here.length <= MOST_IN_POPUP)) {
+    const more = here.length > MOST_IN_POPUP && el('p', { class: 'note' }, `The newest ${MOST_IN_POPUP} of ${number(here.length)}.`);
+    return spot.bindPopup(() => el('div', { class: 'popup' }, more, here.slice(0, MOST_IN_POPUP).map(tweet)), { maxWidth: 320 });
   }
   const open = () => {
     if (here.length === 0) change({ bbox: box(bounds) });

@@ -7,7 +7,10 @@ const listeners = [];
 /// The filters that are set.
 export function filters() {
   const all = new URLSearchParams(location.search);
-  return new Map(FILTERS.filter((name) => all.get(name)).map((name) => [name, all.get(name)]));
+  const set = new Map(FILTERS.filter((name) => all.get(name)).map((name) => [name, all.getAll(name).join(',')]));
+  // What the API calls all is no filter.
+  if (set.get('last') === 'all') set.delete('last');
+  return set;
 }
 
 /// A value of the address that is no filter.

@@ -34,7 +34,7 @@ export function tweets(answer, isNew) {
     ),
   );
   byId('tweets').setAttribute('aria-labelledby', `tab-${chosen}`);
-  if (chosen === 'top') return list(answer.top.tweets, ofTheDay(answer.top));
+  if (chosen === 'top') return list(answer.top.tweets, ofTheDay(answer.top), null);
   if (chosen === 'newest') return list(answer.newest, null, answer.newest.length < 10 ? null : () => more('newest', answer.newest));
   isLonger = true;
   page(chosen, []);
@@ -57,7 +57,8 @@ function move(event, name) {
 }
 
 function ofTheDay({ from, to, tweets: all }) {
-  if (!from || !to || all.length === 0) return null;
+  if (!from || !to) return null;
+  if (all.length === 0) return `None of these is of the last day, ${range(from, to)}.`;
   const counted = all.some(({ engagement }) => engagement > 0);
   return counted
     ? `By retweets, likes, replies and quotes together, ${range(from, to)}.`
@@ -93,7 +94,7 @@ function list(all, note, next, trouble) {
   put(
     byId('tweets'),
     note && el('p', { class: 'note list-note' }, note),
-    all.length > 0 ? el('ul', { class: 'tweets' }, all.map((one) => el('li', {}, tweet(one)))) : el('p', { class: 'note' }, trouble ?? 'No tweets in this time.'),
+    all.length > 0 ? el('ul', { class: 'tweets' }, all.map((one) => el('li', {}, tweet(one)))) : !note && el('p', { class: 'note' }, trouble ?? 'No tweets in this time.'),
     trouble && all.length > 0 && el('p', { class: 'note trouble', role: 'status' }, trouble),
     next && el('button', { class: 'button more', type: 'button', 'data-key': 'more', onclick: next }, trouble ? 'Try again' : 'Show more'),
   );

@@ -17,10 +17,10 @@ use super::connection::{Answer as Response, Failure, NDJSON, Request, reason};
 use super::query::query;
 use super::template::ALIAS;
 use super::{ClusterError, Elasticsearch};
-use crate::store::buckets::{buckets, count, key, labels, number};
+use crate::store::buckets::{buckets, count, key, labels, number, peak_hours};
 use crate::store::{
-    After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, Place, Question,
-    SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS,
+    After, Answer, Ask, Bounds, Cell, Filter, Hits, Interval, Keyword, Place, Question,
+    SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, kept_zoom,
 };
 
 /// The most hits that a cluster gives at once (`index.max_result_window`), and a good page too.
@@ -229,10 +229,12 @@ impl Elasticsearch {
         let mut body = String::new();
         for (filter, mut request) in searches {
             request["query"] = query(filter);
-            let header = json!({ "index": ALIAS, "allow_partial_search_results": false });
+            let header = json!({ "allow_partial_search_results": false });
             body.push_str(&format!("{header}\n{request}\n"));
         }
-        let mut asked = Request::new(Method::Post, "_msearch");
+        // The index in the path: who may read it need not be allowed more.
+        let path = format!("{ALIAS}/_msearch");
+        let mut asked = Request::new(Method::Post, &path);
         (asked.content_type, asked.body) = (NDJSON, Some(body.into()));
         let answer = self.runtime.block_on(self.connection.ask(asked, &Patience::none()))?;
         let answer = answer.ok().map_err(|failure| self.refused(failure))?;
@@ -400,22 +402,6 @@ fn timeline_bucket(bucket: &Json) -> TimelineBucket {
     }
 }
 
-fn peak_hours(answer: &Json) -> Vec<HourCount> {
-    let key = |bucket: &Json| bucket["key"].as_u64().unwrap_or(0) as u8;
-    let days = buckets(answer, "weekdays");
-    let mut counts: Vec<HourCount> = days
-        .flat_map(|day| {
-            buckets(day, "hours").map(move |hour| HourCount {
-                weekday: key(day),
-                hour: key(hour),
-                count: count(hour),
-            })
-        })
-        .collect();
-    counts.sort_unstable_by_key(|hour| (hour.weekday, hour.hour));
-    counts
-}
-
 fn in_place() -> Json {
     let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
     json!({
@@ -437,8 +423,7 @@ fn place(bucket: &Json) -> Place {
 }
 
 fn in_tiles(zoom: u8) -> Json {
-    let zoom = ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1]);
-    json!({ "geotile_grid": { "field": "location", "precision": zoom } })
+    json!({ "geotile_grid": { "field": "location", "precision": kept_zoom(zoom) } })
 }
 
 fn in_tile() -> Json {

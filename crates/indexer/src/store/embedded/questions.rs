@@ -22,10 +22,10 @@ use super::schema::{
     COMPOUND, ENGAGEMENT, HOUR, LAT, LON, TIMESTAMP, WEEKDAY, keyword_name, tile_name,
 };
 use super::{Embedded, parse_document};
-use crate::store::buckets::{buckets, count, key, labels, number};
+use crate::store::buckets::{buckets, count, key, labels, number, peak_hours};
 use crate::store::{
     After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, Place, Question,
-    SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket, ZOOMS,
+    SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket, kept_zoom,
 };
 
 /// More buckets than any question has: each asks for all, so that counts are exact and equals are
@@ -205,18 +205,7 @@ impl Asked<'_> {
         let mut by = terms(WEEKDAY);
         by["aggs"] = json!({ "hours": terms(HOUR) });
         let answer = self.aggregate(&json!({ "weekdays": by }))?;
-        let key = |bucket: &Json| bucket["key"].as_f64().unwrap_or(0.0) as u8;
-        let mut counts: Vec<HourCount> = buckets(&answer, "weekdays")
-            .flat_map(|day| {
-                buckets(day, "hours").map(move |hour| HourCount {
-                    weekday: key(day),
-                    hour: key(hour),
-                    count: count(hour),
-                })
-            })
-            .collect();
-        counts.sort_unstable_by_key(|hour| (hour.weekday, hour.hour));
-        Ok(counts)
+        Ok(peak_hours(&answer))
     }
 
     fn places(&self, n: usize) -> anyhow::Result<Vec<Place>> {
@@ -262,8 +251,7 @@ impl Asked<'_> {
     }
 
     fn map(&self, zoom: u8) -> anyhow::Result<Vec<Cell>> {
-        let zoom = ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1]);
-        let mut cells = terms(&tile_name(zoom));
+        let mut cells = terms(&tile_name(kept_zoom(zoom)));
         cells["aggs"] = json!({ "mean": mean(COMPOUND), "lat": mean(LAT), "lon": mean(LON) });
         let answer = self.aggregate(&json!({ "cells": cells }))?;
         let cell = |bucket: &Json| Cell {
