@@ -153,6 +153,13 @@ const tests = {
     await close(one);
   },
 
+  async 'where nothing has a location, a line says so in place of the map'() {
+    const page = await open({ path: '?q=nowhere' });
+    await page.getByText('No tweets with a location').waitFor();
+    assert.ok(!(await page.locator('#map').isVisible()) && !(await page.locator('#map-foot').isVisible()));
+    await close(page);
+  },
+
   async 'what tweets say stays text'() {
     const page = await open({ path: '?q=markup' });
     const tweet = page.locator('#tweets .tweet').first();
