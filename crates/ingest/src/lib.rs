@@ -1,10 +1,10 @@
-//! Reads tweets as people have them: bytes in, tweets out.
+//! Reads tweets in the files that people have: bytes in, tweets out.
 //!
-//! CSV in its dialects, and JSON however it is strung together: v1.1 tweets and stream notices, v2
-//! pages, stream lines and flattened lines, archives; plain or gzip; told apart by content.
+//! It reads CSV in its dialects and JSON in any arrangement: v1.1 tweets and stream notices, v2 pages, stream lines and
+//! flattened lines, Twitter archives; plain or gzip. Formats are told apart by content.
 //!
-//! This crate opens no file and no socket: it takes anything that implements [`std::io::Read`]. Nothing
-//! is lost on the way: each record comes out as an [`Item`], which is a tweet, a notice or a reject.
+//! This crate opens no file and no socket: it takes anything that implements [`std::io::Read`]. Nothing is lost on the
+//! way: each record comes out as an [`Item`], which is a tweet, a notice or a reject.
 //!
 //! ```
 //! use std::sync::Arc;
@@ -27,26 +27,38 @@
 //! [`Batch::read`], which reads the tweets of a batch, on whichever thread has time.
 
 // In reading order.
+mod batches;
 mod decode;
 mod gzip;
+mod position;
 mod sniff;
-mod columns;
-mod split;
+mod format;
+mod batch;
 mod read;
+mod item;
 mod csv;
 mod json;
-mod tweet;
+mod field;
+mod cells;
+mod identity;
+mod language;
 mod time;
 mod text;
+mod tweet;
+mod options;
 mod reject;
 mod error;
 
-pub use crate::columns::Field;
+pub use crate::batch::Batch;
+pub use crate::batches::{Batches, open};
 pub use crate::error::Error;
+pub use crate::field::Field;
 pub use crate::gzip::Mark;
-pub use crate::read::{Item, MAX_ID_BYTES, Options};
+pub use crate::identity::MAX_ID_BYTES;
+pub use crate::item::Item;
+pub use crate::options::Options;
+pub use crate::position::{Checkpoint, Position};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
-pub use crate::split::{Batch, Batches, Checkpoint, Position, open};
 pub use crate::text::unescape_entities;
 pub use crate::time::Timestamp;
 pub use crate::tweet::{BoundingBox, Counts, Entities, Kind, Place, Point, Tweet, User};

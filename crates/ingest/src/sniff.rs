@@ -1,53 +1,81 @@
-//! What a source is, told from how it begins, never from its name.
+//! Which format a source has, told from how it begins, never from its name.
 
-use crate::columns::Columns;
-use crate::{Error, Options};
+use std::sync::Arc;
 
-/// How far into a source its format is looked for, in bytes.
+use crate::format::Format;
+use crate::{Error, Options, csv, json};
+
+/// How many bytes at the beginning of a source may be looked at to tell its format.
 pub(crate) const SNIFF_BYTES: usize = 64 * 1024;
 
-/// A format that we read.
-#[derive(Debug, Clone, PartialEq)]
-pub(crate) enum Format {
-    /// Rows with delimiters.
-    Csv(Columns),
-    /// JSON values, in whatever way they are strung together.
-    Json,
+/// The formats in the order in which they are tried. The first one that recognizes a source has it; if none does, the
+/// first complaint is reported.
+const FORMATS: [Recognize; 3] = [
+    json::recognize,
+    csv::recognize,
+    // A log line or two before the first object are junk records, not a CSV header.
+    json::recognize_after_junk,
+];
+
+/// Recognizes a source by how it begins. An error tells why it is not, for a format that anything could be.
+type Recognize = fn(&Beginning<'_>, &Options) -> Result<Option<Sniffed>, Error>;
+
+/// How a source begins.
+pub(crate) struct Beginning<'s> {
+    /// The first bytes, as UTF-8 or something close to it.
+    bytes: &'s [u8],
+    /// The length of the byte order mark.
+    bom: usize,
 }
 
-/// A format, and how many bytes of preamble stand before its first record.
-#[derive(Debug, PartialEq)]
+impl<'s> Beginning<'s> {
+    /// What follows the byte order mark.
+    pub(crate) fn text(&self) -> &'s [u8] {
+        &self.bytes[self.bom..]
+    }
+
+    /// What follows leading white space.
+    pub(crate) fn body(&self) -> &'s [u8] {
+        self.text().trim_ascii_start()
+    }
+
+    /// How many bytes come before `rest`, which is what remains after a preamble.
+    fn length_before(&self, rest: &[u8]) -> usize {
+        self.bytes.len() - rest.len()
+    }
+
+    /// A source of that format, whose records start with `rest`.
+    pub(crate) fn is(&self, format: impl Format + 'static, rest: &[u8]) -> Sniffed {
+        Sniffed { format: Arc::new(format), skip: self.length_before(rest) }
+    }
+}
+
+/// A format, and how many bytes of preamble come before the first record.
+#[derive(Debug)]
 pub(crate) struct Sniffed {
-    pub(crate) format: Format,
+    pub(crate) format: Arc<dyn Format>,
     pub(crate) skip: usize,
 }
 
 /// Tells the format of a source that begins with `start`.
 pub(crate) fn sniff(start: &[u8], options: &Options) -> Result<Sniffed, Error> {
     let bom = if start.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let text = &start[bom..];
-    let blank = text.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    let body = &text[blank..];
-    if body.is_empty() {
+    let beginning = Beginning { bytes: start, bom };
+    if beginning.body().is_empty() {
         return Err(Error::Empty);
     }
-    if is_binary(body) {
+    if is_binary(beginning.body()) {
         return Err(Error::Binary);
     }
-    if matches!(body[0], b'{' | b'[') {
-        return Ok(Sniffed { format: Format::Json, skip: bom });
+    let mut complaint = None;
+    for recognize in FORMATS {
+        match recognize(&beginning, options) {
+            Ok(Some(sniffed)) => return Ok(sniffed),
+            Ok(None) => {}
+            Err(error) => complaint = complaint.or(Some(error)),
+        }
     }
-    if let Some(assignment) = javascript_assignment(body) {
-        return Ok(Sniffed { format: Format::Json, skip: bom + blank + assignment });
-    }
-    // A tab at the start of a line is an empty first cell.
-    let blank_lines = text.iter().take_while(|b| matches!(b, b'\n' | b'\r')).count();
-    match Columns::detect(&text[blank_lines..], options) {
-        Ok(columns) => Ok(Sniffed { format: Format::Csv(columns), skip: bom + blank_lines }),
-        // A log line or two before the first object are junk records, not a CSV header.
-        Err(_) if has_json_line(body) => Ok(Sniffed { format: Format::Json, skip: bom }),
-        Err(error) => Err(error),
-    }
+    Err(complaint.unwrap_or(Error::Binary))
 }
 
 fn is_binary(body: &[u8]) -> bool {
@@ -60,21 +88,6 @@ fn is_binary(body: &[u8]) -> bool {
     n_control * 10 > head.len() || n_control > 32 && n_control * 50 > head.len()
 }
 
-/// The length of `window.YTD.tweets.part0 = `, with which the files of a Twitter archive begin.
-fn javascript_assignment(body: &[u8]) -> Option<usize> {
-    let name = |b: u8| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'_' | b'$' | b' ');
-    let equals = body.iter().take(200).position(|&b| b == b'=')?;
-    let after = &body[equals + 1..];
-    let blank = after.iter().take_while(|b| b.is_ascii_whitespace()).count();
-    (body[..equals].iter().all(|&b| name(b)) && matches!(after.get(blank), Some(b'[' | b'{')))
-        .then_some(equals + 1)
-}
-
-fn has_json_line(body: &[u8]) -> bool {
-    body.split(|&b| matches!(b, b'\n' | b'\r'))
-        .any(|line| line.starts_with(b"{\"") && line.trim_ascii_end().ends_with(b"}"))
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -82,8 +95,10 @@ mod tests {
     #[track_caller]
     fn check(start: &str, expected: &str) {
         let told = match sniff(start.as_bytes(), &Options::default()) {
-            Ok(Sniffed { format: Format::Json, skip }) => format!("JSON from {skip}"),
-            Ok(Sniffed { format: Format::Csv(_), skip }) => format!("CSV from {skip}"),
+            Ok(Sniffed { format, skip }) => {
+                let debug = format!("{format:?}").to_uppercase();
+                format!("{} from {skip}", if debug.starts_with("JSON") { "JSON" } else { "CSV" })
+            }
             Err(error) => error.to_string(),
         };
         assert_eq!(told, expected, "{start:?}");

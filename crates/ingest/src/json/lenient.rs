@@ -1,16 +1,16 @@
-//! Values that are read if they have the expected kind and passed over if not.
+//! Values that are read if they have the expected kind, and skipped if not.
 //!
-//! Dumps of tweets hold numbers as strings, strings as numbers, `{}` for empty lists (R) and `[]`
-//! for empty objects (PHP). None of that may cost a tweet, so no value here ever fails to parse.
+//! Dumps of tweets have numbers as strings, strings as numbers, `{}` for empty lists (R) and `[]` for empty objects
+//! (PHP). None of that may cost a tweet, so no value of another kind fails to parse.
 
 use std::borrow::Cow;
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{Deserialize, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
-/// Defines the visitor methods that pass a value over, by the kinds named.
+/// Defines the visitor methods that skip values of the kinds named.
 macro_rules! pass_over {
     (@one null) => { fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
     (@one bool) => { fn visit_bool<E>(self, _: bool) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
@@ -36,7 +36,9 @@ macro_rules! pass_over {
     };
 }
 
-/// Text; a number gives its digits, unless it was rounded.
+pub(super) use pass_over;
+
+/// Text, or the digits of a number that was not rounded.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
@@ -110,7 +112,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// A list, if it is one; a single object counts as a list of one.
+/// More items than any list of a record has. A flood of empty ones would take many times the memory of its text.
+const MAX_ITEMS: usize = 50_000;
+
+/// A list, if it is one. A single object counts as a list of one.
 #[derive(Debug, Clone)]
 pub(super) struct List<T>(pub(super) Option<Vec<T>>);
 
@@ -128,6 +133,10 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<List<T>, A::Error> {
                 let mut items = Vec::new();
                 while let Some(item) = seq.next_element::<Object<T>>()? {
+                    if items.len() == MAX_ITEMS {
+                        let error = format!("a list has more than {MAX_ITEMS} items");
+                        return Err(A::Error::custom(error));
+                    }
                     items.extend(item.0.map(|item| *item));
                 }
                 Ok(List(Some(items)))

@@ -1,13 +1,18 @@
-//! The keys that we read, of v1.1 and v2 and of what wraps them, in one set of types.
+//! The keys that we read of v1.1 and v2 records, and of what wraps them, in one set of types.
 //!
-//! The two versions share so many keys that telling them apart first would cost a second look; where
-//! a key means different things (`geo`), its value tells which.
+//! The two versions share so many keys that telling them apart first would mean parsing twice. Where a key means
+//! different things in them (`geo`), its value tells which.
 
 use std::borrow::Cow;
+use std::fmt;
+use std::marker::PhantomData;
 
 use serde::Deserialize;
+use serde::de::value::MapAccessDeserializer;
+use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 
-use super::lenient::{Coordinates, List, Number, Object, Present, Text};
+use super::lenient::{Coordinates, List, Number, Object, Present, Text, pass_over};
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -75,11 +80,11 @@ pub(super) struct Record<'a> {
     pub(super) type_: Text<'a>,
     // v2 pages and stream lines, and dumps that keep the lists of a page.
     #[serde(borrow)]
-    pub(super) data: List<Record<'a>>,
+    pub(super) data: Tweets<'a>,
     #[serde(borrow)]
     pub(super) includes: Object<Lists<'a>>,
     #[serde(borrow)]
-    pub(super) tweets: List<Record<'a>>,
+    pub(super) tweets: Tweets<'a>,
     #[serde(borrow)]
     pub(super) users: List<User<'a>>,
     #[serde(borrow)]
@@ -123,7 +128,45 @@ pub(super) fn is_surely_document(json: &str) -> bool {
         && memchr::memmem::find(json.as_bytes(), br#""sentiment":{"label":""#).is_some()
 }
 
-/// An object of which nothing is asked but that it is one.
+/// One tweet, as a stream line has it, or the texts of the tweets of a page. A parsed tweet takes a kilobyte, however
+/// little is in it, so those of a page are parsed one by one.
+#[derive(Default)]
+pub(super) enum Tweets<'a> {
+    #[default]
+    None,
+    One(Box<Record<'a>>),
+    Many(Vec<&'a str>),
+}
+
+impl Tweets<'_> {
+    pub(super) fn is_some(&self) -> bool {
+        !matches!(self, Tweets::None)
+    }
+}
+
+impl<'de: 'a, 'a> Deserialize<'de> for Tweets<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TweetsVisitor<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for TweetsVisitor<'a> {
+            type Value = Tweets<'a>;
+            fn visit_map<A: MapAccess<'de>>(self, map: A) -> Result<Tweets<'a>, A::Error> {
+                Record::deserialize(MapAccessDeserializer::new(map))
+                    .map(|tweet| Tweets::One(Box::new(tweet)))
+            }
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tweets<'a>, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(item) = seq.next_element::<&'de RawValue>()? {
+                    texts.extend(Some(item.get()).filter(|text| text.starts_with('{')));
+                }
+                Ok(Tweets::Many(texts))
+            }
+            pass_over!(null bool unsigned signed float string);
+        }
+        deserializer.deserialize_any(TweetsVisitor(PhantomData))
+    }
+}
+
+/// An object of which nothing matters but that it is one.
 #[derive(Deserialize, Default)]
 pub(super) struct Anything {}
 
@@ -161,7 +204,7 @@ impl<'a> Record<'a> {
 
     /// Whether it wraps tweets as the v2 API does.
     pub(super) fn is_envelope(&self) -> bool {
-        (self.data.0.is_some() || self.tweets.0.is_some()) && !self.is_tweet()
+        (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet()
     }
 
     /// Whether it is what a tweet becomes, and not a tweet any more.
@@ -322,7 +365,7 @@ pub(super) struct PublicMetrics {
 #[serde(default)]
 pub(super) struct Lists<'a> {
     #[serde(borrow)]
-    pub(super) tweets: List<Record<'a>>,
+    pub(super) tweets: Tweets<'a>,
     #[serde(borrow)]
     pub(super) users: List<User<'a>>,
     #[serde(borrow)]

@@ -3,28 +3,77 @@
 use std::borrow::Cow;
 use std::collections::HashMap;
 
-use super::lenient::{Coordinates, List};
-use super::schema::{self, ArchivedNote, Lists, Record};
-use crate::read::{Claims, identify};
+use super::lenient::{Coordinates, List, Text};
+use super::schema::{self, ArchivedNote, Lists, Record, Tweets};
+use crate::identity::{Claims, Date, identify};
+use crate::language::language_tag;
 use crate::text::unescape_entities;
-use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Timestamp, Tweet, User};
+use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Tweet, User};
 
 /// What a page's tweets refer to, by id.
 #[derive(Default)]
 pub(super) struct Includes<'i, 'a> {
     users: HashMap<&'i str, &'i schema::User<'a>>,
     places: HashMap<&'i str, &'i schema::Place<'a>>,
-    tweets: HashMap<&'i str, &'i Record<'a>>,
+    tweets: HashMap<Cow<'i, str>, Included<'i, 'a>>,
+}
+
+/// A tweet that others of a page refer to.
+#[derive(Clone, Copy)]
+enum Included<'i, 'a> {
+    Record(&'i Record<'a>),
+    Text(&'a str),
+}
+
+/// The original of a retweet.
+enum Original<'r, 'a> {
+    Parsed(&'r Record<'a>),
+    Included(Box<Record<'a>>),
+}
+
+impl<'a> Original<'_, 'a> {
+    fn record(&self) -> &Record<'a> {
+        match self {
+            Original::Parsed(record) => record,
+            Original::Included(record) => record,
+        }
+    }
 }
 
 impl<'i, 'a> Includes<'i, 'a> {
     pub(super) fn new(lists: &'i Lists<'a>) -> Includes<'i, 'a> {
+        let tweets = match &lists.tweets {
+            Tweets::None => HashMap::new(),
+            Tweets::One(tweet) => {
+                tweet.id().map(|id| (id, Included::Record(tweet))).into_iter().collect()
+            }
+            Tweets::Many(texts) => {
+                texts.iter().filter_map(|text| Some((id_of(text)?, Included::Text(text)))).collect()
+            }
+        };
         Includes {
             users: by_id(&lists.users, |user| user.id.0.as_deref()),
             places: by_id(&lists.places, |place| place.id.0.as_deref()),
-            tweets: by_id(&lists.tweets, |tweet| tweet.id.0.as_deref()),
+            tweets,
         }
     }
+
+    fn tweet(&self, id: &str) -> Option<Original<'i, 'a>> {
+        match *self.tweets.get(id)? {
+            Included::Record(record) => Some(Original::Parsed(record)),
+            Included::Text(text) => serde_json::from_str(text).ok().map(Original::Included),
+        }
+    }
+}
+
+/// The id of a record, without reading the rest of it.
+fn id_of(text: &str) -> Option<Cow<'_, str>> {
+    #[derive(serde::Deserialize)]
+    struct Identified<'t> {
+        #[serde(borrow)]
+        id: Text<'t>,
+    }
+    serde_json::from_str::<Identified<'_>>(text).ok()?.id.0
 }
 
 fn by_id<'i, T>(
@@ -49,19 +98,17 @@ pub(super) fn read<'a>(
             .find(|tweet| tweet.type_.0.as_deref() == Some(kind))
     };
     let retweeted = reference("retweeted");
-    // The original of a retweet holds the whole text: in v1.1 and when flattened it stands in the
-    // record, on a v2 page among the includes.
-    let original =
-        record.retweeted_status.0.as_deref().filter(|tweet| full_text(tweet).is_some()).or_else(
-            || {
-                let reference = retweeted?;
-                let included =
-                    reference.id.0.as_deref().and_then(|id| includes.tweets.get(id).copied());
-                included.or(Some(reference).filter(|tweet| tweet.text.0.is_some()))
-            },
-        );
-    let telling = original.unwrap_or(record);
-    let (text, entities) = full_text(telling).ok_or("it has no text")?;
+    // Only the original of a retweet has the whole text. In v1.1 and in flattened v2 it is a part of the record, on a
+    // v2 page one of the includes.
+    let nested = record.retweeted_status.0.as_deref().filter(|tweet| full_text(tweet).is_some());
+    let original = nested.map(Original::Parsed).or_else(|| {
+        let reference = retweeted?;
+        let included = reference.id.0.as_deref().and_then(|id| includes.tweet(id));
+        let flattened = Some(reference).filter(|tweet| tweet.text.0.is_some());
+        included.or(flattened.map(Original::Parsed))
+    });
+    let original = original.as_ref().map(Original::record);
+    let (text, entities) = full_text(original.unwrap_or(record)).ok_or("it has no text")?;
     let user = record
         .user
         .0
@@ -70,13 +117,13 @@ pub(super) fn read<'a>(
         .or_else(|| includes.users.get(record.author_id.0.as_deref()?).copied());
     let claims = Claims {
         id: record.id(),
-        created_at: created_at(record),
+        date: date(record),
         text: unescape_entities(text),
         author: user.and_then(|user| user.screen_name.0.as_deref().or(user.username.0.as_deref())),
     };
     let mut tweet = identify(claims, options)?;
 
-    tweet.lang = given(&record.lang.0);
+    tweet.lang = given(&record.lang.0).and_then(language_tag);
     tweet.user = User {
         id: user
             .and_then(|user| given(&user.id_str.0).or_else(|| given(&user.id.0)))
@@ -123,7 +170,7 @@ pub(super) fn read_archived_note<'a>(
     let text = core.text.0.clone().ok_or("it has no text")?;
     let claims = Claims {
         id: note.id.0.clone(),
-        created_at: note.created_at.0.clone(),
+        date: note.created_at.0.clone().map(Date::new),
         text: unescape_entities(text),
         author: None,
     };
@@ -137,10 +184,10 @@ pub(super) fn read_archived_note<'a>(
     Ok(tweet)
 }
 
-/// The first of the times given that can be read, else whatever is given.
-fn created_at<'a>(record: &Record<'a>) -> Option<Cow<'a, str>> {
-    let times = || [&record.timestamp_ms.0, &record.created_at.0].into_iter().flatten();
-    times().find(|time| Timestamp::parse(time).is_some()).or_else(|| times().last()).cloned()
+/// The time in milliseconds, if it is given and can be read.
+fn date<'a>(record: &Record<'a>) -> Option<Date<'a>> {
+    let dates = [&record.timestamp_ms.0, &record.created_at.0].into_iter().flatten().cloned();
+    Date::first_readable(dates)
 }
 
 fn given<'a>(text: &Option<Cow<'a, str>>) -> Option<Cow<'a, str>> {

@@ -9,7 +9,7 @@
 
 use memchr::{memchr, memchr3, memmem, memrchr};
 
-use super::{BROKEN_OFF, Found, Rest};
+use crate::format::{BROKEN_OFF, Rest, Split, Stretch};
 
 /// The longest object that is read, in bytes: a page of 500 tweets is 3 MB.
 const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
@@ -46,15 +46,15 @@ enum Mode {
     },
 }
 
-impl Splitter {
-    pub(super) fn next(&mut self, bytes: &[u8], rest: Rest) -> Found {
+impl Split for Splitter {
+    fn next(&mut self, bytes: &[u8], rest: Rest) -> Stretch {
         if let Mode::Between = self.mode {
             let separators = self.separators(bytes);
             if separators > 0 {
-                return Found::Separators { end: separators };
+                return Stretch::Separators { end: separators };
             }
             match bytes.first() {
-                None => return Found::More,
+                None => return Stretch::Unfinished,
                 Some(b'{') => self.mode = Mode::Object(Scanner::default()),
                 Some(_) => self.broken(NOT_JSON, 0),
             }
@@ -63,12 +63,12 @@ impl Splitter {
             match scanner.scan(bytes) {
                 Scanned::Whole { end } => {
                     self.mode = Mode::Between;
-                    return Found::Record { end, fault: None };
+                    return Stretch::Record { end, fault: None };
                 }
                 Scanned::Broken => self.broken(BROKEN, 1),
                 Scanned::More if bytes.len() > MAX_RECORD_BYTES => self.broken(TOO_LONG, 1),
                 Scanned::More => match rest {
-                    Rest::ToCome => return Found::More,
+                    Rest::ToCome => return Stretch::Unfinished,
                     Rest::Ended => self.broken(UNFINISHED, 1),
                     Rest::BrokeOff => self.broken(BROKEN_OFF, 1),
                 },
@@ -76,7 +76,9 @@ impl Splitter {
         }
         self.resume(bytes, rest)
     }
+}
 
+impl Splitter {
     fn broken(&mut self, fault: &'static str, looked_at: usize) {
         self.mode = Mode::Broken { fault, looked_at, is_told: false };
     }
@@ -97,9 +99,9 @@ impl Splitter {
     }
 
     /// Finds where to go on after something broken.
-    fn resume(&mut self, bytes: &[u8], rest: Rest) -> Found {
+    fn resume(&mut self, bytes: &[u8], rest: Rest) -> Stretch {
         let Mode::Broken { fault, looked_at, is_told } = &mut self.mode else {
-            return Found::More;
+            return Stretch::Unfinished;
         };
         let (fault, was_told) = (*fault, *is_told);
         let place = if fault == NOT_JSON {
@@ -122,11 +124,11 @@ impl Splitter {
                 *is_told = true;
                 std::mem::take(looked_at).max(1)
             }
-            None => return Found::More,
+            None => return Stretch::Unfinished,
         };
         match was_told {
-            true => Found::Separators { end },
-            false => Found::Record { end, fault: Some(fault) },
+            true => Stretch::Separators { end },
+            false => Stretch::Record { end, fault: Some(fault) },
         }
     }
 }

@@ -1,248 +1,49 @@
-//! Which column of a CSV file holds what: known names, `--column`, and what the cells look like.
+//! Which column of a CSV file holds what: by known names, as `--column` says, and by what the cells look like.
 
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use memchr::memchr;
 
+use crate::field::{NAMES, fold};
 use crate::sniff::SNIFF_BYTES;
 use crate::text::decode;
-use crate::{Error, Options, Timestamp};
-
-/// A field of a tweet that a column can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the fields of `Tweet`")]
-pub enum Field {
-    Id,
-    Text,
-    CreatedAt,
-    Lang,
-    Marketplace,
-    Lat,
-    Lon,
-    UserId,
-    ScreenName,
-    UserName,
-    Followers,
-    PlaceName,
-    Country,
-    CountryCode,
-    Retweets,
-    Likes,
-    Replies,
-    Quotes,
-    InReplyTo,
-    RetweetOf,
-    QuoteOf,
-}
-
-/// The fields with the names that exports give them, the first being what `--column` calls it.
-/// Names are compared without case, and with blanks, dots and dashes read as `_`.
-const NAMES: &[(Field, &[&str])] = &[
-    (
-        Field::Id,
-        &[
-            "id",
-            "tweet_id",
-            "id_str",
-            "tweetid",
-            "status_id",
-            "statusid",
-            "post_id",
-            "tweet_id_str",
-        ],
-    ),
-    (
-        Field::Text,
-        &[
-            "text",
-            "tweet",
-            "full_text",
-            "content",
-            "tweet_text",
-            "tweettext",
-            "body",
-            "message",
-            "raw_content",
-            "rawcontent",
-            "tweet_content",
-            "status_text",
-            "original_text",
-        ],
-    ),
-    (
-        Field::CreatedAt,
-        &[
-            "created_at",
-            "date",
-            "datetime",
-            "timestamp",
-            "time",
-            "createdat",
-            "created",
-            "tweet_created",
-            "tweet_date",
-            "posted_at",
-            "published_at",
-            "tweet_created_at",
-            "date_time",
-        ],
-    ),
-    (Field::Lang, &["lang", "language", "tweet_lang", "tweet_language"]),
-    (Field::Marketplace, &["marketplace", "cloud"]),
-    (Field::Lat, &["lat", "latitude", "geo_lat", "y"]),
-    (Field::Lon, &["lon", "lng", "long", "longitude", "geo_lon", "geo_lng", "x"]),
-    (Field::UserId, &["user_id", "author_id", "userid", "user_id_str", "from_user_id", "authorid"]),
-    (
-        Field::ScreenName,
-        &[
-            "screen_name",
-            "user",
-            "username",
-            "user_screen_name",
-            "handle",
-            "author",
-            "from_user",
-            "user_username",
-            "author_username",
-            "screenname",
-            "user_handle",
-        ],
-    ),
-    (
-        Field::UserName,
-        &["user_name", "name", "display_name", "author_name", "displayname", "user_display_name"],
-    ),
-    (
-        Field::Followers,
-        &[
-            "followers",
-            "followers_count",
-            "user_followers",
-            "user_followers_count",
-            "author_followers",
-        ],
-    ),
-    (Field::PlaceName, &["place", "place_name", "place_full_name", "full_name"]),
-    (Field::Country, &["country", "place_country"]),
-    (Field::CountryCode, &["country_code", "place_country_code"]),
-    (
-        Field::Retweets,
-        &[
-            "retweets",
-            "retweet_count",
-            "retweets_count",
-            "retweetcount",
-            "nretweets",
-            "public_metrics_retweet_count",
-        ],
-    ),
-    (
-        Field::Likes,
-        &[
-            "likes",
-            "favorite_count",
-            "like_count",
-            "favorites",
-            "favourites",
-            "likes_count",
-            "likecount",
-            "nlikes",
-            "favourite_count",
-            "favorites_count",
-            "public_metrics_like_count",
-        ],
-    ),
-    (
-        Field::Replies,
-        &[
-            "replies",
-            "reply_count",
-            "replies_count",
-            "replycount",
-            "nreplies",
-            "public_metrics_reply_count",
-        ],
-    ),
-    (
-        Field::Quotes,
-        &["quotes", "quote_count", "quotes_count", "quotecount", "public_metrics_quote_count"],
-    ),
-    (
-        Field::InReplyTo,
-        &[
-            "in_reply_to",
-            "in_reply_to_status_id",
-            "in_reply_to_status_id_str",
-            "in_reply_to_tweet_id",
-        ],
-    ),
-    (Field::RetweetOf, &["retweet_of", "retweeted_status_id", "retweet_id"]),
-    (Field::QuoteOf, &["quote_of", "quoted_status_id", "quoted_tweet_id"]),
-];
-
-impl Field {
-    /// The name that `--column` takes.
-    pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
-    }
-
-    /// The field of that name or of a known alias, and how good a name it is (0 is best).
-    pub(crate) fn ranked(name: &str) -> Option<(Field, usize)> {
-        let folded = fold(name);
-        NAMES.iter().find_map(|(field, names)| {
-            Some((*field, names.iter().position(|known| *known == folded)?))
-        })
-    }
-
-    /// The field of that name or of a known alias.
-    pub fn from_name(name: &str) -> Option<Field> {
-        Field::ranked(name).map(|(field, _)| field)
-    }
-
-    /// All names that `--column` takes.
-    pub fn all_names() -> impl Iterator<Item = &'static str> {
-        NAMES.iter().map(|(_, names)| names[0])
-    }
-}
-
-fn fold(name: &str) -> String {
-    let name = name.trim().trim_start_matches('\u{FEFF}').to_lowercase();
-    name.replace([' ', '.', '-', '/'], "_")
-}
+use crate::{Error, Field, Options, Timestamp};
 
 /// How a CSV file is laid out.
 #[derive(Debug, Clone, PartialEq)]
-pub(crate) struct Columns {
-    pub(crate) delimiter: u8,
-    /// `\r` in files of the old Mac kind, else `\n`.
-    pub(crate) newline: u8,
+pub(super) struct Columns {
+    pub(super) delimiter: u8,
+    /// `\r` in files as old Macs wrote them, else `\n`.
+    pub(super) newline: u8,
     /// The header row as it stands there; `None` if the first row is a tweet already.
-    pub(crate) header: Option<String>,
+    pub(super) header: Option<String>,
     fields: Vec<(Field, usize)>,
 }
 
 impl Columns {
     /// The column of `field`, from 0.
-    pub(crate) fn index(&self, field: Field) -> Option<usize> {
+    pub(super) fn index(&self, field: Field) -> Option<usize> {
         self.fields.iter().find(|(f, _)| *f == field).map(|(_, index)| *index)
     }
 
     /// Works out the layout of a file that begins with `start`.
-    pub(crate) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
+    pub(super) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
         let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {
             b'\r'
         } else {
             b'\n'
         };
-        let (delimiter, rows, fields) = b",;\t|"
+        let (delimiter, Sample { rows, header_bytes }, fields) = b",;\t|"
             .iter()
             .map(|&delimiter| {
-                let rows = sample_rows(start, delimiter);
-                let fields = match_header(rows.first().map_or(&[], Vec::as_slice));
-                (delimiter, rows, fields)
+                let sample = sample(start, delimiter);
+                let fields = match_header(sample.rows.first().map_or(&[], Vec::as_slice));
+                (delimiter, sample, fields)
             })
             // `max_by_key` takes the last of equals: the comma stands first, so look from the end.
             .rev()
-            .max_by_key(|(_, rows, fields)| (fields.len(), rows.first().map_or(0, Vec::len)))
+            .max_by_key(|(_, Sample { rows, .. }, fields)| {
+                (fields.len(), rows.first().map_or(0, Vec::len))
+            })
             .unwrap_or_default();
         let first = rows.first().cloned().unwrap_or_default();
         let shown = || excerpt(&first, delimiter);
@@ -265,8 +66,8 @@ impl Columns {
         }
         let is_header = named || !match_header(&first).is_empty();
         if is_header {
-            let end = start.iter().position(|&b| b == b'\n' || b == b'\r').unwrap_or(start.len());
-            columns.header = Some(decode(&start[..end]).into_owned());
+            // With the line breaks that its quoted cells may have, or its rows could not be read again.
+            columns.header = Some(decode(&start[..header_bytes]).into_owned());
         }
         columns.promote_ids_named_user(&rows[usize::from(is_header).min(rows.len())..]);
         if columns.index(Field::Text).is_none() {
@@ -315,18 +116,26 @@ fn match_header(cells: &[String]) -> Vec<(Field, usize)> {
     fields
 }
 
-/// The whole rows of the sample (at most a hundred), unquoted.
-fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
+/// The first rows of a file.
+#[derive(Default)]
+struct Sample {
+    /// Whole rows, unquoted; at most a hundred.
+    rows: Vec<Vec<String>>,
+    /// The length of the first one, without its line end.
+    header_bytes: usize,
+}
+
+fn sample(start: &[u8], delimiter: u8) -> Sample {
     let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
     let (mut out, mut ends) = (vec![0; start.len() + 1], vec![0; 4096]);
     let is_whole = start.len() < SNIFF_BYTES - 1024;
-    let (mut rows, mut rest) = (Vec::new(), start);
-    while rows.len() < 100 {
+    let (mut sample, mut rest) = (Sample::default(), start);
+    while sample.rows.len() < 100 {
         let (mut result, read, mut n_out, mut n_ends) =
             reader.read_record(rest, &mut out, &mut ends);
         rest = &rest[read..];
-        if result == ReadRecordResult::InputEmpty && (rows.is_empty() || is_whole) {
-            // What stands last has no line end; in a sample that is not the whole source it may be cut.
+        if result == ReadRecordResult::InputEmpty && (sample.rows.is_empty() || is_whole) {
+            // The last row has no line end. If the sample is not the whole source, it may be cut.
             let (end, _, more_out, more_ends) =
                 reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
             result = end;
@@ -336,14 +145,20 @@ fn sample_rows(start: &[u8], delimiter: u8) -> Vec<Vec<String>> {
         if result != ReadRecordResult::Record {
             break;
         }
+        if sample.rows.is_empty() {
+            let header = &start[..start.len() - rest.len()];
+            let is_line_end = |b: &u8| matches!(b, b'\n' | b'\r');
+            let line_end = header.iter().rev().take_while(|b| is_line_end(b)).count();
+            sample.header_bytes = header.len() - line_end;
+        }
         let mut from = 0;
         let row = ends[..n_ends]
             .iter()
             .map(|&end| decode(&out[std::mem::replace(&mut from, end)..end]).trim().to_owned());
-        rows.push(row.collect());
+        sample.rows.push(row.collect());
         debug_assert!(n_out <= out.len());
     }
-    rows
+    sample
 }
 
 fn excerpt(cells: &[String], delimiter: u8) -> String {
@@ -407,6 +222,18 @@ mod tests {
             &[(Id, "2"), (Text, "6")],
             &[(Id, 1), (Text, 5)],
         );
+    }
+
+    #[test]
+    fn a_header_is_kept_whole_with_its_quoted_line_breaks() {
+        for (start, header) in [
+            ("id,\"the\ntext\",text\r\n1,a,b\n", "id,\"the\ntext\",text"),
+            ("id,text\n\n1,a\n", "id,text"),
+            ("id,text", "id,text"),
+        ] {
+            let columns = Columns::detect(start.as_bytes(), &Options::default()).unwrap();
+            assert_eq!(columns.header.as_deref(), Some(header));
+        }
     }
 
     #[test]

@@ -1,151 +1,52 @@
-//! A stream of bytes to batches of records: where each record begins and ends, and nothing more.
+//! Cuts a stream of bytes into batches of whole records, without looking into the records.
 //!
-//! Memory is bounded by a batch and the longest record allowed, whatever the length of the stream.
+//! Memory is bounded by the size of a batch and of the longest record allowed, whatever the length of the stream.
 
-use std::collections::VecDeque;
 use std::io::{self, Read};
 use std::sync::Arc;
 use std::sync::mpsc::channel;
 
 use memchr::memchr_iter;
-use serde::{Deserialize, Serialize};
 
+use crate::batch::Record;
 use crate::decode::{Decoded, Packing, decode};
-use crate::gzip::{Gunzip, Mark};
-use crate::sniff::{Format, SNIFF_BYTES, Sniffed, sniff};
-use crate::{Error, Options};
-
-mod csv;
-mod json;
+use crate::format::{Format, Rest, Split, Start, Stretch};
+use crate::gzip::Gunzip;
+use crate::sniff::{SNIFF_BYTES, Sniffed, sniff};
+use crate::{Batch, Checkpoint, Error, Options, Position};
 
 /// How many bytes of records make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
 /// How many records make one, however short they are.
 const BATCH_RECORDS: usize = 4096;
 
-/// Records that stood side by side in a source; [`Batch::read`] reads them.
-#[derive(Debug)]
-pub struct Batch {
-    pub(crate) bytes: Vec<u8>,
-    pub(crate) records: Vec<Record>,
-    pub(crate) format: Arc<Format>,
-    pub(crate) options: Arc<Options>,
-    /// Where the next one begins.
-    pub end: Position,
-    /// What is needed to go on at the places of this batch, if the source is gzip.
-    pub marks: Vec<Mark>,
-}
-
-/// A position between two records of a source.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Position {
-    /// Bytes before it, decompressed.
-    pub offset: u64,
-    /// Lines before it.
-    pub line: u64,
-    /// Records before it.
-    pub records: u64,
-}
-
-/// Where reading a source goes on: see [`Batches::resume`].
-#[derive(Debug, Clone, Default, Serialize, Deserialize)]
-pub struct Checkpoint {
-    /// What was read.
-    pub position: Position,
-    /// A mark before that position; none where the source is not compressed, or from its start.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    mark: Option<Mark>,
-}
-
-impl Checkpoint {
-    /// With the last of `marks` that can be used for `position`.
-    pub fn new(position: Position, mut marks: VecDeque<Mark>) -> Checkpoint {
-        Checkpoint::forget(position, &mut marks);
-        let mark = marks.pop_front().filter(|mark| mark.bytes_out <= position.offset);
-        Checkpoint { position, mark }
-    }
-
-    /// Drops the marks that are of no use for `position` and what comes after it.
-    pub fn forget(position: Position, marks: &mut VecDeque<Mark>) {
-        while marks.get(1).is_some_and(|next| next.bytes_out <= position.offset) {
-            marks.pop_front();
-        }
-    }
-
-    /// Its mark alone.
-    pub fn into_mark(self) -> Option<Mark> {
-        self.mark
-    }
-}
-
-/// Where a record lies in its batch.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) struct Record {
-    pub(crate) start: usize,
-    pub(crate) end: usize,
-    /// The line that it starts on, from 1.
-    pub(crate) line: u64,
-    /// Why it is no whole record, if it is none.
-    pub(crate) fault: Option<&'static str>,
-}
-
-/// What a splitter found at the front of the bytes that are not dealt with yet. Indices count from
-/// that front.
-enum Found {
-    /// A record, or a stretch of bytes that is none, from the front up to `end`.
-    Record { end: usize, fault: Option<&'static str> },
-    /// Nothing but separators up to `end`.
-    Separators { end: usize },
-    /// Whatever begins here goes on past the end of the bytes.
-    More,
-}
-
-/// Whether more bytes may follow.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Rest {
-    ToCome,
-    /// The stream has ended as streams do.
-    Ended,
-    /// The stream broke off: what stands last is likely cut, even if it looks whole.
-    BrokeOff,
-}
-
-/// Why the last record of a stream that broke off is not trusted.
-const BROKEN_OFF: &str = "the source breaks off in this record";
-
-enum Splitter {
-    Csv(csv::Splitter),
-    Json(json::Splitter),
-}
-
 /// The batches of one source, in order. After an error there is nothing more.
 pub struct Batches<'r> {
     reader: Box<dyn Read + Send + 'r>,
     packing: Packing,
-    format: Arc<Format>,
+    format: Arc<dyn Format>,
     options: Arc<Options>,
-    splitter: Splitter,
-    newline: u8,
+    splitter: Box<dyn Split>,
     /// Where the buffer begins.
     start: Position,
-    /// What was read and has not left in a batch.
+    /// What was read and has not left in a batch yet.
     buffer: Vec<u8>,
-    /// The records found in the buffer, and up to where it is dealt with.
+    /// The records found in the buffer, and up to where it has been split.
     records: Vec<Record>,
     done: usize,
     /// The line that `done` lies on.
     line: u64,
     /// How the stream ended, once it has.
     ended: Option<Result<(), Error>>,
-    /// Whether it will be read again if reading fails.
+    /// Whether the source will be read again if reading fails.
     is_read_again: bool,
 }
 
-/// Looks at how `reader` begins and makes ready to split it.
+/// Tells the format of what `reader` gives from its first bytes, and prepares to split it.
 ///
 /// # Errors
 ///
-/// If it is empty, or neither CSV with a column for the text nor JSON.
+/// If it is empty, of a format that is not read, or CSV without a column for the text.
 pub fn open<'r>(
     reader: impl Read + Send + 'r,
     options: &Arc<Options>,
@@ -161,18 +62,13 @@ pub fn open<'r>(
             sniffed?
         }
     };
-    let (splitter, newline) = match &format {
-        Format::Csv(columns) => (Splitter::Csv(csv::Splitter::new(columns)), columns.newline),
-        Format::Json => (Splitter::Json(json::Splitter::default()), b'\n'),
-    };
-    let line = 1 + count_lines(&buffer[..skip], newline);
+    let line = 1 + count_lines(&buffer[..skip], format.newline());
     Ok(Batches {
         reader,
         packing,
-        format: Arc::new(format),
+        splitter: format.splitter(Start::Beginning),
+        format,
         options: Arc::clone(options),
-        splitter,
-        newline,
         start: Position::default(),
         buffer,
         records: Vec::new(),
@@ -183,7 +79,7 @@ pub fn open<'r>(
     })
 }
 
-/// Reads up to `length` more bytes into `buffer`; tells how the stream ended, if it did.
+/// Reads up to `length` more bytes into `buffer`. Returns how the stream ended, if it did.
 fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, length: usize) -> Option<Result<(), Error>> {
     let before = buffer.len();
     match reader.by_ref().take(length as u64).read_to_end(buffer) {
@@ -194,7 +90,7 @@ fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, length: usize) -> Option<R
     }
 }
 
-/// Whether a decompressor complains of its data; a file system never answers so.
+/// Whether an error comes from a decompressor: file systems and networks do not report these kinds.
 fn is_damage(error: &io::Error) -> bool {
     matches!(
         error.kind(),
@@ -203,13 +99,13 @@ fn is_damage(error: &io::Error) -> bool {
 }
 
 impl<'r> Batches<'r> {
-    /// Goes on at a checkpoint that was made of the same source. `open_at` opens the source as it lies
-    /// there from a byte on; what was read of it until now only told its format.
+    /// Continues at a checkpoint that was taken while the same source was read earlier. `open_at` opens the source, as
+    /// it is stored, at a byte; what has been read until now only served to tell its format.
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened there, the checkpoint is of another one, or the source is none
-    /// that [is resumable](Batches::is_resumable).
+    /// If the source cannot be opened there, the checkpoint belongs to another source, or the source is not
+    /// [resumable](Batches::is_resumable).
     pub fn resume<R: Read + Send + 'r>(
         &mut self,
         checkpoint: &Checkpoint,
@@ -218,7 +114,7 @@ impl<'r> Batches<'r> {
         let Checkpoint { position, mark } = checkpoint;
         let (mut reader, from): (Box<dyn Read + Send + 'r>, u64) = match (&self.packing, mark) {
             (Packing::Encoded, _) => {
-                let what = "nobody can go on in the middle of UTF-16";
+                let what = "UTF-16 cannot be read from the middle";
                 return Err(Error::Io(io::Error::new(io::ErrorKind::Unsupported, what)));
             }
             (Packing::Plain, _) => (Box::new(open_at(position.offset)?), position.offset),
@@ -237,10 +133,7 @@ impl<'r> Batches<'r> {
             return Err(if is_damage(&error) { Error::Gzip(error) } else { Error::Io(error) });
         }
         self.reader = reader;
-        self.splitter = match &*self.format {
-            Format::Csv(columns) => Splitter::Csv(csv::Splitter::after_header(columns)),
-            Format::Json => Splitter::Json(json::Splitter::default()),
-        };
+        self.splitter = self.format.splitter(Start::Middle);
         self.start = *position;
         self.buffer.clear();
         self.records.clear();
@@ -248,18 +141,18 @@ impl<'r> Batches<'r> {
         Ok(())
     }
 
-    /// Says that this source will be read again if reading fails: then what was read of its last record is
-    /// left for that, and not rejected. What is damaged is damaged.
+    /// Announces that this source will be read again if reading it fails. The record in which it fails is then left
+    /// for that time and not rejected. (Damaged data will be damaged again, so what it cuts is rejected all the same.)
     pub fn read_again(&mut self) {
         self.is_read_again = true;
     }
 
-    /// Whether reading can go on in the middle of this source. The batches of others all end at the start.
+    /// Whether this source can be continued in the middle. If not, [`Batch::end`] is always the beginning.
     pub fn is_resumable(&self) -> bool {
         !matches!(self.packing, Packing::Encoded)
     }
 
-    /// Finds the records in what is in the buffer.
+    /// Finds the records that are in the buffer.
     fn split(&mut self) {
         let rest = match &self.ended {
             None => Rest::ToCome,
@@ -269,20 +162,16 @@ impl<'r> Batches<'r> {
         };
         while self.records.len() < BATCH_RECORDS {
             let bytes = &self.buffer[self.done..];
-            let found = match &mut self.splitter {
-                Splitter::Csv(splitter) => splitter.next(bytes, rest),
-                Splitter::Json(splitter) => splitter.next(bytes, rest),
-            };
-            let end = match found {
-                Found::Record { end, fault } => {
+            let end = match self.splitter.next(bytes, rest) {
+                Stretch::Record { end, fault } => {
                     let (start, end) = (self.done, self.done + end);
                     self.records.push(Record { start, end, line: self.line, fault });
                     end
                 }
-                Found::Separators { end } => self.done + end,
-                Found::More => return,
+                Stretch::Separators { end } => self.done + end,
+                Stretch::Unfinished => return,
             };
-            self.line += count_lines(&self.buffer[self.done..end], self.newline);
+            self.line += count_lines(&self.buffer[self.done..end], self.format.newline());
             self.done = end;
         }
     }

@@ -6,8 +6,8 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::{BROKEN_OFF, Found, Rest};
-use crate::columns::Columns;
+use super::columns::Columns;
+use crate::format::{BROKEN_OFF, Rest, Split, Start, Stretch};
 
 /// A row longer than this is taken for a quote that was never closed; the longest post is 25,000
 /// characters.
@@ -36,10 +36,10 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
-    pub(super) fn new(columns: &Columns) -> Splitter {
+    pub(super) fn new(columns: &Columns, start: Start) -> Splitter {
         Splitter {
             delimiter: columns.delimiter,
-            header_pending: columns.header.is_some(),
+            header_pending: columns.header.is_some() && start == Start::Beginning,
             state: State::FieldStart,
             at: 0,
             quote_at: 0,
@@ -47,16 +47,28 @@ impl Splitter {
         }
     }
 
-    /// For rows that follow others.
-    pub(super) fn after_header(columns: &Columns) -> Splitter {
-        Splitter { header_pending: false, ..Splitter::new(columns) }
+    fn row(&mut self, end: usize, fault: Option<&'static str>) -> Stretch {
+        self.at = 0;
+        self.hopeless = self.hopeless.saturating_sub(end);
+        self.state = State::FieldStart;
+        match std::mem::take(&mut self.header_pending) {
+            true if fault.is_none() => Stretch::Separators { end },
+            _ => Stretch::Record { end, fault },
+        }
     }
 
-    pub(super) fn next(&mut self, bytes: &[u8], rest: Rest) -> Found {
+    fn first_line(&mut self, bytes: &[u8]) -> Stretch {
+        let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
+        self.row(end, Some(UNCLOSED))
+    }
+}
+
+impl Split for Splitter {
+    fn next(&mut self, bytes: &[u8], rest: Rest) -> Stretch {
         if self.at == 0 {
             let blank = bytes.iter().take_while(|&&b| is_newline(b)).count();
             if blank > 0 {
-                return Found::Separators { end: blank };
+                return Stretch::Separators { end: blank };
             }
         }
         while let Some(&byte) = bytes.get(self.at) {
@@ -109,8 +121,8 @@ impl Splitter {
             }
         }
         match rest {
-            _ if self.at == 0 => Found::More,
-            Rest::ToCome => Found::More,
+            _ if self.at == 0 => Stretch::Unfinished,
+            Rest::ToCome => Stretch::Unfinished,
             Rest::Ended if self.state == State::Quoted => {
                 self.hopeless = bytes.len();
                 self.first_line(bytes)
@@ -118,21 +130,6 @@ impl Splitter {
             Rest::Ended => self.row(bytes.len(), None),
             Rest::BrokeOff => self.row(bytes.len(), Some(BROKEN_OFF)),
         }
-    }
-
-    fn row(&mut self, end: usize, fault: Option<&'static str>) -> Found {
-        self.at = 0;
-        self.hopeless = self.hopeless.saturating_sub(end);
-        self.state = State::FieldStart;
-        match std::mem::take(&mut self.header_pending) {
-            true if fault.is_none() => Found::Separators { end },
-            _ => Found::Record { end, fault },
-        }
-    }
-
-    fn first_line(&mut self, bytes: &[u8]) -> Found {
-        let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
-        self.row(end, Some(UNCLOSED))
     }
 }
 

@@ -1,0 +1,210 @@
+//! A JSON object to the tweets in it, whichever of the known shapes it has.
+
+use serde_json::value::RawValue;
+
+use super::flat::{self, Flat, each_record};
+use super::schema::{self, Lists, Record, Rule, Tweets};
+use super::tweet::{self, Includes};
+use crate::item::{Found, Sink};
+use crate::text::{decode, mend_lone_surrogates};
+use crate::{Item, Options, Rejected, Stage, Tweet, format};
+
+/// How deep tables of records may be nested. Those of scrapers are two deep; without a limit, each level would have
+/// the levels below it read once more.
+const MAX_TABLE_DEPTH: u8 = 4;
+/// Objects with a key that comes twice are read a second time as a tree of values, which takes up to twenty times the
+/// memory of their text. Longer ones are rejected.
+const MAX_MENDED_BYTES: usize = 1024 * 1024;
+
+/// Reads JSON objects.
+pub(super) struct Reader<'o> {
+    pub(super) options: &'o Options,
+}
+
+impl format::Read for Reader<'_> {
+    fn read(&mut self, raw: &[u8], line: u64, sink: &mut Sink<'_>) {
+        Place { options: self.options, line, depth: 0 }.read(raw, sink);
+    }
+}
+
+/// Where an object stands, and how it is to be understood.
+#[derive(Clone, Copy)]
+struct Place<'o> {
+    options: &'o Options,
+    line: u64,
+    /// In how many tables of records.
+    depth: u8,
+}
+
+impl Place<'_> {
+    /// Reads one JSON object and hands what is in it to `sink`.
+    fn read(self, raw: &[u8], sink: &mut Sink<'_>) {
+        let text = decode(raw);
+        if schema::is_surely_document(&text) {
+            return sink(Found::Item(self.document(&text)));
+        }
+        let error = match serde_json::from_str::<Record<'_>>(&text) {
+            Ok(record) => return self.read_record(&text, record, sink),
+            Err(error) => error,
+        };
+        let mended = mend(&text);
+        let reread = mended.as_deref().map(|json| (json, serde_json::from_str::<Record<'_>>(json)));
+        match reread {
+            Some((json, Ok(record))) => self.read_record(json, record, sink),
+            _ => self.reject(raw, None, format!("the JSON cannot be read: {error}"), sink),
+        }
+    }
+
+    fn document<'j>(&self, json: &'j str) -> Item<'j> {
+        Item::Document { line: self.line, json, source: None }
+    }
+
+    fn reject(&self, raw: &[u8], id: Option<&str>, reason: String, sink: &mut Sink<'_>) {
+        let mut rejected = Rejected::new(self.line, Stage::Parse, reason, raw);
+        rejected.id = id.map(str::to_owned);
+        sink(Found::Item(Item::Rejected(rejected)));
+    }
+
+    fn read_record(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
+        if let Some(kind) = record.notice() {
+            return sink(Found::Item(Item::Notice { line: self.line, kind }));
+        }
+        if record.is_document() {
+            return sink(Found::Item(self.document(json)));
+        }
+        if record.is_envelope() {
+            return self.read_envelope(json, record, sink);
+        }
+        if record.is_reject() {
+            return match serde_json::from_str::<Rejected>(json) {
+                Ok(rejected) => sink(Found::Reject(Box::new(rejected))),
+                Err(error) => {
+                    let reason = format!("this is not a reject: {error}");
+                    self.reject(json.as_bytes(), None, reason, sink)
+                }
+            };
+        }
+        let none = Includes::default();
+        let (id, outcome) = if let Some(archived) = record.tweet.0.as_deref() {
+            (archived.id(), tweet::read(archived, &none, self.options))
+        } else if let Some(note) = record.archived_note.0.as_deref() {
+            (note.id.0.clone(), tweet::read_archived_note(note, self.options))
+        } else if record.is_tweet() {
+            (record.id(), tweet::read(&record, &none, self.options))
+        } else {
+            match flat::read(json, self.options) {
+                Flat::Row(outcome) => (record.id(), outcome.map(|tweet| *tweet)),
+                Flat::Table => return self.read_table(json, sink),
+            }
+        };
+        self.tweet(json, id.as_deref(), outcome, sink);
+    }
+
+    fn tweet(
+        &self,
+        json: &str,
+        id: Option<&str>,
+        outcome: Result<Tweet<'_>, String>,
+        sink: &mut Sink<'_>,
+    ) {
+        match outcome {
+            Ok(tweet) => sink(Found::Item(Item::Tweet { line: self.line, tweet, source: None })),
+            Err(reason) => self.reject(json.as_bytes(), id, reason, sink),
+        }
+    }
+
+    /// Reads the records of a table, one after the other, straight out of its text.
+    fn read_table(self, json: &str, sink: &mut Sink<'_>) {
+        if self.depth == MAX_TABLE_DEPTH {
+            let reason = format!("it holds tables more than {MAX_TABLE_DEPTH} deep");
+            return self.reject(json.as_bytes(), None, reason, sink);
+        }
+        let inner = Place { depth: self.depth + 1, ..self };
+        each_record(json, &mut |record| inner.read(record.as_bytes(), sink));
+    }
+
+    /// Reads the tweets of a v2 page or stream line, or of a dump of its lists. Those of a page are parsed one by one, so
+    /// that memory does not grow with their number.
+    fn read_envelope(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
+        let lists = match record.includes.0 {
+            Some(lists) => *lists,
+            None => Lists { tweets: Tweets::None, users: record.users, places: record.places },
+        };
+        let rules = record.matching_rules.0.unwrap_or_default();
+        let page = Page { includes: Includes::new(&lists), rules: &rules };
+        let tweets = if record.data.is_some() { record.data } else { record.tweets };
+        match tweets {
+            Tweets::One(tweet) => self.read_of_page(&page, Err(json), &tweet, sink),
+            Tweets::Many(texts) if !texts.is_empty() => {
+                for text in texts {
+                    self.parse_of_page(&page, text, sink);
+                }
+            }
+            Tweets::Many(_) | Tweets::None => {
+                sink(Found::Item(Item::Notice { line: self.line, kind: "empty page" }));
+            }
+        }
+    }
+
+    fn parse_of_page(self, page: &Page<'_, '_>, text: &str, sink: &mut Sink<'_>) {
+        let error = match serde_json::from_str::<Record<'_>>(text) {
+            Ok(record) => return self.read_of_page(page, Ok(text), &record, sink),
+            Err(error) => error,
+        };
+        let mended = mend(text);
+        match mended.as_deref().and_then(|json| serde_json::from_str::<Record<'_>>(json).ok()) {
+            Some(record) => self.read_of_page(page, Ok(text), &record, sink),
+            None => {
+                let reason = format!("the JSON cannot be read: {error}");
+                self.reject(text.as_bytes(), None, reason, sink);
+            }
+        }
+    }
+
+    /// Reads a tweet of a page. `text` is its own, or else that of the whole page.
+    fn read_of_page<'a>(
+        self,
+        page: &Page<'_, 'a>,
+        text: Result<&str, &str>,
+        record: &Record<'a>,
+        sink: &mut Sink<'_>,
+    ) {
+        let mut outcome = tweet::read(record, &page.includes, self.options);
+        if let Ok(tweet) = &mut outcome {
+            tweet.rule_tags = page.rules.iter().filter_map(|rule| rule.tag.0.clone()).collect();
+        }
+        let text = if outcome.is_err() { text.unwrap_or_else(data_of_page) } else { "" };
+        self.tweet(text, record.id().as_deref(), outcome, sink);
+    }
+}
+
+/// What all tweets of a page share.
+struct Page<'i, 'a> {
+    includes: Includes<'i, 'a>,
+    rules: &'i [Rule<'a>],
+}
+
+/// The tweet of a page that has one, so that its reject does not hold the rest of the page.
+fn data_of_page(json: &str) -> &str {
+    #[derive(serde::Deserialize)]
+    struct Page<'p> {
+        #[serde(borrow, alias = "tweets")]
+        data: &'p RawValue,
+    }
+    serde_json::from_str::<Page<'_>>(json).map_or(json, |page| page.data.get())
+}
+
+/// Mends what most JSON readers accept and ours does not: texts that were cut in the middle of an emoji, and keys that
+/// come twice, of which the last one counts.
+fn mend(json: &str) -> Option<String> {
+    let mended =
+        mend_lone_surrogates(json.as_bytes()).and_then(|json| String::from_utf8(json).ok());
+    if mended.as_deref().is_some_and(|json| serde_json::from_str::<Record<'_>>(json).is_ok()) {
+        return mended;
+    }
+    let json = mended.as_deref().unwrap_or(json);
+    if json.len() > MAX_MENDED_BYTES {
+        return None;
+    }
+    serde_json::from_str::<serde_json::Value>(json).ok().map(|value| value.to_string())
+}

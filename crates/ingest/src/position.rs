@@ -1,0 +1,49 @@
+//! Where reading has come to, and how to continue there.
+
+use std::collections::VecDeque;
+
+use serde::{Deserialize, Serialize};
+
+use crate::Mark;
+
+/// A position between two records of a source.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Position {
+    /// How many decompressed bytes come before it.
+    pub offset: u64,
+    /// How many lines come before it.
+    pub line: u64,
+    /// How many records come before it.
+    pub records: u64,
+}
+
+/// A position from which a source can be read again later: see [`Batches::resume`](crate::Batches::resume).
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
+pub struct Checkpoint {
+    /// How far the source was read.
+    pub position: Position,
+    /// A mark at or before that position; none for a source that is not compressed, or to start at its beginning.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) mark: Option<Mark>,
+}
+
+impl Checkpoint {
+    /// A checkpoint at `position`, with the last of `marks` that lies before it.
+    pub fn new(position: Position, mut marks: VecDeque<Mark>) -> Checkpoint {
+        Checkpoint::forget(position, &mut marks);
+        let mark = marks.pop_front().filter(|mark| mark.bytes_out <= position.offset);
+        Checkpoint { position, mark }
+    }
+
+    /// Drops the marks that no checkpoint at `position` or later needs.
+    pub fn forget(position: Position, marks: &mut VecDeque<Mark>) {
+        while marks.get(1).is_some_and(|next| next.bytes_out <= position.offset) {
+            marks.pop_front();
+        }
+    }
+
+    /// Its mark alone.
+    pub fn into_mark(self) -> Option<Mark> {
+        self.mark
+    }
+}
