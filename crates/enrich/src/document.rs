@@ -1,7 +1,7 @@
-//! The document that a tweet becomes, field by field as the index has them, and how two deliveries of
-//! the same tweet become one.
+//! The document that a tweet becomes, field by field as the index has them.
 
 use std::borrow::Cow;
+use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
 use ingest::{Kind, Timestamp, Tweet};
@@ -103,6 +103,10 @@ pub struct Document {
     /// How long that was after it was created, in seconds; absent if it was not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<u64>,
+    /// The fields that the newest delivery, of `received_at`, does not state, and when the values that they still have
+    /// were received (`null` if that is unknown). Without it, a third delivery could not be told to be newer or older.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub as_of: BTreeMap<String, Option<Timestamp>>,
 }
 
 /// The author of a tweet.
@@ -218,6 +222,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         source: origin.source.to_owned(),
         received_at: origin.received_at,
         lag_seconds: None,
+        as_of: BTreeMap::new(),
         text: tweet.text.into_owned(),
     };
     document.derive();
@@ -263,77 +268,6 @@ impl Document {
         let created = self.timestamp.as_millis();
         let lag = self.received_at.map(|received| received.as_millis() - created);
         self.lag_seconds = lag.and_then(|millis| u64::try_from(millis).ok()).map(|ms| ms / 1000);
-    }
-
-    /// Takes in a later delivery of the same tweet: what that knows replaces what was known, what it
-    /// does not know stays, and the marketplaces are those of both.
-    ///
-    /// A poorer delivery does not make the document poorer: a text that was cut (`…`) does not replace
-    /// the whole one, the middle of a place not the exact position, `t.co` links not the expanded ones,
-    /// and a record that says nothing of replies or retweets does not make a tweet of one.
-    pub fn merge(&mut self, later: Document) {
-        let mut marketplace = std::mem::take(&mut self.marketplace);
-        marketplace.extend(later.marketplace.iter().cloned());
-        marketplace.sort_unstable();
-        marketplace.dedup();
-        let earlier = std::mem::replace(self, later);
-
-        self.marketplace = marketplace;
-        if self.text.ends_with('…') && !earlier.text.ends_with('…') {
-            self.text = earlier.text;
-            self.sentiment = earlier.sentiment;
-            self.emoticons = earlier.emoticons;
-            self.hashtags = earlier.hashtags;
-            self.mentions = earlier.mentions;
-            self.cashtags = earlier.cashtags;
-            (self.urls, self.domains) = (earlier.urls, earlier.domains);
-        } else {
-            keep(&mut self.hashtags, earlier.hashtags);
-            keep(&mut self.mentions, earlier.mentions);
-            keep(&mut self.cashtags, earlier.cashtags);
-            keep(&mut self.emoticons, earlier.emoticons);
-            if self.urls.is_empty() || self.domains.is_empty() && !earlier.domains.is_empty() {
-                (self.urls, self.domains) = (earlier.urls, earlier.domains);
-            }
-        }
-        self.lang = self.lang.take().or(earlier.lang);
-        let Author { id, screen_name, name, followers } = earlier.user;
-        self.user.id = self.user.id.take().or(id);
-        self.user.screen_name = self.user.screen_name.take().or(screen_name);
-        self.user.name = self.user.name.take().or(name);
-        self.user.followers = self.user.followers.or(followers);
-        let Place { name, country, country_code } = earlier.place;
-        self.place.name = self.place.name.take().or(name);
-        self.place.country = self.place.country.take().or(country);
-        self.place.country_code = self.place.country_code.take().or(country_code);
-        let was_exact = earlier.geo_source == Some(GeoSource::Exact);
-        if self.location.is_none() || was_exact && self.geo_source == Some(GeoSource::Place) {
-            (self.location, self.geo_source) = (earlier.location, earlier.geo_source);
-        }
-        self.retweets = self.retweets.or(earlier.retweets);
-        self.likes = self.likes.or(earlier.likes);
-        self.replies = self.replies.or(earlier.replies);
-        self.quotes = self.quotes.or(earlier.quotes);
-        // Without an id, a kind is a guess at the text.
-        let is_told =
-            self.in_reply_to.is_some() || self.retweet_of.is_some() || self.quote_of.is_some();
-        if earlier.kind != Kind::Tweet && !is_told {
-            self.kind = earlier.kind;
-        }
-        self.in_reply_to = self.in_reply_to.take().or(earlier.in_reply_to);
-        self.retweet_of = self.retweet_of.take().or(earlier.retweet_of);
-        self.quote_of = self.quote_of.take().or(earlier.quote_of);
-        if self.source.is_empty() {
-            self.source = earlier.source;
-        }
-        self.received_at = self.received_at.or(earlier.received_at);
-        self.derive();
-    }
-}
-
-fn keep(mine: &mut Vec<String>, earlier: Vec<String>) {
-    if mine.is_empty() {
-        *mine = earlier;
     }
 }
 
@@ -392,28 +326,6 @@ mod tests {
         let mut merged = document(&["AWS"], Some("en"), Some(1));
         merged.merge(document(&["Azure"], None, Some(2)));
         assert_eq!(merged, document(&["AWS", "Azure"], Some("en"), Some(2)));
-    }
-
-    #[test]
-    fn a_poorer_delivery_does_not_make_it_poorer() {
-        let mut rich = document(&[], None, Some(7));
-        rich.retweets = Some(5);
-        rich.kind = Kind::Reply;
-        rich.in_reply_to = Some("1".into());
-        rich.location = Some(Location { lat: 48.85, lon: 2.35 });
-        rich.geo_source = Some(GeoSource::Exact);
-        rich.urls = vec!["https://aws.amazon.com/x".into()];
-        rich.domains = vec!["aws.amazon.com".into()];
-        let mut poor = document(&[], None, Some(6));
-        poor.kind = Kind::Retweet;
-        poor.text = "I love…".into();
-        poor.location = Some(Location { lat: 46.0, lon: 2.5 });
-        poor.geo_source = Some(GeoSource::Place);
-        poor.urls = vec!["https://t.co/a".into()];
-        let mut expected = rich.clone();
-        (expected.likes, expected.engagement) = (Some(6), Some(11));
-        rich.merge(poor);
-        assert_eq!(rich, expected);
     }
 
     #[test]

@@ -18,6 +18,7 @@
 
 // In reading order.
 mod document;
+mod merge;
 mod sentiment;
 mod emoticon;
 pub mod vader;

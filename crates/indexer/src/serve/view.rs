@@ -104,7 +104,7 @@ fn tweet(document: &Document) -> Json {
         return Json::Object(Map::new());
     };
     // Where it was read from says more of this machine than of the tweet.
-    for name in ["source", "received_at", "lag_seconds", "hour", "weekday"] {
+    for name in ["source", "received_at", "as_of", "lag_seconds", "hour", "weekday"] {
         tweet.remove(name);
     }
     if let Some(time) = tweet.remove("@timestamp") {
