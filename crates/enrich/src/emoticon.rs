@@ -4,6 +4,8 @@ use std::ops::ControlFlow;
 use std::sync::LazyLock;
 
 use hashbrown::HashMap;
+use icu_properties::props::{Emoji, EmojiPresentation};
+use icu_properties::{CodePointSetData, CodePointSetDataBorrowed};
 
 /// What an emoticon says of its writer's mood.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -157,9 +159,8 @@ fn ends_before(next: Option<char>) -> bool {
     next != Some('\u{200D}')
 }
 
-/// The length of the emoji that `text` begins with, with all that is joined to it; none if it
-/// begins with anything else. Ranges as of Unicode 16 (`emoji-data.txt`), symbols that are text by
-/// default (©, ™, arrows) left out.
+/// The length of the emoji that `text` begins with, with all that is joined to it. None if it begins with anything
+/// else.
 fn emoji_length(text: &str) -> Option<usize> {
     let mut characters = text.char_indices().peekable();
     let (_, first) = characters.next().filter(|(_, first)| is_emoji(*first))?;
@@ -191,20 +192,18 @@ fn is_regional(character: char) -> bool {
     matches!(character, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
+/// Whether Unicode calls a character an emoji, but for old signs that are mostly used as text (digits, ©, ™, arrows,
+/// geometric shapes). A white heart is one to whoever writes it.
 fn is_emoji(character: char) -> bool {
-    matches!(character,
-        '\u{1F300}'..='\u{1F64F}' | '\u{1F680}'..='\u{1F6FC}' | '\u{1F7E0}'..='\u{1F7EB}' | '\u{1F7F0}'
-        | '\u{1F90C}'..='\u{1F9FF}' | '\u{1FA70}'..='\u{1FAFF}' | '\u{1F1E6}'..='\u{1F1FF}'
-        | '\u{1F004}' | '\u{1F0CF}' | '\u{1F170}'..='\u{1F19A}' | '\u{1F201}'..='\u{1F251}'
-        | '\u{231A}'..='\u{231B}' | '\u{23E9}'..='\u{23FA}' | '\u{25FD}'..='\u{25FE}'
-        | '\u{2600}'..='\u{2604}' | '\u{260E}' | '\u{2614}' | '\u{2615}' | '\u{2618}' | '\u{261D}' | '\u{2620}'
-        | '\u{2622}' | '\u{2623}' | '\u{2626}' | '\u{262A}' | '\u{262E}' | '\u{262F}' | '\u{2638}'..='\u{263A}'
-        | '\u{2648}'..='\u{2653}' | '\u{2665}' | '\u{2661}' | '\u{267B}' | '\u{267F}' | '\u{2692}'..='\u{2697}'
-        | '\u{26A0}' | '\u{26A1}' | '\u{26AA}' | '\u{26AB}' | '\u{26B0}' | '\u{26B1}' | '\u{26BD}' | '\u{26BE}'
-        | '\u{26C4}'..='\u{26CF}' | '\u{26D1}'..='\u{26E9}' | '\u{26F0}'..='\u{26FD}' | '\u{2702}' | '\u{2705}'
-        | '\u{2708}'..='\u{270D}' | '\u{270F}' | '\u{2714}' | '\u{2716}' | '\u{2728}' | '\u{2733}' | '\u{2734}'
-        | '\u{2744}' | '\u{274C}' | '\u{274E}' | '\u{2753}'..='\u{2757}' | '\u{2763}' | '\u{2764}'
-        | '\u{2795}'..='\u{2797}' | '\u{27B0}' | '\u{2B50}' | '\u{2B55}')
+    const EMOJI: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<Emoji>();
+    const PRESENTATION: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<EmojiPresentation>();
+    match character {
+        '\0'..='\u{2319}' => false,
+        '\u{23E9}'..='\u{23FA}' => EMOJI.contains(character),
+        '\u{231A}'..='\u{25FF}' => PRESENTATION.contains(character),
+        '\u{2661}' => true,
+        _ => EMOJI.contains(character),
+    }
 }
 
 /// What the emoticons of a text decide together.

@@ -6,11 +6,10 @@
 
 use std::iter::Peekable;
 
+use icu_properties::CodePointMapData;
+use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 use tantivy::Index;
 use tantivy::tokenizer::{RawTokenizer, TextAnalyzer, Token, TokenFilter, TokenStream, Tokenizer};
-use unicode_properties::GeneralCategory::DecimalNumber;
-use unicode_properties::GeneralCategoryGroup::{Mark, Number};
-use unicode_properties::UnicodeGeneralCategory;
 use unicode_segmentation::{UWordBoundIndices, UnicodeSegmentation};
 
 /// The tokenizer of running text.
@@ -168,10 +167,10 @@ impl TokenStream for WordStream<'_> {
 /// Whether a segment between two boundaries is a word, and not a blank or a sign.
 fn is_word(segment: &str) -> bool {
     // Not `is_alphanumeric`: ½ and ② are no digits to Lucene, and a mark alone is no letter.
-    let is_letter = |c: char| match c.general_category_group() {
-        Mark => false,
-        Number => c.general_category() == DecimalNumber || c.is_alphabetic(),
-        _ => c.is_alphabetic(),
+    let is_letter = |c: char| {
+        let category = CodePointMapData::<GeneralCategory>::new().get(c);
+        let is_mark = GeneralCategoryGroup::Mark.contains(category);
+        category == GeneralCategory::DecimalNumber || c.is_alphabetic() && !is_mark
     };
     segment.chars().any(|c| match c {
         '\0'..='\x7F' => c.is_ascii_alphanumeric(),

@@ -1,0 +1,403 @@
+//! Links in a text, by the rules of Twitter's own `twitter-text`, version 3
+//! (<https://github.com/twitter/twitter-text>, `js/src/regexp` and `js/src/extractUrlsWithIndices.js`).
+//!
+//! A link is a host name under a top-level domain that exists, with or without a scheme before it and a path after it.
+//! Host names may have letters of any script. Scripts without spaces run into links, so that a host is not always what
+//! it seems: in `これはexample.comです` it is `example.com`.
+//!
+//! `twitter-text` searches with one regular expression, which takes quadratic time on some texts. Here each stretch of
+//! characters that a host name can have is split at its dots once, and then every place where a link could begin is
+//! judged in constant time.
+
+use std::ops::Range;
+
+use idna::punycode;
+use memchr::memchr;
+
+/// The most characters of a `t.co` link's path. There are no longer ones, so a longer one is no link.
+const MAX_TCO_SLUG: usize = 40;
+/// The most bytes of a part of a host name between dots, encoded for the DNS (RFC 1035, section 2.3.4).
+const MAX_LABEL: usize = 63;
+/// The most characters of a top-level domain that is not written in ASCII.
+const MAX_TLD_CHARS: usize = 24;
+
+/// Finds the links of a text, in order.
+pub(super) fn find_urls(text: &str) -> Vec<Range<usize>> {
+    let mut urls = Vec::new();
+    // Up to where dots were looked for, and up to where characters were used up by matches.
+    let (mut at, mut used) = (0, 0);
+    while let Some(dot) = memchr(b'.', &text.as_bytes()[at..]).map(|dot| at + dot) {
+        let hosts = Hosts::around(text, dot, used);
+        match hosts.first_match(used) {
+            Some(found) => {
+                found.add_to(text, &mut urls);
+                (at, used) = (found.end, found.end);
+            }
+            None => at = hosts.end,
+        }
+    }
+    urls
+}
+
+/// A stretch of characters that host names can have, with at least one dot in it.
+struct Hosts<'t> {
+    text: &'t str,
+    start: usize,
+    end: usize,
+    labels: Vec<Label>,
+}
+
+/// A part of a stretch between dots.
+struct Label {
+    start: usize,
+    end: usize,
+    /// Whether its last character is none of `-` and `_`.
+    ends_well: bool,
+    /// Whether its first character is.
+    starts_well: bool,
+    /// Where its last `_` is. Only subdomains may have one.
+    underscore: Option<usize>,
+    /// Where the top-level domain ends that it begins with, if it does.
+    tld_end: Option<usize>,
+    /// The label whose top-level domain ends the longest host name of which this label, whole, is a part.
+    reach: Option<usize>,
+}
+
+/// A match of the search, whether it is a link or not. It uses up its characters either way.
+struct Match {
+    start: usize,
+    host: Range<usize>,
+    has_scheme: bool,
+    path_end: usize,
+    end: usize,
+}
+
+impl<'t> Hosts<'t> {
+    /// The stretch around a dot, not reaching back beyond `from`.
+    fn around(text: &'t str, dot: usize, from: usize) -> Hosts<'t> {
+        let is_outside = |c: char| !is_host_char(c) && !matches!(c, '.' | '-' | '_');
+        let before = text[from..dot].rfind(is_outside);
+        let start = before.map_or(from, |at| {
+            let at = from + at;
+            at + text[at..].chars().next().map_or(1, char::len_utf8)
+        });
+        let end = text[dot..].find(is_outside).map_or(text.len(), |length| dot + length);
+        let mut labels = Vec::new();
+        let mut label_start = start;
+        for label in text[start..end].split('.') {
+            let label_end = label_start + label.len();
+            // What follows the dot of a label may be a top-level domain; the first label follows none.
+            let tld = (!labels.is_empty()).then(|| tld_length(text, label_start..label_end));
+            labels.push(Label {
+                start: label_start,
+                end: label_end,
+                ends_well: label.ends_with(is_host_char),
+                starts_well: label.starts_with(is_host_char),
+                underscore: label.rfind('_').map(|at| label_start + at),
+                tld_end: tld.flatten().map(|length| label_start + length),
+                reach: None,
+            });
+            label_start = label_end + 1;
+        }
+        let mut hosts = Hosts { text, start, end, labels };
+        for index in (0..hosts.labels.len()).rev() {
+            let Label { start, starts_well, .. } = hosts.labels[index];
+            hosts.labels[index].reach =
+                starts_well.then(|| hosts.reach_from(index, start)).flatten();
+        }
+        hosts
+    }
+
+    /// The last label of the longest host name that begins with the rest of a label from `start` on.
+    fn reach_from(&self, index: usize, start: usize) -> Option<usize> {
+        let label = &self.labels[index];
+        let next = self.labels.get(index + 1)?;
+        if !label.ends_well {
+            return None;
+        }
+        let is_name = label.underscore.is_none_or(|underscore| underscore < start);
+        next.reach.or_else(|| (is_name && next.tld_end.is_some()).then_some(index + 1))
+    }
+
+    /// The first match in the stretch, or before it with a scheme.
+    fn first_match(&self, used: usize) -> Option<Match> {
+        if let Some(scheme) = self.scheme_start(used)
+            && let Some(reach) = self.labels[0].reach
+        {
+            return Some(self.matched(scheme, self.start, reach));
+        }
+        for (index, label) in self.labels.iter().enumerate() {
+            for (offset, first) in self.text[label.start..label.end].char_indices() {
+                let start = label.start + offset;
+                if !is_host_char(first) || !self.may_begin(start, used) {
+                    continue;
+                }
+                if let Some(reach) = self.reach_from(index, start) {
+                    return Some(self.matched(start, start, reach));
+                }
+                // A label that ends badly does so wherever a link begins in it.
+                if !label.ends_well {
+                    break;
+                }
+            }
+        }
+        None
+    }
+
+    /// Where `https://` or `http://` begins, if it stands right before the stretch and may begin a link.
+    fn scheme_start(&self, used: usize) -> Option<usize> {
+        let before = &self.text.as_bytes()[used..self.start];
+        let ends_with = |scheme: &str| {
+            let start = before.len().checked_sub(scheme.len())?;
+            before[start..].eq_ignore_ascii_case(scheme.as_bytes()).then_some(used + start)
+        };
+        let start = ends_with("https://").or_else(|| ends_with("http://"))?;
+        self.may_begin(start, used).then_some(start)
+    }
+
+    /// Whether a link may begin at `start`: not within a word, and not after what begins a tag or a mention.
+    fn may_begin(&self, start: usize, used: usize) -> bool {
+        match self.text[used..start].chars().next_back() {
+            Some(before) => {
+                !before.is_ascii_alphanumeric()
+                    && !matches!(
+                        before,
+                        '@' | '＠' | '$' | '#' | '＃' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}'
+                    )
+            }
+            // The match before has used the character before up.
+            None => start == 0,
+        }
+    }
+
+    /// A match, with the port, the path and the query that follow its host.
+    fn matched(&self, start: usize, host_start: usize, reach: usize) -> Match {
+        let host_end = self.labels[reach].tld_end.unwrap_or(self.labels[reach].end);
+        let rest = &self.text[host_end..];
+        let port = rest.strip_prefix(':').map_or(0, |digits| {
+            let length = digits.bytes().take_while(u8::is_ascii_digit).count();
+            if length > 0 { 1 + length } else { 0 }
+        });
+        let path = path_length(&rest[port..]);
+        let query = query_length(&rest[port + path..]);
+        Match {
+            start,
+            host: host_start..host_end,
+            has_scheme: start < host_start,
+            path_end: host_end + port + path,
+            end: host_end + port + path + query,
+        }
+    }
+}
+
+impl Match {
+    /// Adds the links that the match stands for.
+    fn add_to(&self, text: &str, urls: &mut Vec<Range<usize>>) {
+        let latin = latin_hosts(text, self.host.clone());
+        if !is_resolvable(&text[self.host.clone()], !latin.is_empty()) {
+            return;
+        }
+        if self.has_scheme {
+            urls.extend(tco_end(text, self).map(|end| self.start..end));
+            return;
+        }
+        // Without a scheme a link stands free, and has only letters of the Latin alphabet before its top-level domain.
+        if text[..self.start].ends_with(['-', '_', '.', '/']) {
+            return;
+        }
+        let has_path = text[self.host.end..self.path_end].contains('/');
+        for latin in latin {
+            let is_last = latin.end == self.host.end;
+            urls.push(latin.start..if is_last && has_path { self.end } else { latin.end });
+        }
+    }
+}
+
+/// The parts of a host that are hosts written in Latin letters.
+fn latin_hosts(text: &str, host: Range<usize>) -> Vec<Range<usize>> {
+    let is_latin = |c: char| c == '-' || c.is_ascii_alphanumeric() || is_latin_accent(c);
+    let mut hosts = Vec::new();
+    let mut at = host.start;
+    while let Some(skipped) = text[at..host.end].find(is_latin) {
+        let start = at + skipped;
+        // As many labels as there are, and then a top-level domain.
+        let (mut label_start, mut end) = (start, None);
+        loop {
+            let rest = &text[label_start..host.end];
+            let length = rest.find(|c| !is_latin(c)).unwrap_or(rest.len());
+            let label_end = label_start + length;
+            if length == 0 || !text[label_end..host.end].starts_with('.') {
+                at = label_end.max(start + 1);
+                break;
+            }
+            label_start = label_end + 1;
+            let next_end =
+                text[label_start..host.end].find('.').map_or(host.end, |dot| label_start + dot);
+            if let Some(length) = tld_length(&text[..host.end], label_start..next_end) {
+                end = Some(label_start + length);
+            }
+        }
+        if let Some(end) = end {
+            hosts.push(start..end);
+            at = end;
+        }
+        while !text.is_char_boundary(at) {
+            at += 1;
+        }
+    }
+    hosts
+}
+
+/// Where a link with a scheme ends: at the end of its path and query, but for `t.co` right after its letters and
+/// digits. None if it is a `t.co` link that cannot be one.
+fn tco_end(text: &str, found: &Match) -> Option<usize> {
+    if !text[found.host.clone()].eq_ignore_ascii_case("t.co") {
+        return Some(found.end);
+    }
+    let Some(path) = text[found.host.end..found.path_end].strip_prefix('/') else {
+        return Some(found.end);
+    };
+    let slug = path.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    if slug == 0 {
+        return Some(found.end);
+    }
+    if slug > MAX_TCO_SLUG {
+        return None;
+    }
+    let end = found.host.end + 1 + slug;
+    Some(end + query_length(&text[end..found.end]))
+}
+
+/// Whether the DNS could have such a name: encoded for it, no label is too long. One that seems to be encoded already
+/// must have a part that is a name without encoding.
+fn is_resolvable(host: &str, has_latin: bool) -> bool {
+    let is_encoded = host.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+    let encoded_length = |label: &str| match label.is_ascii() {
+        true => Some(label.len()),
+        false => Some("xn--".len() + punycode::encode_str(label)?.len()),
+    };
+    let fits = |label| encoded_length(label).is_some_and(|length| length <= MAX_LABEL);
+    (has_latin || !is_encoded) && host.split('.').all(fits)
+}
+
+/// The length of the top-level domain that a label begins with, if no letter, digit or `@` follows it.
+fn tld_length(text: &str, label: Range<usize>) -> Option<usize> {
+    let rest = &text[label.clone()];
+    let ascii = rest.bytes().take_while(u8::is_ascii_alphanumeric).count();
+    let ends = |length: usize| {
+        let next = text.as_bytes().get(label.start + length);
+        next.is_none_or(|next| !next.is_ascii_alphanumeric() && *next != b'@')
+    };
+    if ascii > 0 && rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--")) {
+        let is_punycode = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
+        return Some(rest.bytes().take_while(is_punycode).count()).filter(|length| *length > 4);
+    }
+    if ascii > 0 && ends(ascii) && tld::exist(&rest[..ascii].to_ascii_lowercase()) {
+        return Some(ascii);
+    }
+    if rest.is_ascii() {
+        return None;
+    }
+    // The longest one, since the label may go on in the same script.
+    let lengths: Vec<usize> = rest
+        .char_indices()
+        .take(MAX_TLD_CHARS)
+        .map(|(at, c)| at + c.len_utf8())
+        .filter(|&length| length > ascii && ends(length))
+        .collect();
+    lengths.into_iter().rev().find(|&length| {
+        idna::domain_to_ascii(&rest[..length]).is_ok_and(|encoded| tld::exist(&encoded))
+    })
+}
+
+/// The length of the path that a text begins with: it may hold balanced parentheses, and does not end with the
+/// punctuation of the sentence around it.
+fn path_length(text: &str) -> usize {
+    let mut length = 0;
+    while text[length..].starts_with('/') {
+        length += 1;
+        length += segment_length(&text[length..]);
+    }
+    length
+}
+
+/// The length of what may follow a slash.
+fn segment_length(text: &str) -> usize {
+    let (mut at, mut end) = (0, 0);
+    while let Some(c) = text[at..].chars().next() {
+        if c == '(' {
+            let Some(length) = parenthesis_length(&text[at..]) else { break };
+            at += length;
+            end = at;
+        } else if is_path_char(c) {
+            at += c.len_utf8();
+            if is_path_end(c) {
+                end = at;
+            }
+        } else {
+            break;
+        }
+    }
+    end
+}
+
+/// The length of a parenthesis with something in it, and at most one more parenthesis within it.
+fn parenthesis_length(text: &str) -> Option<usize> {
+    let (mut depth, mut is_empty) = (0, true);
+    for (at, c) in text.char_indices() {
+        match c {
+            '(' if depth < 2 => (depth, is_empty) = (depth + 1, true),
+            ')' if is_empty => return None,
+            ')' if depth == 1 => return Some(at + 1),
+            ')' => depth -= 1,
+            c if is_path_char(c) => is_empty = false,
+            _ => return None,
+        }
+    }
+    None
+}
+
+/// The length of the query that a text begins with, without the punctuation after it.
+fn query_length(text: &str) -> usize {
+    let Some(query) = text.strip_prefix('?') else { return 0 };
+    let is_query_char =
+        |b: &u8| b.is_ascii_alphanumeric() || b"!?*'@();:&=+$/%#[]-_.,~|".contains(b);
+    let is_query_end = |b: &u8| b.is_ascii_alphanumeric() || b"-_&=#/".contains(b);
+    let length = query.bytes().take_while(is_query_char).count();
+    let end = query.as_bytes()[..length].iter().rposition(is_query_end);
+    end.map_or(0, |end| end + 2)
+}
+
+fn is_path_char(c: char) -> bool {
+    match c {
+        '\0'..='\x7F' => c.is_ascii_alphanumeric() || "!*';:=+,.$/%#[]-_~@|&".contains(c),
+        '\u{2013}' => true,
+        _ => is_latin_accent(c) || matches!(c, '\u{400}'..='\u{4FF}'),
+    }
+}
+
+fn is_path_end(c: char) -> bool {
+    match c {
+        '\0'..='\x7F' => c.is_ascii_alphanumeric() || "+-=_#/".contains(c),
+        _ => is_latin_accent(c) || matches!(c, '\u{400}'..='\u{4FF}'),
+    }
+}
+
+/// Whether a host name can have a character (besides `-`, `_` and dots): anything but punctuation as `twitter-text`
+/// lists it, spaces, and marks of direction. Quotation marks pass here, and end a link as letters of other scripts do.
+fn is_host_char(c: char) -> bool {
+    match c {
+        '\0'..='\x7F' => !c.is_ascii_whitespace() && !super::is_punctuation(c),
+        '\u{180E}' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}' => false,
+        '\u{061C}' | '\u{200E}' | '\u{200F}' => false,
+        '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => false,
+        _ => !c.is_whitespace(),
+    }
+}
+
+/// Letters with accents, as `twitter-text` lists them.
+pub(super) fn is_latin_accent(c: char) -> bool {
+    matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{24F}' | '\u{253}' | '\u{254}'
+        | '\u{256}' | '\u{257}' | '\u{259}' | '\u{25B}' | '\u{263}' | '\u{268}' | '\u{26F}' | '\u{272}' | '\u{289}'
+        | '\u{28B}' | '\u{2BB}' | '\u{300}'..='\u{36F}' | '\u{1E00}'..='\u{1EFF}')
+}
