@@ -1,5 +1,5 @@
 //! The command line under test.
 
 fn main() -> std::process::ExitCode {
-    indexer::cli::main(indexer::cli::Cli::read())
+    indexer::run::main()
 }

@@ -6,8 +6,7 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
-use indexer::cli::StoreArg;
-use indexer::store::{Load, Store};
+use indexer::store::{Address, Store};
 use tempfile::TempDir;
 
 mod aws;
@@ -115,13 +114,7 @@ impl Workplace {
 ///
 /// If there is none.
 pub fn open(store: &str) -> Store {
-    #[derive(clap::Parser)]
-    struct Arguments {
-        #[command(flatten)]
-        store: StoreArg,
-    }
-    let arguments: Arguments = clap::Parser::parse_from(["indexer", "--store", store]);
-    let address = arguments.store.address(Load::default()).expect("an address");
+    let address: Address = store.parse().expect("an address");
     Store::open(&address).expect("a store")
 }
 

@@ -110,51 +110,6 @@ fn rejects_are_not_written_into_what_they_come_from() {
 }
 
 #[test]
-fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
-    let workplace = workplace();
-    let mut child = start_pipe(&workplace);
-    let mut stdin = child.stdin.take().unwrap();
-    stdin.write_all(CSV.as_bytes()).unwrap();
-    // Nothing tells from outside that it waits for more.
-    std::thread::sleep(Duration::from_millis(1500));
-    let output = interrupt(child);
-    drop(stdin);
-    assert_eq!(output.status.code(), Some(130));
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!((&report["read"], &report["created"]), (&3.into(), &2.into()));
-}
-
-#[test]
-fn an_interrupted_pipe_whose_writer_goes_on_loses_nothing_that_was_said() {
-    let workplace = workplace();
-    let mut child = start_pipe(&workplace);
-    let mut stdin = child.stdin.take().unwrap();
-    let writer = std::thread::spawn(move || {
-        let mut written = Vec::new();
-        for i in 0_u64.. {
-            let id = 1_601_645_088_790_257_667 + (i << 22);
-            if writeln!(stdin, "{{\"id_str\":\"{id}\",\"text\":\"tweet\",\"user\":{{}}}}").is_err()
-            {
-                break;
-            }
-            written.push(Instant::now());
-            std::thread::sleep(Duration::from_millis(5));
-        }
-        written
-    });
-    std::thread::sleep(Duration::from_millis(1500));
-    let interrupted = Instant::now();
-    let output = interrupt(child);
-    let written = writer.join().unwrap();
-    // What was said just before may still be in the pipe itself.
-    let said =
-        written.iter().filter(|at| **at + Duration::from_millis(200) < interrupted).count() as u64;
-    let report: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert!(report["created"].as_u64().unwrap() >= said && said > 0, "{said} were said: {report}");
-    assert_eq!(output.status.code(), Some(130));
-}
-
-#[test]
 fn documents_and_scores_go_to_stdout() {
     let workplace = workplace();
     workplace
@@ -218,20 +173,6 @@ fn recreate_empties_the_store_and_dry_run_leaves_it_alone() {
         "backfill other.csv --recreate --yes --report json",
         "search ''"
     );
-}
-
-#[test]
-fn a_pipe_is_read_to_its_end() {
-    let workplace = workplace();
-    let mut child = workplace
-        .command(["backfill", "-"])
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped())
-        .spawn()
-        .unwrap();
-    child.stdin.take().unwrap().write_all(CSV.as_bytes()).unwrap();
-    assert!(child.wait_with_output().unwrap().status.success());
-    assert!(workplace.show("search ''").contains("2 tweets"));
 }
 
 /// Starts a backfill of what is written to its stdin.
@@ -338,4 +279,52 @@ fn an_interrupted_backfill_finishes_what_is_under_way_and_reports() {
     let n = |name: &str| report[name].as_u64().unwrap();
     assert_eq!(n("read"), n("created") + n("updated") + n("notices") + n("rejected"));
     assert_eq!(count(&workplace), n("created"));
+}
+
+#[test]
+fn a_variable_means_the_same_to_all_commands() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV);
+    let run = |arguments: &[&str], name: &str, value: &str| {
+        let output = workplace.command(arguments).env(name, value).output().unwrap();
+        let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
+        (output.status.code(), text(&output.stdout), text(&output.stderr))
+    };
+    // What is asked for in one call has no variable. One that is set all the same is named.
+    for (name, value) in [
+        ("INDEXER_MARKETPLACE", "GCP"),
+        ("INDEXER_DRY_RUN", "true"),
+        ("INDEXER_LIMIT", "0"),
+        ("INDEXER_COLUMN", "text=nothing"),
+    ] {
+        let (code, _, stderr) =
+            run(&["backfill", "tweets.csv", "--recreate", "--yes"], name, value);
+        assert_eq!(code, Some(0), "{name}: {stderr}");
+        assert!(stderr.contains(&format!("warning: the variable {name} is set")), "{stderr}");
+        let (_, stdout, _) = run(&["search", ""], name, value);
+        assert!(stdout.starts_with("2 tweets"), "{name}: {stdout}");
+        assert!(stdout.contains("AWS"), "{name}: {stdout}");
+    }
+    // The store is set once, for all.
+    run(&["backfill", "tweets.csv"], "INDEXER_STORE", "other");
+    let (_, stdout, stderr) = run(&["search", ""], "INDEXER_STORE", "other");
+    assert!(stdout.starts_with("2 tweets") && stderr.is_empty(), "{stdout}{stderr}");
+}
+
+#[test]
+fn what_is_logged_can_be_chosen() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,fine\n7,too old\n");
+    for (option, shown, hidden) in [
+        ("--quiet", "", "rejected"),
+        ("", "1 record was rejected", "reading `tweets.csv`"),
+        ("-v", "committed", "hint: an option"),
+    ] {
+        let mut arguments = vec!["backfill", "tweets.csv"];
+        arguments.extend(Some(option).filter(|option| !option.is_empty()));
+        let output = workplace.run(arguments);
+        let stderr = String::from_utf8_lossy(&output.stderr).into_owned();
+        assert_eq!(output.status.code(), Some(1), "{stderr}");
+        assert!(stderr.contains(shown) && !stderr.contains(hidden), "{option}: {stderr}");
+    }
 }

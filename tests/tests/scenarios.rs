@@ -4,8 +4,8 @@
 use std::path::Path;
 
 use indexer::store::{
-    BoundingBox, Filter, Interval, Keyword, LabelCounts, Place, Question, SentimentSummary, Sort,
-    Store, TextQuery,
+    BoundingBox, Filter, Interval, Keyword, LabelCounts, PlaceCount, Question, SentimentSummary,
+    Sort, Store, TextQuery,
 };
 use ingest::Timestamp;
 use serde::Deserialize;
@@ -150,7 +150,7 @@ impl Asked {
                 let at = |degrees: Option<f64>| {
                     degrees.map_or("nowhere".into(), |at| format!("{at:.2}"))
                 };
-                let place = |p: Place| {
+                let place = |p: PlaceCount| {
                     let country = p.country.unwrap_or_default();
                     let at = [at(p.lat), at(p.lon)].join(",");
                     json!(format!("{} ({country}) {} mean {:.4} at {at}", p.name, p.count, p.mean))

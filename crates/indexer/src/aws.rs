@@ -1,6 +1,6 @@
-//! What is asked of AWS, or of what stands in for it.
+//! AWS, or whatever stands in for it: objects, secrets, signatures.
 //!
-//! Where and who is said as AWS's own tools take it: `AWS_REGION`, `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`,
+//! Region, credentials and endpoint are set as for AWS's own tools: `AWS_REGION`, `AWS_PROFILE`, `AWS_ACCESS_KEY_ID`,
 //! `AWS_ENDPOINT_URL` and so on.
 
 use std::time::Duration;
@@ -16,14 +16,14 @@ pub(crate) mod s3;
 pub(crate) mod secrets;
 pub(crate) mod sign;
 
-/// What the environment, the profile or the role of this process say, read once.
+/// The settings of the environment, the profile or the role of this process, loaded once.
 pub(crate) async fn config() -> &'static SdkConfig {
     static SHARED: OnceCell<SdkConfig> = OnceCell::const_new();
     SHARED.get_or_init(load).await
 }
 
 async fn load() -> SdkConfig {
-    // The same provider of cryptography as for Elasticsearch: the other one is built from C.
+    // The same cryptography as for Elasticsearch; the SDK's default would be built from C a second time.
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))
@@ -37,7 +37,7 @@ async fn load() -> SdkConfig {
         .await;
     match config.region() {
         Some(_) => config,
-        // As the AWS CLI does it for S3.
+        // The AWS CLI uses this region for S3 too.
         None => config.into_builder().region(Region::from_static("us-east-1")).build(),
     }
 }

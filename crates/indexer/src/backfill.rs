@@ -1,64 +1,61 @@
-//! `indexer backfill` and `indexer enrich`: everything that there is, once.
+//! `indexer backfill` and `indexer enrich`: read all that is there, once.
 
 use std::io::{self, BufRead, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
-use std::sync::Arc;
 
-use anyhow::Context;
-use ingest::Options;
-
-use crate::cli::{Backfill, Enrich, Records, ReportFormat};
-use crate::failure::{self, COULD_NOT_RUN, INTERRUPTED, with_hint};
+use crate::config::{BackfillConfig, ReadingConfig, ReportFormat};
+use crate::failure::{COULD_NOT_RUN, Context, Failure, INTERRUPTED, Result};
 use crate::journal::Journal;
 use crate::pipeline::{Ended, Output, Run, StoreOutput};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::serve::Dashboard;
-use crate::source::expand;
+use crate::source::Listing;
 use crate::stop::{Stop, stop_on_ctrl_c};
-use crate::store::{Address, Load};
+use crate::store::Address;
 
 /// Indexes the sources into the store.
-pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
-    let address = args.store.address(args.load.load(Load::default()))?;
-    if args.recreate && !args.yes {
+pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
+    let address = config.store.address()?;
+    if config.recreate && !config.is_confirmed {
         confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
-    let dashboard = match args.serve {
-        true => Some(Dashboard::new(address.clone(), &args.listen)?),
-        false => None,
+    let dashboard = match &config.serve {
+        Some(listen) => Some(Dashboard::new(address.clone(), listen)?),
+        None => None,
     };
     let mut store = StoreOutput {
         address: address.clone(),
-        recreate: args.recreate,
+        recreate: config.recreate,
         writer: None,
         stop: stop.clone(),
         stays_open: false,
-        learned: None,
+        experience: None,
     };
-    let output = if args.dry_run { Output::Nowhere } else { Output::Store(&mut store) };
-    let mut rejects = Rejects::to_file(args.reading.rejects.clone(), address.beside());
-    let mut sources = expand(&args.reading.sources, &args.reading.objects);
-    rejects.check(&sources)?;
-    let mut journal = None;
-    if args.resume {
-        let journal = journal.insert(Journal::open(&address, args.recreate)?);
-        let n_sources = sources.len();
-        sources.retain(|source| source.as_ref().map_or(true, |source| !journal.has(source)));
-        tracing::info!("{} of {n_sources} sources were read before", n_sources - sources.len());
-    }
+    let output = if config.dry_run { Output::Nowhere } else { Output::Store(&mut store) };
+    let ReadingConfig { sources, objects, options, readers, rejects, report: format } =
+        config.reading;
+    let mut rejects = Rejects::to_file(rejects, address.beside());
+    let sources = listing(Listing::start(sources, objects), &rejects)?;
+    let mut journal = match config.resume {
+        true => Some(Journal::open(&address, config.recreate)?),
+        false => None,
+    };
     let dashboard = dashboard.map(|dashboard| dashboard.start(&stop)).transpose()?;
     let run = Run {
-        options: args.reading.records.options(),
+        options,
         output,
         rejects: &mut rejects,
         stop: stop.clone(),
-        readers: args.reading.readers,
+        readers,
         journal: journal.as_mut(),
     };
     let Ended { report, failure, .. } = run.over(sources)?;
-    let failure = failure.map(|error| failure::exit_code(&error.into()));
+    let failure = failure.map(Failure::from);
+    if let Some(failure) = &failure {
+        failure.log();
+    }
     if let Some(path) = rejects.finish()? {
         let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
         tracing::warn!(
@@ -69,56 +66,48 @@ pub(crate) fn backfill(args: Backfill) -> anyhow::Result<ExitCode> {
             path.display()
         );
     }
-    let mut out = io::stdout().lock();
-    print(&report, args.reading.report, &mut out).context("cannot write the report")?;
-    drop(out);
-    let has_failed = failure.is_some();
-    let code = failure.unwrap_or_else(|| exit_code(&report, &stop));
-    if let Some(dashboard) = dashboard.filter(|_| !has_failed && !stop.is_set()) {
+    print(&report, format, &mut io::stdout().lock()).context("cannot write the report")?;
+    let code = match &failure {
+        Some(failure) => ExitCode::from(failure.exit_code()),
+        None => exit_code(&report, &stop),
+    };
+    if let Some(dashboard) = dashboard.filter(|_| failure.is_none() && !stop.is_set()) {
         tracing::info!("the dashboard stays at {} until Ctrl-C", dashboard.url);
         dashboard.wait();
     }
     Ok(code)
 }
 
-/// Writes the sources' documents to stdout.
-pub(crate) fn enrich(args: Enrich) -> anyhow::Result<ExitCode> {
+/// Writes the documents of the sources to standard output.
+pub(crate) fn enrich(config: ReadingConfig) -> Result<ExitCode> {
+    let ReadingConfig { sources, objects, options, readers, rejects, report: format } = config;
     let stop = stop_on_ctrl_c()?;
-    let mut rejects = match args.reading.rejects.clone() {
+    let mut rejects = match rejects {
         Some(path) => Rejects::Pending(path),
         None => Rejects::Stderr,
     };
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    let sources = expand(&args.reading.sources, &args.reading.objects);
-    rejects.check(&sources)?;
+    let sources = listing(Listing::start(sources, objects), &rejects)?;
     let run = Run {
-        options: args.reading.records.options(),
+        options,
         output: Output::Lines(&mut out),
         rejects: &mut rejects,
         stop: stop.clone(),
-        readers: args.reading.readers,
+        readers,
         journal: None,
     };
     let Ended { report, .. } = run.over(sources)?;
     rejects.finish()?;
-    // Stdout is the documents'.
-    print(&report, args.reading.report, &mut io::stderr().lock())
-        .context("cannot write the report")?;
+    // Standard output belongs to the documents.
+    print(&report, format, &mut io::stderr().lock()).context("cannot write the report")?;
     Ok(exit_code(&report, &stop))
 }
 
-impl Records {
-    pub(crate) fn options(&self) -> Arc<Options> {
-        Arc::new(Options {
-            columns: self
-                .columns
-                .iter()
-                .map(|column| (column.field, column.name.clone()))
-                .collect(),
-            timestamp: self.timestamp,
-            marketplace: self.marketplace.clone(),
-        })
-    }
+/// Looks at the first sources before anything is done. Those that are found later are checked when they are read.
+fn listing(mut sources: Listing, rejects: &Rejects) -> Result<Listing> {
+    sources.first_page().flatten().try_for_each(|source| rejects.check_source(source))?;
+    rejects.check_file()?;
+    Ok(sources)
 }
 
 fn print(report: &Report, format: ReportFormat, out: &mut dyn Write) -> io::Result<()> {
@@ -145,10 +134,10 @@ fn exit_code(report: &Report, stop: &Stop) -> ExitCode {
     }
 }
 
-fn confirm(store: &Address) -> anyhow::Result<()> {
+fn confirm(store: &Address) -> Result<()> {
     let refused = |why: &str| {
-        let error = anyhow::anyhow!("the store {store} was not emptied: {why}");
-        with_hint(error, "say --recreate --yes to empty it without being asked")
+        let failure = Failure::new(format!("the store {store} was not emptied: {why}"));
+        failure.with_hint("say --recreate --yes to empty it without being asked")
     };
     if !io::stdin().is_terminal() {
         return Err(refused("there is no terminal to ask on"));

@@ -1,86 +1,218 @@
-//! What becomes of an error: one line that says what was being done to what, and a hint.
+//! Errors: what they are, who gets to see them, and what becomes of them.
+//!
+//! # What is an error and what is not
+//!
+//! - **Bad input is not an error.** A record that cannot be read, enriched or indexed becomes a
+//!   [`Rejected`](ingest::Rejected): it is counted in the report and kept with its source, line and reason.
+//! - **A source that cannot be read** is an error of that source. It is logged when it happens, and the other sources
+//!   are read; the exit code of the run is 2 in the end.
+//! - **A store, rejects file or output that cannot be written** ends the run.
+//! - **A panic is a bug.** The record, request or event in which it happens fails, and the others go on.
+//!
+//! # Who gets to see what
+//!
+//! - *Users of the command line* get one line that says what was being done, to what, and why it failed, from the
+//!   outermost cause to the innermost; and a line that begins with `hint:` if there is something they can do.
+//! - *Clients of the dashboard's API* get a problem (RFC 9457) that names the parameter at fault. What is wrong with
+//!   the server itself is for its operator, so they are referred to the log.
+//! - *Lambda* gets the kind of the error and its message, for whoever counts or reads them.
+//! - A secret is part of no message, and neither are the texts of tweets, but for the rejects.
+//!
+//! # How
+//!
+//! Errors that callers tell apart are `enum`s beside the code that they come from (`StoreError`, `ClusterError`,
+//! `S3Error`, `ingest::Error`). They implement [`Hint`] there: what to do about each, and the exit code of a run that
+//! ends with it. On its way up an error becomes a [`Failure`], which keeps the hint while more and more context is put
+//! around it. **A failure is logged once**, by whoever does not pass it on (`Failure::log`).
 
-use std::process::ExitCode;
-
-use crate::aws::s3::S3Error;
-use crate::store::{ClusterError, StoreError};
+use std::borrow::Cow;
+use std::fmt;
+use std::io;
 
 /// The exit code of a run that could not be done, or not for all of its sources.
 pub(crate) const COULD_NOT_RUN: u8 = 2;
 
-/// The exit code after Ctrl-C: 128 and the signal's number, as shells have it.
+/// The exit code after Ctrl-C: 128 and the number of the signal, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// A remedy for an error that has none of its own.
-#[derive(Debug, thiserror::Error)]
-#[error("{error:#}")]
-pub(crate) struct WithHint {
-    error: anyhow::Error,
-    hint: &'static str,
-}
-
-/// Adds a remedy to an error.
-pub(crate) fn with_hint(error: impl Into<anyhow::Error>, hint: &'static str) -> anyhow::Error {
-    WithHint { error: error.into(), hint }.into()
-}
-
-/// The outer causes of an error say that a request failed, the innermost why.
-pub(crate) fn innermost(error: &dyn std::error::Error) -> String {
-    let mut cause = error;
-    while let Some(inner) = cause.source() {
-        cause = inner;
+/// What an error knows besides what happened.
+pub trait Hint: std::error::Error + Send + Sync + 'static {
+    /// What its reader can do about it, on one line; none if there is nothing but to read it.
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        None
     }
-    cause.to_string()
-}
 
-/// How a text begins that somebody else sent, on one line of at most so many characters.
-pub(crate) fn beginning(text: &str, longest: usize) -> String {
-    let line = text.split_whitespace().collect::<Vec<_>>().join(" ");
-    match line.char_indices().nth(longest) {
-        _ if line.is_empty() => "nothing".to_owned(),
-        Some((end, _)) => format!("{}…", &line[..end]),
-        None => line,
+    /// The exit code of a run that ends with it.
+    fn exit_code(&self) -> u8 {
+        COULD_NOT_RUN
     }
 }
 
-/// What the user can do about an error.
-pub(crate) fn hint(error: &anyhow::Error) -> Option<&'static str> {
-    error.chain().find_map(|cause| {
-        cause
-            .downcast_ref::<WithHint>()
-            .map(|with| with.hint)
-            .or_else(|| cause.downcast_ref::<StoreError>().map(StoreError::hint))
-            .or_else(|| cause.downcast_ref::<ClusterError>().map(ClusterError::hint))
-            .or_else(|| cause.downcast_ref::<S3Error>().map(|error| error.hint))
-            .or_else(|| cause.downcast_ref::<ingest::Error>().map(ingest::Error::hint))
-    })
+/// An error on its way to whoever reads it: with all that was being done, and what can be done about it.
+pub struct Failure {
+    cause: anyhow::Error,
+    hint: Option<Cow<'static, str>>,
+    exit_code: u8,
 }
 
-/// Logs an error, once, with its hint.
-pub(crate) fn log(error: &anyhow::Error) {
-    match hint(error) {
-        Some(hint) => tracing::error!(hint, "{error:#}"),
-        None => tracing::error!("{error:#}"),
+/// What functions return that fail in ways which no caller tells apart.
+pub type Result<T, E = Failure> = std::result::Result<T, E>;
+
+impl<E: Hint> From<E> for Failure {
+    fn from(error: E) -> Failure {
+        let (hint, exit_code) = (error.hint(), error.exit_code());
+        Failure { cause: anyhow::Error::new(error), hint, exit_code }
     }
 }
 
-/// Logs the error that ended the run. A reader of stdout that has gone away (`| head`) is no error.
-pub(crate) fn exit_code(error: &anyhow::Error) -> ExitCode {
-    let closed = |cause: &(dyn std::error::Error + 'static)| {
-        cause
-            .downcast_ref::<std::io::Error>()
-            .is_some_and(|io| io.kind() == std::io::ErrorKind::BrokenPipe)
-    };
-    if error.chain().any(closed) {
-        return ExitCode::SUCCESS;
+impl Failure {
+    /// An error that is nothing but its message.
+    pub(crate) fn new(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Failure {
+        Failure { cause: anyhow::Error::msg(message), hint: None, exit_code: COULD_NOT_RUN }
     }
-    log(error);
-    let interrupted = |cause: &(dyn std::error::Error + 'static)| {
-        matches!(cause.downcast_ref(), Some(ClusterError::Interrupted { .. }))
-            || matches!(
-                cause.downcast_ref(),
-                Some(StoreError::Cluster(ClusterError::Interrupted { .. }))
-            )
-    };
-    ExitCode::from(if error.chain().any(interrupted) { INTERRUPTED } else { COULD_NOT_RUN })
+
+    /// Says what can be done about it. A hint that it has already, from nearer to the cause, stays.
+    pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Failure {
+        self.hint.get_or_insert_with(|| hint.into());
+        self
+    }
+
+    /// Says what was being done.
+    pub(crate) fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Failure {
+        Failure { cause: self.cause.context(what), ..self }
+    }
+
+    /// What can be done about it.
+    pub(crate) fn hint(&self) -> Option<&str> {
+        self.hint.as_deref()
+    }
+
+    /// The exit code of a run that ends with it.
+    pub(crate) fn exit_code(&self) -> u8 {
+        self.exit_code
+    }
+
+    /// The error of that type that it comes from, if it comes from one.
+    pub(crate) fn find<E: std::error::Error + Send + Sync + 'static>(&self) -> Option<&E> {
+        self.cause.chain().find_map(|cause| cause.downcast_ref::<E>())
+    }
+
+    /// The whole story on one line, from what was being done to the innermost cause.
+    pub(crate) fn story(&self) -> String {
+        format!("{:#}", self.cause)
+    }
+
+    /// Logs it, with its hint.
+    pub(crate) fn log(&self) {
+        match self.hint() {
+            Some(hint) => tracing::error!(hint, "{}", self.story()),
+            None => tracing::error!("{}", self.story()),
+        }
+    }
+}
+
+impl fmt::Display for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.cause.fmt(f)
+    }
+}
+
+impl fmt::Debug for Failure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.story())
+    }
+}
+
+impl std::error::Error for Failure {
+    fn source(&self) -> Option<&(dyn std::error::Error + 'static)> {
+        self.cause.source()
+    }
+}
+
+/// Says what was being done when something failed.
+pub(crate) trait Context<T> {
+    /// Says it in words that are there already.
+    fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Result<T>;
+
+    /// Says it in words that are only put together if something failed.
+    fn with_context<D: fmt::Display + Send + Sync + 'static>(
+        self,
+        what: impl FnOnce() -> D,
+    ) -> Result<T>;
+}
+
+impl<T, E: Into<Failure>> Context<T> for Result<T, E> {
+    fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Result<T> {
+        self.map_err(|error| error.into().context(what))
+    }
+
+    fn with_context<D: fmt::Display + Send + Sync + 'static>(
+        self,
+        what: impl FnOnce() -> D,
+    ) -> Result<T> {
+        self.map_err(|error| error.into().context(what()))
+    }
+}
+
+/// An error of the system may carry a failure of ours, where a reader could return nothing else.
+impl Hint for io::Error {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        self.get_ref()?.downcast_ref::<Failure>()?.hint.clone()
+    }
+}
+
+impl Hint for serde_json::Error {}
+
+impl Hint for ingest::Error {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let carried = match self {
+            ingest::Error::Io(error) => Hint::hint(error),
+            _ => None,
+        };
+        carried.or(Some(Cow::Borrowed(ingest::Error::hint(self))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[derive(Debug, thiserror::Error)]
+    #[error("the disk is full")]
+    struct Full;
+
+    impl Hint for Full {
+        fn hint(&self) -> Option<Cow<'static, str>> {
+            Some("free some space".into())
+        }
+
+        fn exit_code(&self) -> u8 {
+            7
+        }
+    }
+
+    #[test]
+    fn a_failure_keeps_the_hint_and_the_exit_code_of_its_cause() {
+        let failed: Result<(), Full> = Err(Full);
+        let failure = failed.context("cannot write `a`").context("cannot save").unwrap_err();
+        assert_eq!(failure.story(), "cannot save: cannot write `a`: the disk is full");
+        assert_eq!((failure.hint(), failure.exit_code()), (Some("free some space"), 7));
+        assert!(failure.find::<Full>().is_some());
+        let failure = failure.with_hint("another one");
+        assert_eq!(failure.hint(), Some("free some space"));
+    }
+
+    #[test]
+    fn causes_are_not_hidden_behind_a_failure() {
+        let failed: Result<(), Full> = Err(Full);
+        let failure = failed.context("cannot save").unwrap_err();
+        let source = std::error::Error::source(&failure).map(ToString::to_string);
+        assert_eq!(
+            (failure.to_string(), source.as_deref()),
+            ("cannot save".into(), Some("the disk is full"))
+        );
+        let carried: Failure = io::Error::other(failure).into();
+        assert_eq!(carried.story(), "cannot save: the disk is full");
+        assert_eq!(carried.hint(), Some("free some space"));
+    }
 }

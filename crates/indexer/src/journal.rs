@@ -1,21 +1,20 @@
-//! Which sources earlier runs have read to their end, so that `--resume` leaves them out.
+//! Notes which sources were read to their end, so that `--resume` can skip them.
 //!
-//! A file beside the store, one JSON object a line. A source stands in it once everything that was read
-//! of it is safe in the store or in the rejects; one that has changed since is another one.
+//! They are noted in a file beside the store, as one JSON object a line, once everything that was read from them is in
+//! the store or in the rejects. A source that has changed since then counts as another one.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use serde::{Deserialize, Serialize};
 
-use crate::failure::with_hint;
+use crate::failure::{Context, Failure, Result};
 use crate::source::Source;
 use crate::store::Address;
 
-/// A source, as it was when it was read.
+/// A source, and which content of it was read.
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Entry {
     store: String,
@@ -23,7 +22,7 @@ pub(crate) struct Entry {
     version: String,
 }
 
-/// The sources that were read into a store.
+/// The sources that were read into one store.
 pub(crate) struct Journal {
     path: PathBuf,
     store: String,
@@ -32,13 +31,13 @@ pub(crate) struct Journal {
 }
 
 impl Journal {
-    /// Of what was read into the store at `address`; with `recreate`, that is nothing.
-    pub(crate) fn open(address: &Address, recreate: bool) -> anyhow::Result<Journal> {
+    /// Opens the journal of the store at `address`. With `recreate`, what it says of that store is dropped.
+    pub(crate) fn open(address: &Address, recreate: bool) -> Result<Journal> {
         let path = address.beside().join("indexer-resume.ndjson");
         let store = address.to_string();
         let mut journal = Journal { path, store, done: HashSet::new(), file: None };
         match fs::read_to_string(&journal.path) {
-            // A line that a crash has cut is one that says nothing.
+            // A line that a crash has cut off is skipped.
             Ok(text) => {
                 let entries = text.lines().filter_map(|line| serde_json::from_str(line).ok());
                 journal.done =
@@ -55,7 +54,7 @@ impl Journal {
     }
 
     /// Removes the lines of this store.
-    fn forget(&self) -> anyhow::Result<()> {
+    fn forget(&self) -> Result<()> {
         let text = fs::read_to_string(&self.path)?;
         let of_others = |line: &&str| {
             serde_json::from_str(line).is_ok_and(|entry: Entry| entry.store != self.store)
@@ -64,19 +63,19 @@ impl Journal {
         fs::write(&self.path, kept).map_err(|error| unusable(&self.path, error))
     }
 
-    /// How a source is written down; pipes are not.
+    /// The entry for a source; none for a pipe, which cannot be read again.
     pub(crate) fn entry(&self, source: &Source) -> Option<Entry> {
         let (store, name) = (self.store.clone(), source.name());
         Some(Entry { store, source: name, version: source.version()? })
     }
 
-    /// Whether a source was read to its end.
+    /// Whether a source was read to its end by an earlier run.
     pub(crate) fn has(&self, source: &Source) -> bool {
         self.entry(source).is_some_and(|entry| self.done.contains(&entry))
     }
 
-    /// Writes down that a source was.
-    pub(crate) fn add(&mut self, entry: &Entry) -> anyhow::Result<()> {
+    /// Notes that a source was read to its end.
+    pub(crate) fn add(&mut self, entry: &Entry) -> Result<()> {
         let path = &self.path;
         let file = match &mut self.file {
             Some(file) => file,
@@ -91,11 +90,9 @@ impl Journal {
     }
 }
 
-fn unusable(path: &Path, error: io::Error) -> anyhow::Error {
-    let error = anyhow::Error::new(error)
-        .context(format!("cannot use `{}`, where --resume keeps what was read", path.display()));
-    with_hint(
-        error,
-        "check its permissions, or leave --resume out: a rerun repeats nothing in the store",
-    )
+fn unusable(path: &Path, error: io::Error) -> Failure {
+    let path = path.display();
+    Failure::from(error)
+        .context(format!("cannot use `{path}`, where --resume notes what was read"))
+        .with_hint("check its permissions, or leave out --resume: a rerun doubles nothing")
 }

@@ -7,19 +7,19 @@ use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
 use serde_json::Value;
 
-use crate::aws::s3::{Location, S3};
-use crate::cli::Lambda;
+use crate::aws::s3::{S3, S3Uri};
 use crate::clock;
-use crate::failure::with_hint;
+use crate::config::LambdaConfig;
+use crate::failure::{Context, Failure, Result};
 use crate::pipeline::StoreOutput;
 use crate::runtime::runtime;
 use crate::stop::Stop;
-use crate::store::{Address, Load};
+use crate::store::Address;
 
+mod answer;
 mod checkpoint;
 mod event;
 mod fault;
@@ -27,70 +27,55 @@ mod metrics;
 mod object;
 mod worker;
 
-use fault::Fault;
+use fault::{Fault, INTERNAL, Refusal};
 use metrics::Metrics;
-use worker::{Refusal, Worker};
-
-/// What is gentle enough for the smallest function: 128 MB, and a fourteenth of a core.
-const LOAD: Load = Load {
-    index_by: None,
-    bulk_bytes: 1024 * 1024,
-    bulk_documents: 5_000,
-    bulk_requests: 2,
-    gzip: crate::store::Gzip::Auto,
-    // A function that waits is paid for; whoever retries waits for free.
-    retry_for: Duration::from_secs(60),
-    waits_for_start: true,
-};
+use worker::Worker;
 
 /// Answers events.
 ///
 /// # Errors
 ///
 /// If the settings make no sense, or the runtime's API cannot be reached.
-pub(crate) fn run(args: Lambda) -> anyhow::Result<ExitCode> {
-    check(&args)?;
-    if let Some(name) = Lambda::missing() {
-        let error = anyhow::anyhow!("{name} is not set: this is no Lambda");
-        return Err(with_hint(
-            error,
+pub(crate) fn run(config: LambdaConfig) -> Result<ExitCode> {
+    check(&config)?;
+    if let Some(name) = config.missing {
+        return Err(Failure::new(format!("{name} is not set: this is not a Lambda function")).with_hint(
             "to index what is there use `indexer backfill s3://bucket/prefix`; to try the function, start it with aws-lambda-rie",
         ));
     }
-    let service = Arc::new(Service { args, worker: Mutex::new(None) });
+    let service = Arc::new(Service { config, worker: Mutex::new(None) });
     let serve = lambda_runtime::run(service_fn(move |event: LambdaEvent<Value>| {
         Arc::clone(&service).answer(event)
     }));
     runtime()
         .context("cannot start threads")?
         .block_on(serve)
-        .map_err(|error| anyhow::anyhow!("the Lambda runtime has ended: {error}"))?;
+        .map_err(|error| Failure::new(format!("the Lambda runtime has ended: {error}")))?;
     Ok(ExitCode::SUCCESS)
 }
 
 /// Makes sure that what is written does not come back as an event.
-fn check(args: &Lambda) -> anyhow::Result<()> {
-    let (Some(rejects), Some(input)) = (&args.rejects_url, &args.input_url) else { return Ok(()) };
+fn check(config: &LambdaConfig) -> Result<()> {
+    let (Some(rejects), Some(input)) = (&config.rejects, &config.input) else { return Ok(()) };
     let (rejects, input) = (folder(rejects.clone()), folder(input.clone()));
-    let error = if input.covers(&rejects) {
-        anyhow::anyhow!(
+    let message = if input.covers(&rejects) {
+        format!(
             "REJECTS_URL {rejects} lies under INPUT_URL {input}: each rejects object would trigger the function again"
         )
     } else if rejects.covers(&input) {
-        anyhow::anyhow!(
+        format!(
             "INPUT_URL {input} lies under REJECTS_URL {rejects}: what comes in could not be told from rejects"
         )
     } else {
         return Ok(());
     };
-    Err(with_hint(
-        error,
+    Err(Failure::new(message).with_hint(
         "set REJECTS_URL to another bucket, or to a prefix that the trigger does not cover",
     ))
 }
 
 struct Service {
-    args: Lambda,
+    config: LambdaConfig,
     /// Made when the first event comes, so that what is wrong is answered to it.
     worker: Mutex<Option<Worker>>,
 }
@@ -100,7 +85,7 @@ impl Service {
         let LambdaEvent { payload, context } = event;
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let left = Duration::from_millis(u64::try_from(deadline - clock::now()).unwrap_or(0));
-        let margin = self.args.margin(left);
+        let margin = self.config.margin(left);
         // Of the margin, what is under way gets all but what it takes to keep rejects and a checkpoint.
         let reserve = (margin / 4).min(Duration::from_secs(2));
         let stop = Stop::before(Instant::now() + left.saturating_sub(reserve));
@@ -120,7 +105,10 @@ impl Service {
         let refusal = match answer {
             Ok(Ok(answer)) => return Ok(answer),
             Ok(Err(refusal)) => refusal,
-            Err(error) => Refusal { kind: "Internal", message: error.to_string() },
+            Err(_) => Refusal {
+                kind: INTERNAL,
+                message: "an internal error, which was logged before this".to_owned(),
+            },
         };
         tracing::error!(error_type = refusal.kind, "{}", refusal.message);
         Err(Diagnostic { error_type: refusal.kind.to_owned(), error_message: refusal.message })
@@ -144,19 +132,18 @@ impl Service {
         ready.handle(payload, stop)
     }
 
-    fn worker(&self, stop: &Stop) -> anyhow::Result<Worker> {
-        let address = self.args.store.address(self.args.load.load(LOAD))?;
+    fn worker(&self, stop: &Stop) -> Result<Worker> {
+        let address = self.config.store.address()?;
         if let Address::Folder(path) = &address {
-            let error = anyhow::anyhow!(
+            let failure = Failure::new(format!(
                 "a function cannot keep a store in a folder (`{}`)",
                 path.display()
-            );
-            return Err(with_hint(
-                error,
+            ));
+            return Err(failure.with_hint(
                 "set INDEXER_STORE to the cluster's address, or ELASTICSEARCH_CLOUD_ID",
             ));
         }
-        if self.args.rejects_url.is_none() {
+        if self.config.rejects.is_none() {
             tracing::warn!(
                 "REJECTS_URL is not set: an object with one record that cannot be indexed fails, and one that takes longer than the timeout never ends"
             );
@@ -167,14 +154,14 @@ impl Service {
             writer: None,
             stop: stop.clone(),
             stays_open: true,
-            learned: None,
+            experience: None,
         };
-        let function = self.args.function_name.clone();
+        let function = self.config.function_name.clone();
         Ok(Worker {
             s3: S3::new()?,
             store,
-            options: self.args.records.options(),
-            rejects: self.args.rejects_url.clone().map(folder),
+            options: Arc::clone(&self.config.options),
+            rejects: self.config.rejects.clone().map(folder),
             metrics: Metrics { function, request_id: String::new() },
             is_stale: false,
         })
@@ -182,9 +169,9 @@ impl Service {
 }
 
 /// A prefix that ends like a folder's, so that `rejects` does not cover `rejects-of-others`.
-fn folder(location: Location) -> Location {
-    match location.key.is_empty() || location.key.ends_with('/') {
-        true => location,
-        false => Location { key: location.key + "/", ..location },
+fn folder(uri: S3Uri) -> S3Uri {
+    match uri.key.is_empty() || uri.key.ends_with('/') {
+        true => uri,
+        false => S3Uri { key: uri.key + "/", ..uri },
     }
 }

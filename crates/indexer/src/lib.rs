@@ -1,27 +1,31 @@
-//! The only crate that does I/O: sources in, stores out, and the command line over both.
+//! The only crate that does I/O: reads sources, writes stores, and is the command line over both.
 //!
-//! Start reading at [`cli`], which is a table of contents, then at [`pipeline`], through which every
-//! record flows.
+//! Start reading at [`run`], which shows what the program can do, then at `pipeline`, through which every record flows.
+//! The modules are layers: each may use those below it, and ARCHITECTURE.md has them in order.
 
-// In reading order.
-pub mod cli;
+// In the order of the layers, from top to bottom.
+pub mod run;
+mod cli;
 mod backfill;
 mod lambda;
-mod source;
-mod aws;
-pub mod pipeline;
-mod rejects;
-mod journal;
-pub mod report;
-pub mod store;
-mod score;
-mod search;
 mod serve;
 mod setup;
+mod search;
+mod score;
 pub mod sample;
-mod progress;
+pub mod config;
+mod pipeline;
+mod journal;
+mod rejects;
+pub mod report;
+mod source;
+pub mod store;
+mod aws;
 mod logging;
-pub mod stop;
+mod progress;
+mod stdout;
 mod runtime;
 mod clock;
-mod failure;
+mod stop;
+mod foreign;
+pub mod failure;

@@ -1,10 +1,10 @@
-//! Log lines on stderr: `error: …` and `hint: …` for people, JSON for machines.
+//! Log lines on standard error: `error: …` and `hint: …` for people, JSON for machines.
 
 use std::fmt::{self, Write as _};
 use std::io;
 
 use tracing::field::{Field, Visit};
-use tracing::{Event, Subscriber};
+use tracing::{Event, Level, Subscriber};
 use tracing_subscriber::filter::Targets;
 use tracing_subscriber::fmt::format::Writer;
 use tracing_subscriber::fmt::{FmtContext, FormatEvent, FormatFields, MakeWriter};
@@ -12,22 +12,48 @@ use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::registry::LookupSpan;
 use tracing_subscriber::util::SubscriberInitExt;
 
-use crate::cli::LogFormat;
 use crate::progress;
 
-/// Sends log lines to stderr from now on.
-pub(crate) fn start(format: LogFormat) {
-    let layer = tracing_subscriber::fmt::layer().with_writer(Stderr);
-    // What libraries say is about their requests, with all that is in them.
-    let ours = Targets::new().with_target("indexer", tracing::Level::INFO);
+/// How log lines are written.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(crate) enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+/// What is logged, and how.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Logging {
+    /// The least important level that is logged.
+    pub(crate) level: Level,
+    /// How lines are written.
+    pub(crate) format: LogFormat,
+}
+
+/// Sends log lines to standard error from now on, panics among them.
+pub(crate) fn start(logging: Logging) {
+    // Where a line cannot be written, the complaint could not be written either, and would panic.
+    let layer = tracing_subscriber::fmt::layer().with_writer(Stderr).log_internal_errors(false);
+    // Libraries log their requests with all that is in them, secrets too.
+    let ours = Targets::new().with_target("indexer", logging.level);
     let registry = tracing_subscriber::registry().with(ours);
     // A second start, as in a test of several commands, changes nothing.
-    let _ = match format {
+    let _ = match logging.format {
         LogFormat::Text => registry.with(layer.event_format(ForPeople)).try_init(),
         LogFormat::Json => {
             registry.with(layer.json().flatten_event(true).with_target(false)).try_init()
         }
     };
+    std::panic::set_hook(Box::new(|panic| {
+        let location = panic.location().map(ToString::to_string).unwrap_or_default();
+        let message = panic.payload_as_str().unwrap_or("no message");
+        let hint =
+            "this is a bug in indexer: please report it with this line and what was being read";
+        tracing::error!(hint, "internal error at {location}: {message}");
+    }));
 }
 
 struct Stderr;
@@ -67,8 +93,8 @@ where
         let mut line = Line::default();
         event.record(&mut line);
         match *event.metadata().level() {
-            tracing::Level::ERROR => writeln!(writer, "error: {}", line.message)?,
-            tracing::Level::WARN => writeln!(writer, "warning: {}", line.message)?,
+            Level::ERROR => writeln!(writer, "error: {}", line.message)?,
+            Level::WARN => writeln!(writer, "warning: {}", line.message)?,
             _ => writeln!(writer, "{}", line.message)?,
         }
         match line.hint.is_empty() {
@@ -78,7 +104,7 @@ where
     }
 }
 
-/// The message reads alone, so of the other fields only the hint is shown.
+/// What people see of an event. Its message can be read alone, so of the other fields only the hint is shown.
 #[derive(Default)]
 struct Line {
     message: String,

@@ -3,5 +3,5 @@
 use std::process::ExitCode;
 
 fn main() -> ExitCode {
-    indexer::cli::main(indexer::cli::Cli::read())
+    indexer::run::main()
 }

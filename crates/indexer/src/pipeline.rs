@@ -1,40 +1,45 @@
-//! Through which every record flows: read -> split -> parse -> enrich -> write.
+//! Every record flows through here: read -> split -> parse -> enrich -> write.
 //!
-//! A thread for each source in reach reads and splits; a pool parses and enriches batches side by side;
-//! the calling thread writes the results in the order of the sources and of their records, so that the
-//! same run always gives the same store. Every arrow is a channel of bounded length: whoever is ahead
-//! waits.
+//! A thread for each source that is being read splits it into batches. A pool of threads parses and enriches batches side
+//! by side. The calling thread writes the results in the order of the sources and of their records, so that the same run
+//! always gives the same store. Every arrow is a channel of bounded length, so that whoever is ahead waits.
 
 use std::collections::VecDeque;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::Context;
-use bytes::Bytes;
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
-use ingest::{Batch, Checkpoint, Options, Position, Timestamp};
+use ingest::{Batch, Checkpoint, Options};
 
-use crate::failure;
+use crate::failure::{Failure, Result};
 use crate::journal::{Entry, Journal};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::source::{Input, Source};
+use crate::source::{Input, Listed, Listing, Source};
 use crate::stop::Stop;
 use crate::store::Address;
 
 mod batch;
+mod records;
 mod sink;
+mod track;
 
 use batch::{Enriched, SourceInfo, enrich_batch};
+pub(crate) use records::InMemory;
+use sink::Sink;
 pub(crate) use sink::{Ended, Output, StoreOutput};
-use sink::{Sink, Track};
+use track::Track;
 
 /// How many batches of a source may be under way.
 const BATCHES_AHEAD: usize = 4;
-/// How many, if what is under way when the run is stopped has to be read again.
-const BATCHES_AHEAD_IN_HASTE: usize = 1;
+/// The same for a run with a deadline, which has to read again whatever is under way then.
+const BATCHES_AHEAD_OF_DEADLINE: usize = 1;
+
+/// How long to wait for a batch, or for a source to be found, before looking whether the run was stopped.
+const WAIT: Duration = Duration::from_millis(50);
 
 /// A batch for the pool, and where to send what it becomes.
 struct Job {
@@ -44,11 +49,13 @@ struct Job {
     reply: Sender<Enriched>,
 }
 
-/// What a source's thread sends: its batches under way, in order, and at last why there are no more.
+/// What the thread of a source sends: its batches, in order, and then why there are no more. If it sends no reason, it
+/// has crashed.
 enum Sent {
     Batch(Receiver<Enriched>),
+    End,
     Stopped,
-    Failed(anyhow::Error),
+    Failed(Failure),
 }
 
 /// A run, before it begins.
@@ -57,182 +64,161 @@ pub(crate) struct Run<'r> {
     pub(crate) options: Arc<Options>,
     /// Where documents go.
     pub(crate) output: Output<'r>,
-    /// Where the rest goes.
+    /// Where records go that could not be indexed.
     pub(crate) rejects: &'r mut Rejects,
-    /// When it is set, what is under way is finished and the rest left.
+    /// When it is set, the batches under way are finished, and nothing more is read.
     pub(crate) stop: Stop,
     /// How many sources are read side by side.
     pub(crate) readers: usize,
-    /// Where sources that were read to their end are written down.
+    /// Where it is noted which sources were read to their end.
     pub(crate) journal: Option<&'r mut Journal>,
 }
 
 /// A source that is being read.
 struct Open {
-    name: String,
-    /// As it is written down when it was read to its end; not, if that fails.
+    source: String,
+    /// How it is noted when it was read to its end; none once that has failed.
     entry: Option<Entry>,
     sent: Receiver<Sent>,
 }
 
 impl<'r> Run<'r> {
-    /// Reads `sources`. One that fails is logged and counted, and the others go on.
+    /// Reads all sources of a listing. One that fails is logged and counted, and the others are read.
     ///
     /// # Errors
     ///
     /// If the output or the rejects cannot be written.
-    pub(crate) fn over(self, sources: Vec<anyhow::Result<Source>>) -> anyhow::Result<Ended> {
-        let can_be_read_again = !sources.iter().flatten().any(Source::is_pipe);
-        self.read(sources, can_be_read_again, None)
+    pub(crate) fn over(self, sources: Listing) -> Result<Ended> {
+        self.read(sources, None)
     }
 
-    /// Reads one source that can be read again, from a checkpoint on, and tells up to where it is safe.
+    /// Reads one source from a checkpoint on, and tells up to where all of it is safe.
     ///
     /// # Errors
     ///
     /// If the output or the rejects cannot be written.
-    pub(crate) fn over_from(self, source: Source, from: Checkpoint) -> anyhow::Result<Ended> {
-        self.read(vec![Ok(source)], true, Some(Track::from(from)))
+    pub(crate) fn over_from(self, source: Source, from: Checkpoint) -> Result<Ended> {
+        self.read(Listing::of(source), Some(Track::from(from)))
     }
 
-    /// Reads sources that are in memory, and tells how many of them are safe: the `records` of the
-    /// checkpoint.
-    ///
-    /// # Errors
-    ///
-    /// If the output or the rejects cannot be written.
-    pub(crate) fn over_small(self, sources: Vec<Small>) -> anyhow::Result<Ended> {
-        let Run { options, output, rejects, stop, .. } = self;
-        let started = Instant::now();
-        let track = Some(Track::default());
-        let mut sink = Sink::new(output, rejects, track);
-        if let Output::Store(store) = &mut sink.output {
-            store.open()?;
-        }
-        for (done, source) in sources.into_iter().enumerate() {
-            if stop.is_set() || sink.ended.failure.is_some() || sink.is_too_late() {
-                sink.ended.is_stopped = true;
-                break;
-            }
-            sink.ended.report.bytes += source.bytes.len() as u64;
-            let info = SourceInfo { name: source.name, written_at: source.written_at };
-            let position = |records| Position { records, ..Position::default() };
-            let mut last = Enriched::default();
-            match ingest::open(&*source.bytes, &options) {
-                Ok(batches) => {
-                    for batch in batches {
-                        match batch {
-                            Ok(batch) => {
-                                let mut enriched = enrich_batch(batch, &info, false);
-                                enriched.end = position(done as u64);
-                                enriched.marks.clear();
-                                sink.take(enriched)?;
-                            }
-                            Err(error) => last.reject(unreadable(&info, &source.bytes, &error)),
-                        }
-                    }
-                }
-                Err(error) => last.reject(unreadable(&info, &source.bytes, &error)),
-            }
-            last.end = position(done as u64 + 1);
-            sink.take(last)?;
-        }
-        let mut ended = sink.finish()?;
-        ended.report.seconds = started.elapsed().as_secs_f64();
-        Ok(ended)
-    }
-
-    fn read(
-        self,
-        sources: Vec<anyhow::Result<Source>>,
-        can_be_read_again: bool,
-        track: Option<Track>,
-    ) -> anyhow::Result<Ended> {
+    fn read(self, mut sources: Listing, track: Option<Track>) -> Result<Ended> {
         let Run { options, output, rejects, stop, readers, journal } = self;
         let started = Instant::now();
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let total = sources.iter().flatten().map(Source::length).sum::<Option<u64>>();
-        let mut progress = Progress::start(total);
-        let jobs = start_pool();
+        let mut progress = Progress::start(sources.total_bytes());
         let as_lines = matches!(output, Output::Lines(_));
         let mut sink = Sink::new(output, rejects, track);
-        (sink.can_be_read_again, sink.journal) = (can_be_read_again, journal);
+        sink.journal = journal;
         if let Output::Store(store) = &mut sink.output
             && let Address::Cluster(_) = store.address
-            && sources.iter().any(Result::is_ok)
+            && sources.first_page().any(Result::is_ok)
         {
-            // Before anything is read: what is the matter with a cluster is most often its address.
+            // Before anything is read: most often a mistyped address is what is wrong with a cluster.
             store.open()?;
         }
 
-        let ahead = if sink.is_tracked() { BATCHES_AHEAD_IN_HASTE } else { BATCHES_AHEAD };
+        let ahead = if sink.is_tracked() { BATCHES_AHEAD_OF_DEADLINE } else { BATCHES_AHEAD };
         // Reading ends when the run is stopped, and when the store has failed.
         let halt = stop.child();
-        let reading = Reading { options, jobs, as_lines, bytes_read, halt: halt.clone(), ahead };
-        let mut waiting: VecDeque<_> = sources.into();
+        let reading = Reading {
+            options,
+            jobs: start_pool(),
+            as_lines,
+            bytes_read,
+            halt: halt.clone(),
+            ahead,
+        };
         let mut open: VecDeque<Open> = VecDeque::new();
         let mut silent_since = None;
+        let (mut n_listed, mut n_skipped) = (0_u64, 0_u64);
+        let mut is_listed = false;
         loop {
-            while !halt.is_set()
-                && open.len() < readers
-                && let Some(source) = waiting.pop_front()
-            {
-                match source {
-                    Ok(source) => {
-                        let entry = sink.journal.as_ref().and_then(|kept| kept.entry(&source));
-                        let name = source.name();
-                        open.push_back(Open { name, entry, sent: reading.start(source) });
+            while !halt.is_set() && open.len() < readers && !is_listed {
+                // While a source is being read, the next one need not be there yet.
+                let wait = if open.is_empty() { WAIT } else { Duration::ZERO };
+                let source = match sources.next(wait) {
+                    Listed::Source(Ok(source)) => source,
+                    Listed::Source(Err(failure)) => {
+                        sink.source_failed(failure);
+                        continue;
                     }
-                    Err(error) => sink.failed(error),
+                    Listed::Pending if open.is_empty() => continue,
+                    Listed::Pending => break,
+                    Listed::End => {
+                        is_listed = true;
+                        break;
+                    }
+                };
+                n_listed += 1;
+                if sink.journal.as_ref().is_some_and(|journal| journal.has(&source)) {
+                    n_skipped += 1;
+                    continue;
                 }
+                if let Err(failure) = sink.rejects.check_source(&source) {
+                    // It may have been made by this run, in a folder that is listed only now.
+                    tracing::warn!("skipped `{}`: {}", source.name(), failure.story());
+                    continue;
+                }
+                sink.can_be_read_again &= source.can_be_read_again();
+                let entry = sink.journal.as_ref().and_then(|journal| journal.entry(&source));
+                let name = source.name();
+                tracing::debug!("reading `{name}`");
+                open.push_back(Open { source: name, entry, sent: reading.start(source) });
             }
-            let Some(Open { name, entry, sent }) = open.front_mut() else { break };
-            // Waits in steps, so that a pipe that says nothing can be interrupted.
-            match sent.recv_timeout(Duration::from_millis(50)) {
-                Ok(Sent::Batch(_)) if sink.is_too_late() => {
+            let Some(Open { source, entry, sent }) = open.front_mut() else { break };
+            // Waits in steps, so that a pipe that is silent can be interrupted.
+            let sent = match sent.recv_timeout(WAIT) {
+                Ok(sent) => sent,
+                Err(RecvTimeoutError::Timeout) => {
+                    if halt.is_set() {
+                        let silence = silent_since.get_or_insert_with(Instant::now).elapsed();
+                        if silence > halt.grace_for_reading() {
+                            sink.ended.is_stopped = true;
+                            break;
+                        }
+                    }
+                    continue;
+                }
+                Err(RecvTimeoutError::Disconnected) => Sent::Failed(internal_error()),
+            };
+            silent_since = None;
+            match sent {
+                Sent::Batch(_) if sink.is_too_late() => {
                     halt.set();
                     sink.ended.is_stopped = true;
                     break;
                 }
-                Ok(Sent::Batch(enriched)) => {
-                    let enriched = enriched.recv().context("a thread that enriches has died")?;
-                    sink.take(enriched)?;
+                Sent::Batch(enriched) => {
+                    sink.take(enriched.recv().map_err(|_| internal_error())?)?;
                     if sink.ended.failure.is_some() {
-                        // Only what was read already is still to be rejected.
+                        // Only what has been read already is still taken, to be rejected.
                         halt.set();
                     }
                     let read = sink.ended.report.read;
                     progress.at(reading.bytes_read.load(Ordering::Relaxed), read);
+                    continue;
                 }
-                Ok(Sent::Stopped) => {
-                    sink.ended.is_stopped = true;
-                    *entry = None;
-                }
-                Ok(Sent::Failed(_)) if sink.ended.failure.is_some() => *entry = None,
-                Ok(Sent::Failed(error)) => {
-                    *entry = None;
-                    let error = error.context(format!("cannot read `{name}`"));
-                    sink.failed(error);
-                }
-                Err(RecvTimeoutError::Disconnected) => {
+                Sent::End => {
+                    tracing::debug!("read `{source}` to its end");
                     if let Some(entry) = entry.take() {
                         sink.read_to_its_end(entry)?;
                     }
-                    open.pop_front();
                 }
-                Err(RecvTimeoutError::Timeout) if halt.is_set() => {
-                    let silence = silent_since.get_or_insert_with(Instant::now).elapsed();
-                    if silence > halt.last_words() {
-                        sink.ended.is_stopped = true;
-                        break;
-                    }
-                    continue;
+                Sent::Stopped => sink.ended.is_stopped = true,
+                // The store is what is wrong; what becomes of the source does not matter any more.
+                Sent::Failed(_) if sink.ended.failure.is_some() => {}
+                Sent::Failed(failure) => {
+                    let failure = failure.context(format!("cannot read `{source}`"));
+                    sink.source_failed(failure);
                 }
-                Err(RecvTimeoutError::Timeout) => {}
             }
-            silent_since = None;
+            open.pop_front();
         }
-        sink.ended.is_stopped |= !waiting.is_empty();
+        let is_all_read = is_listed || matches!(sources.next(Duration::ZERO), Listed::End);
+        sink.ended.is_stopped |= !is_all_read;
+        if n_skipped > 0 {
+            tracing::info!("{n_skipped} of {n_listed} sources were read before and were skipped");
+        }
         let mut ended = sink.finish()?;
         progress.finish();
         ended.report.bytes = reading.bytes_read.load(Ordering::Relaxed);
@@ -241,31 +227,12 @@ impl<'r> Run<'r> {
     }
 }
 
-/// A source that is in memory.
-pub(crate) struct Small {
-    pub(crate) name: Arc<str>,
-    pub(crate) bytes: Bytes,
-    pub(crate) written_at: Option<Timestamp>,
+/// What is reported of a thread that has crashed. What happened to it was logged when it did.
+fn internal_error() -> Failure {
+    Failure::new("an internal error, which was logged before this")
 }
 
-/// A whole source that cannot be read, as a reject.
-fn unreadable(info: &SourceInfo, bytes: &[u8], error: &ingest::Error) -> ingest::Rejected {
-    let mut rejected = ingest::Rejected::new(1, ingest::Stage::Read, error.to_string(), bytes);
-    rejected.source = info.name.to_string();
-    rejected
-}
-
-impl Sink<'_> {
-    fn failed(&mut self, error: anyhow::Error) {
-        self.ended.report.failed_sources += 1;
-        if !self.is_tracked() {
-            failure::log(&error);
-        }
-        self.ended.failed_sources.push(error);
-    }
-}
-
-/// Starts the threads that enrich; they end when the returned sender and all its clones are gone.
+/// Starts the threads that enrich. They end when the returned sender and all its clones are gone.
 fn start_pool() -> Sender<Job> {
     let n_threads = thread::available_parallelism().map_or(1, |n| n.get());
     let (jobs, queue) = bounded::<Job>(n_threads);
@@ -273,21 +240,27 @@ fn start_pool() -> Sender<Job> {
         let queue = queue.clone();
         thread::spawn(move || {
             for Job { batch, source, as_lines, reply } in queue {
-                // Nobody waits for the answer of a run that was cut short.
-                let _ = reply.send(enrich_batch(batch, &source, as_lines));
+                // A panic within a record has been caught already; one between records must not cost the thread.
+                let enriched =
+                    catch_unwind(AssertUnwindSafe(|| enrich_batch(batch, &source, as_lines)));
+                if let Ok(enriched) = enriched {
+                    // Nobody waits for it any more if the run was cut short.
+                    let _ = reply.send(enriched);
+                }
             }
         });
     }
     jobs
 }
 
-/// What the threads that read sources share.
+/// What the threads share that read sources.
 struct Reading {
     options: Arc<Options>,
     jobs: Sender<Job>,
     as_lines: bool,
     bytes_read: Arc<AtomicU64>,
     halt: Stop,
+    /// How many batches of each source may be under way.
     ahead: usize,
 }
 
@@ -298,12 +271,12 @@ impl Reading {
         let (options, jobs) = (Arc::clone(&self.options), self.jobs.clone());
         let (bytes_read, halt) = (Arc::clone(&self.bytes_read), self.halt.clone());
         let as_lines = self.as_lines;
-        // Not joined: after Ctrl-C it may wait for a pipe that never says anything again.
+        // Not joined: after Ctrl-C it may be waiting for a pipe that stays silent for ever.
         thread::spawn(move || {
-            let read = || -> anyhow::Result<()> {
+            let read = || -> Result<Sent> {
                 let Input { mut batches, written_at } =
                     source.open(&options, &bytes_read, &halt)?;
-                if !source.is_pipe() {
+                if source.can_be_read_again() {
                     batches.read_again();
                 }
                 let info = Arc::new(SourceInfo { name: source.name().into(), written_at });
@@ -312,19 +285,17 @@ impl Reading {
                     let (reply, enriched) = bounded(1);
                     let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
                     if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
-                        break;
+                        return Ok(Sent::Stopped);
                     }
-                    // The rest of a file stays where it is; what a pipe has said is nowhere else.
-                    if halt.is_set() && !source.is_pipe() {
-                        let _ = sender.send(Sent::Stopped);
-                        break;
+                    // The rest of a file stays where it is. What came through a pipe is nowhere else.
+                    if halt.is_set() && source.can_be_read_again() {
+                        return Ok(Sent::Stopped);
                     }
                 }
-                Ok(())
+                Ok(Sent::End)
             };
-            if let Err(error) = read() {
-                let _ = sender.send(Sent::Failed(error));
-            }
+            // Whoever has stopped listening needs no reason.
+            let _ = sender.send(read().unwrap_or_else(Sent::Failed));
         });
         sent
     }

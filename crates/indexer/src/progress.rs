@@ -1,4 +1,4 @@
-//! How far a run has come: a bar on a terminal, a log line now and then elsewhere.
+//! Shows how far a run has come: with a progress bar on a terminal, else with a log line every few seconds.
 
 use std::io::{self, IsTerminal};
 use std::sync::OnceLock;
@@ -11,7 +11,7 @@ static BAR: OnceLock<ProgressBar> = OnceLock::new();
 /// How often a line is logged where there is no terminal.
 const LOG_EVERY: Duration = Duration::from_secs(10);
 
-/// What tells how far a run has come.
+/// Shows how far a run has come.
 pub(crate) struct Progress {
     bar: Option<ProgressBar>,
     started: Instant,
@@ -19,10 +19,11 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts to tell; `total` is how many bytes there are to read, if that is known.
+    /// Starts to show it. `total` is the number of bytes that are to be read, if that is known.
     pub(crate) fn start(total: Option<u64>) -> Progress {
         let now = Instant::now();
-        let bar = io::stderr().is_terminal().then(|| {
+        let is_shown = io::stderr().is_terminal() && tracing::enabled!(tracing::Level::INFO);
+        let bar = is_shown.then(|| {
             let template = match total {
                 Some(_) => "{bar:30} {percent:>3} %  {msg}  {bytes_per_sec}  {eta} left",
                 None => "{spinner} {bytes}  {msg}  {bytes_per_sec}",
@@ -40,7 +41,7 @@ impl Progress {
         Progress { bar, started: now, logged: now }
     }
 
-    /// Tells that so many bytes and records have been read.
+    /// Shows that so many bytes and records have been read.
     pub(crate) fn at(&mut self, bytes: u64, records: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);
@@ -52,7 +53,7 @@ impl Progress {
         }
     }
 
-    /// Clears the bar away.
+    /// Removes the bar.
     pub(crate) fn finish(self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -60,7 +61,7 @@ impl Progress {
     }
 }
 
-/// Writes something to the terminal without tearing the bar.
+/// Writes something to the terminal without damaging the bar.
 pub(crate) fn aside<T>(write: impl FnOnce() -> T) -> T {
     match BAR.get() {
         Some(bar) => bar.suspend(write),

@@ -1,81 +1,90 @@
-//! Rejects: what could not be indexed, one JSON object a line, in a file or objects made only if needed.
+//! Keeps the records that could not be indexed, as one JSON object a line, in a file or in objects in S3. Neither is made
+//! before it is needed.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, BufRead, BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use ingest::{Rejected, Timestamp};
 
 use crate::clock;
-use crate::failure::with_hint;
+use crate::failure::{Context, Failure, Result};
 use crate::progress;
 use crate::source::Source;
 
 mod objects;
 
-pub(crate) use objects::{Name, Objects};
+pub(crate) use objects::{RejectsName, RejectsObjects};
 
 /// Where rejects go.
 pub(crate) enum Rejects {
-    /// A file that is not there yet.
+    /// A file that is not open yet.
     Pending(PathBuf),
-    /// A file that holds some.
+    /// An open file.
     File(PathBuf, BufWriter<File>),
-    /// Stderr.
+    /// Standard error.
     Stderr,
-    /// S3.
-    Objects(Objects),
-    /// Nowhere: if there are any, what they come from has failed.
+    /// Objects in S3.
+    Objects(RejectsObjects),
+    /// Nowhere. If there are any, their source fails.
     Refused {
         /// The first.
         first: Option<Box<Rejected>>,
         /// How many there are.
         count: u64,
     },
-    /// Nowhere, since they are read from where they would go.
+    /// Nowhere: they were read from where they would go, and stay there.
     Kept,
 }
 
 impl Rejects {
-    /// To the file `named`, else to a new one in `folder`.
+    /// Rejects into the file `named`, or else into a new one in `folder`.
     pub(crate) fn to_file(named: Option<PathBuf>, folder: &Path) -> Rejects {
         Rejects::Pending(
             named.unwrap_or_else(|| folder.join(format!("rejects-{}.ndjson", now_for_a_name()))),
         )
     }
 
-    /// Makes sure that they will not be written into something else.
+    /// Makes sure that the file is not there, or holds nothing but rejects.
     ///
     /// # Errors
     ///
-    /// If the file is one of the sources (reading what it writes, the run would never end), or holds
-    /// anything but rejects.
-    pub(crate) fn check(&self, sources: &[anyhow::Result<Source>]) -> anyhow::Result<()> {
+    /// If it holds anything else.
+    pub(crate) fn check_file(&self) -> Result<()> {
         let Rejects::Pending(path) = self else { return Ok(()) };
-        let Ok(canonical) = path.canonicalize() else { return Ok(()) };
-        let refused = |why: &str| {
-            let error = anyhow::anyhow!("cannot write the rejects to `{}`: {why}", path.display());
-            with_hint(error, "name a new file: --rejects FILE")
-        };
-        let is_it = |source: &Source| matches!(source, Source::File(path) if path.canonicalize().is_ok_and(|path| path == canonical));
-        if sources.iter().flatten().any(is_it) {
-            return Err(refused("it is one of the sources"));
-        }
         let mut first = String::new();
         let read = File::open(path)
             .and_then(|file| BufReader::new(file.take(1 << 20)).read_line(&mut first));
         let holds_rejects = first.is_empty()
             || serde_json::from_str::<Rejected>(&first).is_ok()
             || first.len() == 1 << 20;
-        if read.is_ok() && !holds_rejects {
-            return Err(refused("it holds something else"));
+        match read {
+            Ok(_) if !holds_rejects => Err(refused(path, "it holds something else")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Makes sure that rejects are not written to the source that they come from: the run would never end.
+    ///
+    /// # Errors
+    ///
+    /// If they would be.
+    pub(crate) fn check_source(&self, source: &Source) -> Result<()> {
+        let (Rejects::Pending(path) | Rejects::File(path, _), Source::File(source)) =
+            (self, source)
+        else {
+            return Ok(());
+        };
+        // Most sources have another name; only then is the file system asked.
+        let may_be_it = path.file_name() == source.file_name() || source.is_symlink();
+        if may_be_it && is_same_file(path, source) {
+            return Err(refused(path, "it is one of the sources"));
         }
         Ok(())
     }
 
-    /// Writes one.
-    pub(crate) fn write(&mut self, rejected: &Rejected) -> anyhow::Result<()> {
+    /// Writes a reject.
+    pub(crate) fn write(&mut self, rejected: &Rejected) -> Result<()> {
         match self {
             Rejects::Kept => return Ok(()),
             Rejects::Refused { first, count } => {
@@ -88,9 +97,9 @@ impl Rejects {
         if let Rejects::Pending(path) = self {
             let file =
                 OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
-                    let error = anyhow::Error::new(error)
-                        .context(format!("cannot write the rejects to `{}`", path.display()));
-                    with_hint(error, "name a file that can be written: --rejects FILE")
+                    Failure::from(error)
+                        .context(format!("cannot write the rejects to `{}`", path.display()))
+                        .with_hint("name a file that can be written: --rejects FILE")
                 })?;
             *self = Rejects::File(std::mem::take(path), BufWriter::new(file));
         }
@@ -106,8 +115,8 @@ impl Rejects {
         }
     }
 
-    /// Makes sure that all are written; tells where they are, if there are any in a file.
-    pub(crate) fn finish(&mut self) -> anyhow::Result<Option<PathBuf>> {
+    /// Makes sure that all have been written. Returns their file, if there is one.
+    pub(crate) fn finish(&mut self) -> Result<Option<PathBuf>> {
         match self {
             Rejects::File(path, file) => {
                 file.flush()
@@ -117,17 +126,26 @@ impl Rejects {
             Rejects::Objects(objects) => objects.flush().map(|()| None),
             Rejects::Refused { first: Some(first), count } => {
                 let Rejected { source, line, reason, .. } = &**first;
-                let error = anyhow::anyhow!(
+                let failure = Failure::new(format!(
                     "{count} records cannot be indexed, and there is no REJECTS_URL to keep them; the first is {source}, line {line}: {reason}"
-                );
-                Err(with_hint(error, "set REJECTS_URL to s3://bucket/prefix/"))
+                ));
+                Err(failure.with_hint("set REJECTS_URL to s3://bucket/prefix/"))
             }
             _ => Ok(None),
         }
     }
 }
 
-/// A file's name, not its content, may depend on the clock.
+fn is_same_file(one: &Path, other: &Path) -> bool {
+    matches!((one.canonicalize(), other.canonicalize()), (Ok(one), Ok(other)) if one == other)
+}
+
+fn refused(path: &Path, why: &str) -> Failure {
+    let failure = Failure::new(format!("cannot write the rejects to `{}`: {why}", path.display()));
+    failure.with_hint("name a new file: --rejects FILE")
+}
+
+/// The time, for the name of a file. What is in files does not depend on the clock.
 fn now_for_a_name() -> String {
     let time = Timestamp::from_millis(clock::now()).to_string();
     time.chars().filter(|c| c.is_ascii_alphanumeric()).collect()

@@ -1,4 +1,4 @@
-//! What a run did, in numbers that add up.
+//! What a run did, in numbers.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use crate::store::{LabelCounts, Written};
 
-/// What a run did. `read = created + updated + notices + rejected`, unless it was cut short by an error.
+/// What a run did. `read = created + updated + notices + rejected`, unless an error cut the run short.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
     /// Records read.
@@ -17,23 +17,23 @@ pub struct Report {
     pub created: u64,
     /// Tweets that were there already, from this run or an earlier one.
     pub updated: u64,
-    /// What streams say of themselves: deletions, limits, empty pages.
+    /// Messages of streams and APIs about themselves: deletions, limits, empty pages.
     pub notices: u64,
     /// Records that could not be indexed; the rejects file has them.
     pub rejected: u64,
     /// Documents that had to be sent again.
     pub retried: u64,
-    /// Bytes read, as they lie in their sources.
+    /// Bytes read, before decompression.
     pub bytes: u64,
-    /// How long it took.
+    /// How long it took, in seconds.
     pub seconds: f64,
     /// Tweets read, by label.
     pub sentiment: LabelCounts,
-    /// Tweets read, by marketplace; one that is about several counts for each.
+    /// Tweets read, by marketplace. A tweet about several marketplaces counts for each of them.
     pub marketplaces: BTreeMap<String, u64>,
     /// Sources that could not be read, or not to their end.
     pub failed_sources: u64,
-    /// The sum of the tweets' times, in milliseconds since 1970, and of how many.
+    /// The sum of the tweets' creation times, in milliseconds since 1970, and their number.
     #[serde(skip)]
     created_at: (i128, u64),
 }
@@ -75,7 +75,7 @@ impl Report {
         self.created_at.1 += part.created_at.1;
     }
 
-    /// When its tweets were created, on average, in milliseconds since 1970.
+    /// The mean creation time of its tweets, in milliseconds since 1970.
     pub(crate) fn mean_created_at(&self) -> Option<i64> {
         let (sum, n) = self.created_at;
         i64::try_from(sum.checked_div(i128::from(n))?).ok()

@@ -1,11 +1,11 @@
-//! The threads on which requests wait for networks: made when the first is sent, shared by all.
+//! The threads that wait for the network, started with the first request and shared by all.
 
 use std::io;
 use std::sync::OnceLock;
 
 use tokio::runtime::{Builder, Runtime};
 
-/// Two threads: one to send while the other reads an answer.
+/// The shared runtime, of two threads: one can send while the other reads an answer.
 pub(crate) fn runtime() -> io::Result<&'static Runtime> {
     static SHARED: OnceLock<Runtime> = OnceLock::new();
     if let Some(shared) = SHARED.get() {

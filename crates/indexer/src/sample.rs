@@ -3,38 +3,27 @@
 use std::io::{self, BufWriter, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::ValueEnum;
 use ingest::Timestamp;
 
-use crate::cli::Sample;
+use crate::config::SampleConfig;
+pub use crate::config::SampleFormat;
+use crate::failure::Result;
+use crate::stdout::shown;
 
 mod json;
 mod places;
+mod random;
 mod text;
 mod tweets;
 
 pub use tweets::Tweets;
 
-/// What sample tweets are written as.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, ValueEnum)]
-pub enum Format {
-    /// The export of a query for the cloud marketplaces: index, User (which is the tweet's id), Tweet, Cloud
-    #[default]
-    Csv,
-    /// API v1.1 tweets, one a line, as a stream with its notices
-    Ndjson,
-    /// The same tweets as Firehose puts them into an object: `{…}{…}`
-    Firehose,
-    /// API v2 filtered-stream lines with includes and matching rules
-    V2,
-}
-
-/// Writes the sample to stdout.
-pub(crate) fn run(args: &Sample) -> anyhow::Result<ExitCode> {
+/// Writes the sample to standard output.
+pub(crate) fn run(config: &SampleConfig) -> Result<ExitCode> {
+    let SampleConfig { count, seed, format, until } = *config;
     let mut out = BufWriter::with_capacity(256 * 1024, io::stdout().lock());
-    let tweets = Tweets::new(args.count, args.seed, args.format == Format::Csv).until(args.until);
-    write(args.format, tweets, &mut out).context("cannot write to stdout")?;
+    let tweets = Tweets::new(count, seed, format == SampleFormat::Csv).until(until);
+    shown(write(format, tweets, &mut out))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -43,17 +32,17 @@ pub(crate) fn run(args: &Sample) -> anyhow::Result<ExitCode> {
 /// # Errors
 ///
 /// If `out` cannot be written to.
-pub fn write(format: Format, tweets: Tweets, out: &mut impl Write) -> io::Result<()> {
-    if format == Format::Csv {
+pub fn write(format: SampleFormat, tweets: Tweets, out: &mut impl Write) -> io::Result<()> {
+    if format == SampleFormat::Csv {
         out.write_all(b",User,Tweet,Cloud\n")?;
     }
     for (i, tweet) in tweets.enumerate() {
         match format {
-            Format::Csv => {
+            SampleFormat::Csv => {
                 let cloud = tweet.marketplace.map_or("AWS", |marketplace| marketplace.name);
                 writeln!(out, "{i},{},{},{cloud}", tweet.id, csv_field(&tweet.text))?;
             }
-            Format::Ndjson => {
+            SampleFormat::Ndjson => {
                 json::v1(&tweet, &mut *out)?;
                 out.write_all(b"\n")?;
                 if tweet.id % 97 == 0 {
@@ -61,8 +50,8 @@ pub fn write(format: Format, tweets: Tweets, out: &mut impl Write) -> io::Result
                     out.write_all(b"\n")?;
                 }
             }
-            Format::Firehose => json::v1(&tweet, &mut *out)?,
-            Format::V2 => {
+            SampleFormat::Firehose => json::v1(&tweet, &mut *out)?,
+            SampleFormat::V2 => {
                 json::v2(&tweet, &mut *out)?;
                 out.write_all(b"\n")?;
             }
@@ -101,15 +90,17 @@ fn v1_time(time: Timestamp) -> String {
 mod tests {
     use super::*;
 
-    fn sample(format: Format, count: u64, seed: u64) -> Vec<u8> {
+    fn sample(format: SampleFormat, count: u64, seed: u64) -> Vec<u8> {
         let mut out = Vec::new();
-        write(format, Tweets::new(count, seed, format == Format::Csv), &mut out).unwrap();
+        write(format, Tweets::new(count, seed, format == SampleFormat::Csv), &mut out).unwrap();
         out
     }
 
     #[test]
     fn the_same_seed_gives_the_same_bytes() {
-        for format in [Format::Csv, Format::Ndjson, Format::Firehose, Format::V2] {
+        for format in
+            [SampleFormat::Csv, SampleFormat::Ndjson, SampleFormat::Firehose, SampleFormat::V2]
+        {
             assert_eq!(sample(format, 50, 7), sample(format, 50, 7));
             assert_ne!(sample(format, 50, 7), sample(format, 50, 8));
         }

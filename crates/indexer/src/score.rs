@@ -1,15 +1,14 @@
-//! `indexer score`: how texts feel, one a line.
+//! `indexer score`: the sentiment of texts, one a line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
 use enrich::{Label, Method, Sentiment, judge, vader};
 use serde::Serialize;
 
-use crate::cli::Score;
-use crate::failure::with_hint;
+use crate::config::ScoreConfig;
+use crate::failure::{Context, Failure, Result};
 
 #[derive(Serialize)]
 struct Scored {
@@ -22,13 +21,15 @@ struct Scored {
 }
 
 /// Scores each line of the file.
-pub(crate) fn run(args: &Score) -> anyhow::Result<ExitCode> {
-    let name = &args.file;
+pub(crate) fn run(config: &ScoreConfig) -> Result<ExitCode> {
+    let name = &config.file;
     let mut input: Box<dyn BufRead> = match name.as_str() {
         "-" => Box::new(io::stdin().lock()),
         path => {
             let file = File::open(path).with_context(|| format!("cannot read `{path}`"));
-            Box::new(BufReader::new(file.map_err(|error| with_hint(error, "check the name"))?))
+            Box::new(BufReader::new(
+                file.map_err(|error: Failure| error.with_hint("check the name"))?,
+            ))
         }
     };
     let mut out = BufWriter::new(io::stdout().lock());
@@ -41,11 +42,11 @@ pub(crate) fn run(args: &Score) -> anyhow::Result<ExitCode> {
         }
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
         let text = text.strip_suffix('\r').unwrap_or(&text);
-        // A text that holds line ends comes as a JSON string.
+        // A text with line breaks in it is written as a JSON string.
         let decoded =
             text.starts_with('"').then(|| serde_json::from_str::<String>(text).ok()).flatten();
         let text = decoded.as_deref().unwrap_or(text);
-        let scored = if args.raw { raw(text) } else { as_read(text) };
+        let scored = if config.raw { raw(text) } else { as_read(text) };
         serde_json::to_writer(&mut out, &scored)
             .map_err(io::Error::from)
             .context("cannot write to stdout")?;

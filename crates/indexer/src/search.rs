@@ -3,35 +3,20 @@
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use enrich::{Document, Label, canonical_marketplace};
+use enrich::Document;
 
-use crate::cli::Search;
-use crate::store::{Filter, Hits, Keyword, Load, Store, TextQuery};
+use crate::config::SearchConfig;
+use crate::failure::Result;
+use crate::stdout::shown;
+use crate::store::{Hits, Store};
 
 /// Asks the store and writes what it answers.
-pub(crate) fn run(args: &Search) -> anyhow::Result<ExitCode> {
-    let store = Store::open(&args.store.address(Load::default())?)?;
-    let mut terms = Vec::new();
-    if let Some(marketplace) = &args.marketplace {
-        let name = canonical_marketplace(marketplace).unwrap_or(marketplace);
-        terms.push((Keyword::Marketplace, vec![name.to_owned()]));
-    }
-    if let Some(label) = args.sentiment {
-        terms.push((Keyword::Label, vec![Label::from(label).as_str().to_owned()]));
-    }
-    let filter = Filter {
-        text: TextQuery::parse(&args.query),
-        from: args.from,
-        to: args.to,
-        terms,
-        bounding_box: args.bbox,
-        ..Filter::default()
-    };
-    let hits = store.search(&filter, args.sort.into(), 0, args.limit)?;
+pub(crate) fn run(config: &SearchConfig) -> Result<ExitCode> {
+    let store = Store::open(&config.store.address()?)?;
+    let hits = store.search(&config.filter, config.sort, 0, config.limit)?;
     let mut out = BufWriter::new(io::stdout().lock());
-    let written = if args.json { lines(&hits, &mut out) } else { table(&hits, &mut out) };
-    written.and_then(|()| out.flush()).context("cannot write to stdout")?;
+    let written = if config.json { lines(&hits, &mut out) } else { table(&hits, &mut out) };
+    shown(written.and_then(|()| out.flush()))?;
     Ok(ExitCode::SUCCESS)
 }
 
@@ -67,7 +52,7 @@ fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// Without what would make a terminal do things: control characters and marks that turn text around.
+/// A text without what would drive a terminal: control characters, and marks that reverse the direction of text.
 fn printable(text: &str) -> String {
     let is_mark =
         |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');

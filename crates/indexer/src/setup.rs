@@ -4,17 +4,16 @@ use std::collections::HashMap;
 use std::io::{self, Write};
 use std::process::ExitCode;
 
-use anyhow::Context;
-use clap::ValueEnum;
 use ingest::Timestamp;
 use url::Url;
 
-use crate::cli::{Setup, ToKibana};
 use crate::clock::now;
-use crate::failure::with_hint;
+use crate::config::{KibanaConfig, Print, SetupConfig};
+use crate::failure::{Context, Failure, Result};
 use crate::runtime::runtime;
+use crate::stdout::shown;
 use crate::store::{
-    Address, Cluster, Filter, Index, IndexBy, Installed, Load, SetUp, Sort, Store, StoreError,
+    Address, Cluster, Filter, Index, IndexBy, Installed, SetUp, Sort, Store, StoreError,
     TEMPLATE_NAME, set_up, template,
 };
 
@@ -22,51 +21,41 @@ mod kibana;
 mod objects;
 
 use kibana::{Imported, Kibana};
-use objects::{IMPORT_FILE, Object, TimeRange, objects};
-
-/// What can be shown of what would be installed.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
-pub enum Print {
-    /// The index template.
-    Template,
-    /// The file that Kibana imports.
-    Dashboards,
-}
+use objects::{IMPORT_FILE, SavedObject, TimeRange, saved_objects};
 
 /// Installs the index template and the dashboards, or shows them.
-pub(crate) fn run(args: &Setup) -> anyhow::Result<ExitCode> {
+pub(crate) fn run(config: &SetupConfig) -> Result<ExitCode> {
     let mut out = io::stdout().lock();
-    let written = "cannot write to stdout";
-    match args.print {
+    match config.print {
         Some(Print::Template) => {
-            let template = template(args.index_by.index_by.unwrap_or_default());
-            serde_json::to_writer_pretty(&mut out, &template)?;
-            writeln!(out).context(written)?;
+            let template = template(config.index_by.unwrap_or_default());
+            shown(writeln!(out, "{}", serde_json::to_string_pretty(&template)?))?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Print::Dashboards) => {
-            out.write_all(IMPORT_FILE.as_bytes()).context(written)?;
+            shown(out.write_all(IMPORT_FILE.as_bytes()))?;
             return Ok(ExitCode::SUCCESS);
         }
         None => {}
     }
-    let load = Load { index_by: args.index_by.index_by, ..Load::default() };
-    let address = args.store.address(load)?;
+    let address = config.store.address()?;
     let Address::Cluster(cluster) = &address else {
-        let error = anyhow::anyhow!("the folder `{}` needs no setup", args.store.store);
-        return Err(with_hint(error, "name a cluster: --store http://localhost:9200"));
+        return Err(Failure::new(format!("{address} needs no setup"))
+            .with_hint("name a cluster: --store http://localhost:9200"));
     };
-    let target = Target::new(&args.kibana, cluster)?;
-    let done = set_up(cluster, args.dry_run)?;
-    report(&done, args.dry_run, &mut out).context(written)?;
+    let target = config.kibana.as_ref().map(|kibana| Target::new(kibana, cluster)).transpose()?;
+    let done = set_up(cluster, config.dry_run)?;
+    report(&done, config.dry_run, &mut out).context(CANNOT_WRITE)?;
     let fits = |index: &Index| index.difference.is_none() || index.lacks().is_some();
     let mut is_all_well = done.indices.iter().all(fits);
     if let Some(target) = target {
         let range = time_range(&address);
-        is_all_well &= target.install(range.as_ref(), args.dry_run, &mut out)?;
+        is_all_well &= target.install(range.as_ref(), config.dry_run, &mut out)?;
     }
     Ok(ExitCode::from(u8::from(!is_all_well)))
 }
+
+const CANNOT_WRITE: &str = "cannot write to stdout";
 
 /// When the tweets are from that are there; none if there are none, or that cannot be told.
 fn time_range(address: &Address) -> Option<TimeRange> {
@@ -91,34 +80,28 @@ fn time_range(address: &Address) -> Option<TimeRange> {
     }
 }
 
-/// Where the dashboards go.
+/// The Kibana that the dashboards go to.
 struct Target<'a> {
     kibana: Kibana,
-    args: &'a ToKibana,
-    /// What the links to them begin with, if it is not where we reach it.
+    config: &'a KibanaConfig,
+    /// What links to the dashboards begin with, if people reach Kibana at another address than we do.
     public_url: Option<String>,
 }
 
 impl Target<'_> {
-    /// None if no Kibana is named.
-    fn new<'a>(args: &'a ToKibana, cluster: &Cluster) -> anyhow::Result<Option<Target<'a>>> {
-        let given = |value: &'a Option<String>| value.as_deref().filter(|value| !value.is_empty());
-        let Some(url) = given(&args.kibana) else { return Ok(None) };
-        let space = given(&args.space);
+    fn new<'a>(config: &'a KibanaConfig, cluster: &Cluster) -> Result<Target<'a>> {
+        let space = config.space.as_deref();
         let is_allowed = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b"-_".contains(&b);
         if let Some(space) = space.filter(|space| !space.bytes().all(is_allowed)) {
-            let error = anyhow::anyhow!("`{space}` is no identifier of a space");
-            return Err(with_hint(
-                error,
-                "it is what Kibana's addresses have, in lower case: /s/ID/",
-            ));
+            return Err(Failure::new(format!("`{space}` is not the identifier of a space"))
+                .with_hint("use the part of the space's URL after /s/, in lower case"));
         }
-        let kibana = Kibana::new(&kibana_url("--kibana", url)?, space, cluster)?;
-        let public = given(&args.kibana_public_url);
+        let kibana = Kibana::new(&kibana_url("--kibana", &config.url)?, space, cluster)?;
+        let public = config.public_url.as_deref();
         let public = public.map(|url| kibana_url("--kibana-public-url", url)).transpose()?;
         let path = space.map_or(String::new(), |space| format!("/s/{space}"));
         let public_url = public.map(|url| format!("{}{path}", url.as_str().trim_end_matches('/')));
-        Ok(Some(Target { kibana, args, public_url }))
+        Ok(Target { kibana, config, public_url })
     }
 
     /// Imports the dashboards, and tells what became of them; whether all is well.
@@ -127,30 +110,29 @@ impl Target<'_> {
         range: Option<&TimeRange>,
         dry_run: bool,
         out: &mut impl Write,
-    ) -> anyhow::Result<bool> {
-        let objects = objects(range)?;
+    ) -> Result<bool> {
+        let objects = saved_objects(range)?;
         let runtime = runtime().context("cannot start threads")?;
-        let version = runtime.block_on(self.kibana.wait(self.args.kibana_wait))?;
+        let version = runtime.block_on(self.kibana.wait(self.config.wait))?;
         let version = version.map_or(String::new(), |version| format!(" {version}"));
-        let written = "cannot write to stdout";
-        writeln!(out, "Kibana{version} at {}", self.kibana.url()).context(written)?;
+        writeln!(out, "Kibana{version} at {}", self.kibana.url()).context(CANNOT_WRITE)?;
         if dry_run {
-            self.tell(&objects, range, out).context(written)?;
+            self.tell(&objects, range, out).context(CANNOT_WRITE)?;
             return Ok(true);
         }
-        let done = runtime.block_on(self.kibana.import(&objects, self.args.overwrite))?;
-        self.report(&done, range, out).context(written)?;
+        let done = runtime.block_on(self.kibana.import(&objects, self.config.overwrite))?;
+        self.report(&done, range, out).context(CANNOT_WRITE)?;
         for failed in &done.failed {
             tracing::error!("Kibana did not import {failed}");
         }
-        self.list_dashboards(&objects, &done.other_ids, out).context(written)?;
+        self.list_dashboards(&objects, &done.other_ids, out).context(CANNOT_WRITE)?;
         Ok(done.failed.is_empty())
     }
 
     /// What would be done.
     fn tell(
         &self,
-        objects: &[Object],
+        objects: &[SavedObject],
         range: Option<&TimeRange>,
         out: &mut impl Write,
     ) -> io::Result<()> {
@@ -158,7 +140,7 @@ impl Target<'_> {
             let (kind, id) = (object.kind(), object.id());
             writeln!(out, "would import {kind} `{id}`: {}", object.title())?;
         }
-        let what = if self.args.overwrite { "replaced" } else { "left as it is" };
+        let what = if self.config.overwrite { "replaced" } else { "left as it is" };
         writeln!(out, "what is there already of these would be {what}")?;
         if let Some(TimeRange { from, to }) = range {
             writeln!(out, "dashboards would open on the time of the tweets: {from} to {to}")?;
@@ -189,7 +171,7 @@ impl Target<'_> {
     /// Where they are found, as whoever looks at them reaches Kibana.
     fn list_dashboards(
         &self,
-        objects: &[Object],
+        objects: &[SavedObject],
         other_ids: &HashMap<String, String>,
         out: &mut impl Write,
     ) -> io::Result<()> {
@@ -203,12 +185,10 @@ impl Target<'_> {
 }
 
 /// Reads an address of Kibana.
-fn kibana_url(option: &str, text: &str) -> anyhow::Result<Url> {
+fn kibana_url(option: &str, text: &str) -> Result<Url> {
     if text.contains('@') {
-        // And it is not repeated.
-        let error = anyhow::anyhow!("the address of {option} has a user or a password in it");
-        return Err(with_hint(
-            error,
+        // The message must not repeat the address.
+        return Err(Failure::new(format!("the address of {option} has a user or a password in it")).with_hint(
             "leave it out: set ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_API_KEY",
         ));
     }
@@ -219,8 +199,8 @@ fn kibana_url(option: &str, text: &str) -> anyhow::Result<Url> {
             && url.fragment().is_none()
     };
     Url::parse(text).ok().filter(is_plain).ok_or_else(|| {
-        let error = anyhow::anyhow!("cannot use the address `{text}` of {option}");
-        with_hint(error, "write it as http://localhost:5601")
+        Failure::new(format!("cannot use the address `{text}` of {option}"))
+            .with_hint("write it as http://localhost:5601")
     })
 }
 

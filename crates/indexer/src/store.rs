@@ -3,13 +3,16 @@
 //! A closed `enum`: each `match` on it shows every place that a new store must fill. All stores take the
 //! same documents and give the same answers, which `tests/scenarios` holds them to.
 
+use std::borrow::Cow;
 use std::fmt;
 use std::path::{Path, PathBuf};
+use std::str::FromStr;
 use std::sync::Arc;
 
 use enrich::Document;
 use ingest::Rejected;
 
+use crate::failure::{COULD_NOT_RUN, Failure, Hint};
 use crate::stop::Stop;
 
 mod buckets;
@@ -21,9 +24,9 @@ mod query;
 mod question;
 
 pub use elasticsearch::{
-    Cluster, ClusterError, Difference, Elasticsearch, ElasticsearchWriter, Failure, Gzip, Identity,
-    Index, IndexBy, Installed, Learned, Load, SetUp, TEMPLATE_NAME, parse_cloud_id, parse_nodes,
-    parse_proxy, set_up, template,
+    Cluster, ClusterError, ClusterExperience, Difference, Elasticsearch, ElasticsearchWriter, Gzip,
+    Identity, Index, IndexBy, Installed, Load, RequestError, SetUp, TEMPLATE_NAME, parse_cloud_id,
+    parse_proxy, place_of, set_up, template,
 };
 pub use embedded::{Embedded, EmbeddedWriter};
 pub use keyword::Keyword;
@@ -31,7 +34,8 @@ pub use query::TextQuery;
 use question::kept_zoom;
 pub use question::{
     After, Answer, Ask, BoundingBox, Bounds, Cell, Filter, Hits, HourCount, Interval, LabelCounts,
-    Place, Question, SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS, tile,
+    PlaceCount, Question, SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, ZOOMS,
+    tile,
 };
 
 /// What went wrong with a store, and what to do about it.
@@ -72,7 +76,7 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
         /// What the system said.
-        source: anyhow::Error,
+        source: Failure,
     },
 }
 
@@ -82,10 +86,11 @@ impl StoreError {
     pub fn rejects_the_rest(&self) -> bool {
         matches!(self, StoreError::Cluster(_))
     }
+}
 
-    /// What the user can do about it, as one line.
-    pub fn hint(&self) -> &'static str {
-        match self {
+impl Hint for StoreError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let hint = match self {
             StoreError::Missing { .. } => {
                 "fill one: indexer backfill tweets.csv, or name one: --store FOLDER"
             }
@@ -96,10 +101,18 @@ impl StoreError {
             StoreError::Locked { .. } => {
                 "wait until that has finished, or name another folder: --store FOLDER"
             }
-            StoreError::Cluster(error) => error.hint(),
+            StoreError::Cluster(error) => return error.hint(),
             StoreError::Io { .. } => {
                 "check the folder's permissions and the space left on its disk; what was committed before is kept"
             }
+        };
+        Some(hint.into())
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            StoreError::Cluster(error) => error.exit_code(),
+            _ => COULD_NOT_RUN,
         }
     }
 }
@@ -177,6 +190,18 @@ impl fmt::Display for Address {
             Address::Folder(path) => path.display().fmt(f),
             Address::Cluster(cluster) => cluster.fmt(f),
         }
+    }
+}
+
+impl FromStr for Address {
+    type Err = ClusterError;
+
+    /// Reads a folder's path, or the addresses of the nodes of a cluster that asks for no credentials.
+    fn from_str(store: &str) -> Result<Address, ClusterError> {
+        Ok(match place_of(store)? {
+            Ok(folder) => Address::Folder(folder),
+            Err(nodes) => Address::Cluster(Box::new(Cluster::anonymous(nodes))),
+        })
     }
 }
 
@@ -297,38 +322,6 @@ impl Writer {
         match self {
             Writer::Embedded(writer) => writer.write(deliveries, written),
             Writer::Elasticsearch(writer) => Ok(writer.write(deliveries, written)?),
-        }
-    }
-
-    /// Makes ready for another run, which `stop` ends.
-    pub fn renew(&mut self, stop: &Stop) {
-        match self {
-            Writer::Embedded(_) => {}
-            Writer::Elasticsearch(writer) => writer.renew(stop.clone()),
-        }
-    }
-
-    /// What was found out of the store, for another writer of the same one.
-    pub fn learned(&self) -> Option<Learned> {
-        match self {
-            Writer::Embedded(_) => None,
-            Writer::Elasticsearch(writer) => Some(writer.learned()),
-        }
-    }
-
-    /// Takes over what another writer found out.
-    pub fn learn(&self, learned: &Learned) {
-        match self {
-            Writer::Embedded(_) => {}
-            Writer::Elasticsearch(writer) => writer.learn(learned),
-        }
-    }
-
-    /// Whether what would be taken in now would not be safe before the run is cut off.
-    pub fn is_too_late(&self) -> bool {
-        match self {
-            Writer::Embedded(_) => false,
-            Writer::Elasticsearch(writer) => writer.is_too_late(),
         }
     }
 

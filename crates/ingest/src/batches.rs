@@ -9,10 +9,11 @@ use std::sync::mpsc::channel;
 use memchr::memchr_iter;
 
 use crate::batch::Record;
+use crate::beginning::{SNIFF_BYTES, Sniffed};
 use crate::decode::{Decoded, Packing, decode};
 use crate::format::{Format, Rest, Split, Start, Stretch};
 use crate::gzip::Gunzip;
-use crate::sniff::{SNIFF_BYTES, Sniffed, sniff};
+use crate::sniff::sniff;
 use crate::{Batch, Checkpoint, Error, Options, Position};
 
 /// How many bytes of records make a batch.

@@ -2,8 +2,8 @@
 //!
 //! [`columns`] finds out which column holds what, [`split`] where rows end, and [`read`] makes tweets of rows.
 
+use crate::beginning::{Beginning, Sniffed};
 use crate::format::{self, Format, Start};
-use crate::sniff::{Beginning, Sniffed};
 use crate::{Error, Options};
 
 mod columns;

@@ -36,6 +36,7 @@ pub enum Item<'a> {
 }
 
 /// What a format finds in a record: an item, or a reject of an earlier run, whose `raw` may be of any format.
+#[expect(clippy::large_enum_variant, reason = "passed on one by one, like items")]
 pub(crate) enum Found<'a> {
     Item(Item<'a>),
     Reject(Box<Rejected>),

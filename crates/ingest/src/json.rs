@@ -3,8 +3,8 @@
 //! [`split`] finds where objects end, [`read`] tells what an object is. Tweets of the API are described in [`schema`]
 //! and read in [`tweet`]; other objects are rows and tables ([`flat`]).
 
+use crate::beginning::{Beginning, Sniffed};
 use crate::format::{self, Format, Start};
-use crate::sniff::{Beginning, Sniffed};
 use crate::{Error, Options};
 
 mod flat;

@@ -32,6 +32,7 @@ mod decode;
 mod gzip;
 mod position;
 mod sniff;
+mod beginning;
 mod format;
 mod batch;
 mod read;

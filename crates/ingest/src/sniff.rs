@@ -1,12 +1,7 @@
 //! Which format a source has, told from how it begins, never from its name.
 
-use std::sync::Arc;
-
-use crate::format::Format;
+use crate::beginning::{Beginning, Sniffed};
 use crate::{Error, Options, csv, json};
-
-/// How many bytes at the beginning of a source may be looked at to tell its format.
-pub(crate) const SNIFF_BYTES: usize = 64 * 1024;
 
 /// The formats in the order in which they are tried. The first one that recognizes a source has it; if none does, the
 /// first complaint is reported.
@@ -20,47 +15,9 @@ const FORMATS: [Recognize; 3] = [
 /// Recognizes a source by how it begins. An error tells why it is not, for a format that anything could be.
 type Recognize = fn(&Beginning<'_>, &Options) -> Result<Option<Sniffed>, Error>;
 
-/// How a source begins.
-pub(crate) struct Beginning<'s> {
-    /// The first bytes, as UTF-8 or something close to it.
-    bytes: &'s [u8],
-    /// The length of the byte order mark.
-    bom: usize,
-}
-
-impl<'s> Beginning<'s> {
-    /// What follows the byte order mark.
-    pub(crate) fn text(&self) -> &'s [u8] {
-        &self.bytes[self.bom..]
-    }
-
-    /// What follows leading white space.
-    pub(crate) fn body(&self) -> &'s [u8] {
-        self.text().trim_ascii_start()
-    }
-
-    /// How many bytes come before `rest`, which is what remains after a preamble.
-    fn length_before(&self, rest: &[u8]) -> usize {
-        self.bytes.len() - rest.len()
-    }
-
-    /// A source of that format, whose records start with `rest`.
-    pub(crate) fn is(&self, format: impl Format + 'static, rest: &[u8]) -> Sniffed {
-        Sniffed { format: Arc::new(format), skip: self.length_before(rest) }
-    }
-}
-
-/// A format, and how many bytes of preamble come before the first record.
-#[derive(Debug)]
-pub(crate) struct Sniffed {
-    pub(crate) format: Arc<dyn Format>,
-    pub(crate) skip: usize,
-}
-
 /// Tells the format of a source that begins with `start`.
 pub(crate) fn sniff(start: &[u8], options: &Options) -> Result<Sniffed, Error> {
-    let bom = if start.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
-    let beginning = Beginning { bytes: start, bom };
+    let beginning = Beginning::new(start);
     if beginning.body().is_empty() {
         return Err(Error::Empty);
     }

@@ -1,24 +1,24 @@
-//! Secrets that are named by their ARN, in Secrets Manager or in the Parameter Store of Systems Manager.
+//! Looks up secrets by their ARN, in Secrets Manager or in the Parameter Store of Systems Manager.
 
 use std::time::Duration;
 
-use anyhow::Context;
 use serde_json::{Map, Value, json};
 
 use super::config;
 use super::sign::{Unsigned, signature};
-use crate::failure::with_hint;
+use crate::failure::{Context, Failure, Result};
+use crate::foreign::innermost;
 use crate::runtime::runtime;
 
-/// Whether a setting is the name of a secret, and not the secret.
+/// Whether a setting is the ARN of a secret, and not the secret itself.
 pub(crate) fn is_reference(value: &str) -> bool {
     let service = value.strip_prefix("arn:").and_then(|rest| rest.split(':').nth(1));
     matches!(service, Some("secretsmanager" | "ssm"))
 }
 
-/// What a secret holds.
+/// The value of a secret.
 pub(crate) enum Secret {
-    /// A text.
+    /// Plain text.
     Text(String),
     /// A JSON object.
     Keys(Map<String, Value>),
@@ -33,12 +33,12 @@ impl Secret {
         }
     }
 
-    /// The text, or the value of the first of `keys` that is there.
+    /// The text, or the value of the first of `keys` that the JSON object has.
     ///
     /// # Errors
     ///
-    /// If there is none of them.
-    pub(crate) fn one_of(&self, keys: &[&str]) -> anyhow::Result<String> {
+    /// If it has none of them.
+    pub(crate) fn one_of(&self, keys: &[&str]) -> Result<String> {
         let object = match self {
             Secret::Text(text) => return Ok(text.clone()),
             Secret::Keys(object) => object,
@@ -47,23 +47,23 @@ impl Secret {
         value.map(str::to_owned).ok_or_else(|| {
             let (wanted, names) = (keys.join(" or "), object.keys().map(String::as_str));
             let names = names.collect::<Vec<_>>().join(", ");
-            let error = anyhow::anyhow!("it has no key {wanted}; it has {names}");
-            with_hint(error, "name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
+            let failure = Failure::new(format!("it has no key {wanted}; it has {names}"));
+            failure.with_hint("name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
         })
     }
 }
 
-/// Looks a secret up. Which of its keys is meant may stand after the ARN, as ECS writes it:
+/// Looks up a secret. The key that is meant may follow the ARN, in the notation of ECS:
 /// `arn:…:secret:name:key`.
 ///
 /// # Errors
 ///
-/// If it cannot be read. Its value is part of no error.
-pub(crate) fn read(arn: &str) -> anyhow::Result<Secret> {
+/// If it cannot be read. No error repeats its value.
+pub(crate) fn read(arn: &str) -> Result<Secret> {
     let form = "write it as arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
     let parts: Vec<&str> = arn.split(':').collect();
     let ["arn", partition, service, region, _, _, ..] = parts[..] else {
-        return Err(with_hint(anyhow::anyhow!("`{arn}` is no ARN"), form));
+        return Err(Failure::new(format!("`{arn}` is not an ARN")).with_hint(form));
     };
     let (id, key) = match (service, parts.len()) {
         ("secretsmanager", 8..) => (parts[..7].join(":"), parts.get(7).copied()),
@@ -83,7 +83,8 @@ pub(crate) fn read(arn: &str) -> anyhow::Result<Secret> {
         "secretsmanager" => &answer["SecretString"],
         _ => &answer["Parameter"]["Value"],
     };
-    let text = text.as_str().with_context(|| format!("the secret `{id}` holds no text"))?;
+    let text =
+        text.as_str().ok_or_else(|| Failure::new(format!("the secret `{id}` holds no text")))?;
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
         return Ok(Secret::Text(text.trim_end_matches(['\r', '\n']).to_owned()));
     };
@@ -95,19 +96,14 @@ pub(crate) fn read(arn: &str) -> anyhow::Result<Secret> {
 }
 
 /// Calls an API that speaks AWS's JSON protocol.
-async fn call(
-    service: &str,
-    region: &str,
-    url: &str,
-    target: &str,
-    body: &str,
-) -> anyhow::Result<Value> {
+async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) -> Result<Value> {
     let own = config().await.endpoint_url().map(|url| format!("{}/", url.trim_end_matches('/')));
     let url = own.as_deref().unwrap_or(url);
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
     let unsigned =
         Unsigned { service, region, method: "POST", url, headers: &headers, body: body.as_bytes() };
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build()?;
+    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
+    let client = client.map_err(|error| Failure::new(innermost(&error)))?;
     let mut attempts = 0;
     loop {
         attempts += 1;
@@ -120,28 +116,28 @@ async fn call(
         }
         let failure = match request.send().await {
             Ok(answer) if answer.status().is_success() => {
-                return answer.json().await.context("its answer is not JSON");
+                let parsed = answer.json().await;
+                return parsed.map_err(|_| Failure::new("its answer is not JSON"));
             }
             Ok(answer) => {
                 let status = answer.status();
                 let error: Value = answer.json().await.unwrap_or_default();
                 let kind = error["__type"].as_str().unwrap_or_default();
                 let message = error["message"].as_str().or(error["Message"].as_str());
-                let told = anyhow::anyhow!("{status} {kind}: {}", message.unwrap_or_default());
+                let message = message.unwrap_or_default();
+                let refused = Failure::new(format!("{status} {kind}: {message}"));
                 if !status.is_server_error() && status.as_u16() != 429 {
-                    return Err(with_hint(
-                        told,
+                    return Err(refused.with_hint(
                         "check the ARN, and that the role has secretsmanager:GetSecretValue or ssm:GetParameter on it, and kms:Decrypt on its key",
                     ));
                 }
-                told
+                refused
             }
-            Err(error) => anyhow::Error::new(error.without_url()),
+            Err(error) => Failure::new(innermost(&error.without_url())),
         };
         if attempts == 3 {
-            return Err(with_hint(
-                failure,
-                "check that the function reaches it: in a VPC it needs an endpoint of that service or a NAT gateway",
+            return Err(failure.with_hint(
+                "check that the function can reach the service: in a VPC it needs an endpoint of that service or a NAT gateway",
             ));
         }
         tokio::time::sleep(Duration::from_millis(200 * attempts)).await;

@@ -1,6 +1,7 @@
-//! Requests to AWS that no client in use here makes, signed (Signature Version 4).
+//! Signs requests to AWS (Signature Version 4) for which no client of the SDK is used.
 //!
-//! A client for two calls would take longer to build than all of our own code: SSM's alone, two minutes.
+//! A client for the two calls that are made would take longer to build than all of our own code: that of Systems Manager
+//! alone, two minutes.
 
 use std::time::Duration;
 
@@ -14,9 +15,10 @@ use tokio::sync::Mutex;
 
 use super::config;
 use crate::clock;
-use crate::failure::with_hint;
+use crate::failure::{Failure, Result};
+use crate::foreign::innermost;
 
-/// What is to be signed.
+/// A request that is to be signed.
 pub(crate) struct Unsigned<'r> {
     /// The service's name in signatures: `secretsmanager`, `es`.
     pub(crate) service: &'r str,
@@ -28,11 +30,11 @@ pub(crate) struct Unsigned<'r> {
     pub(crate) body: &'r [u8],
 }
 
-/// How long before credentials expire others are asked for.
+/// How long before they expire credentials are renewed.
 const EXPIRES_SOON: Duration = Duration::from_secs(300);
 
 /// The credentials of this process, kept until they expire.
-async fn credentials() -> anyhow::Result<Credentials> {
+async fn credentials() -> Result<Credentials> {
     static KEPT: Mutex<Option<Credentials>> = Mutex::const_new(None);
     let mut kept = KEPT.lock().await;
     let soon = clock::system_time() + EXPIRES_SOON;
@@ -41,21 +43,19 @@ async fn credentials() -> anyhow::Result<Credentials> {
     {
         return Ok(credentials.clone());
     }
-    let asked = match config().await.credentials_provider() {
-        Some(provider) => provider.provide_credentials().await.map_err(anyhow::Error::new),
-        None => Err(anyhow::anyhow!("there are none")),
+    let provided = match config().await.credentials_provider() {
+        Some(provider) => provider.provide_credentials().await.map_err(|error| innermost(&error)),
+        None => Err("there are none".to_owned()),
     };
-    let credentials = asked.map_err(|error| {
-        with_hint(
-            error.context("cannot get credentials of AWS"),
-            "check the role or the profile: aws sts get-caller-identity",
-        )
+    let credentials = provided.map_err(|why| {
+        let failure = Failure::new(why).context("cannot get AWS credentials");
+        failure.with_hint("check the role or the profile: aws sts get-caller-identity")
     })?;
     Ok(kept.insert(credentials).clone())
 }
 
-/// The headers that sign a request, with the credentials of this process.
-pub(crate) async fn signature(request: &Unsigned<'_>) -> anyhow::Result<Vec<(String, String)>> {
+/// The headers that sign a request with the credentials of this process.
+pub(crate) async fn signature(request: &Unsigned<'_>) -> Result<Vec<(String, String)>> {
     let Unsigned { service, region, method, url, headers, body } = *request;
     let identity = credentials().await?.into();
     let mut settings = SigningSettings::default();
@@ -66,11 +66,18 @@ pub(crate) async fn signature(request: &Unsigned<'_>) -> anyhow::Result<Vec<(Str
         .name(service)
         .time(clock::system_time())
         .settings(settings)
-        .build()?
+        .build()
+        .map_err(|error| unsignable(&error))?
         .into();
     let headers = headers.iter().copied();
-    let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))?;
-    let (instructions, _) = sign(signable, &params)?.into_parts();
+    let signable = SignableRequest::new(method, url, headers, SignableBody::Bytes(body))
+        .map_err(|error| unsignable(&error))?;
+    let (instructions, _) =
+        sign(signable, &params).map_err(|error| unsignable(&error))?.into_parts();
     let signed = instructions.headers();
     Ok(signed.map(|(name, value)| (name.to_owned(), value.to_owned())).collect())
+}
+
+fn unsignable(error: &dyn std::error::Error) -> Failure {
+    Failure::new(format!("cannot sign a request: {}", innermost(error)))
 }

@@ -1,10 +1,10 @@
 //! Where an invocation stopped in an object, kept beside the rejects until the object is done.
 
-use anyhow::Context;
 use ingest::Checkpoint;
 use serde::{Deserialize, Serialize};
 
-use crate::aws::s3::{Location, Object, S3};
+use crate::aws::s3::{S3, S3Object, S3Uri};
+use crate::failure::{Context, Result};
 use crate::source::CHECKPOINT_EXTENSION;
 
 /// What is kept of an object that is not done, or whose event is not.
@@ -37,30 +37,30 @@ pub(super) struct Rest {
 /// Where checkpoints are kept.
 pub(super) struct Checkpoints {
     s3: S3,
-    prefix: Location,
+    prefix: S3Uri,
     into: String,
 }
 
 impl Checkpoints {
     /// Below the rejects, of what goes `into` a store.
-    pub(super) fn beside(rejects: &Location, s3: &S3, into: String) -> Checkpoints {
+    pub(super) fn beside(rejects: &S3Uri, s3: &S3, into: String) -> Checkpoints {
         Checkpoints { s3: s3.clone(), prefix: rejects.join("checkpoints/"), into }
     }
 
     /// Whether an object is a checkpoint.
-    pub(super) fn covers(&self, location: &Location) -> bool {
-        self.prefix.covers(location)
+    pub(super) fn covers(&self, uri: &S3Uri) -> bool {
+        self.prefix.covers(uri)
     }
 
-    fn location(&self, object: &Object) -> Location {
+    fn uri(&self, object: &S3Object) -> S3Uri {
         self.prefix.join(&format!("{}{}", object.without_etag().digest(), CHECKPOINT_EXTENSION))
     }
 
     /// What is left of an object, if anything is, and whether there is a checkpoint of it.
-    pub(super) fn load(&self, object: &mut Object) -> anyhow::Result<(Option<Rest>, bool)> {
-        let location = self.location(object);
-        let kept = self.s3.get(&location);
-        let kept = kept.with_context(|| format!("cannot look for a checkpoint at {location}"))?;
+    pub(super) fn load(&self, object: &mut S3Object) -> Result<(Option<Rest>, bool)> {
+        let uri = self.uri(object);
+        let kept = self.s3.get(&uri);
+        let kept = kept.with_context(|| format!("cannot look for a checkpoint at {uri}"))?;
         let Some(json) = kept else { return Ok((Some(Rest::default()), false)) };
         let (etag, _) = self.s3.head(object)?;
         match serde_json::from_slice::<Saved>(&json) {
@@ -71,35 +71,30 @@ impl Checkpoints {
                 Ok((rest, true))
             }
             _ => {
-                tracing::info!("{location} is of something else: reading from the start");
+                tracing::info!("{uri} is of something else: reading from the start");
                 Ok((Some(Rest::default()), true))
             }
         }
     }
 
     /// Keeps what is left of an object.
-    pub(super) fn save(
-        &self,
-        object: &Object,
-        etag: &str,
-        rest: Option<Rest>,
-    ) -> anyhow::Result<()> {
+    pub(super) fn save(&self, object: &S3Object, etag: &str, rest: Option<Rest>) -> Result<()> {
         let saved = Saved {
-            object: object.location.to_string(),
+            object: object.uri.to_string(),
             etag: etag.to_owned(),
             into: self.into.clone(),
             format: FORMAT,
             rest,
         };
-        let location = self.location(object);
+        let uri = self.uri(object);
         self.s3
-            .put(&location, serde_json::to_vec(&saved)?)
-            .with_context(|| format!("cannot keep a checkpoint at {location}"))
+            .put(&uri, serde_json::to_vec(&saved)?)
+            .with_context(|| format!("cannot keep a checkpoint at {uri}"))
     }
 
     /// Forgets an object.
-    pub(super) fn delete(&self, object: &Object) -> anyhow::Result<()> {
-        let location = self.location(object);
-        self.s3.delete(&location).with_context(|| format!("cannot delete {location}"))
+    pub(super) fn delete(&self, object: &S3Object) -> Result<()> {
+        let uri = self.uri(object);
+        self.s3.delete(&uri).with_context(|| format!("cannot delete {uri}"))
     }
 }

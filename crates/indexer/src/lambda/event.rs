@@ -16,8 +16,8 @@ use percent_encoding::percent_decode_str;
 use serde::Deserialize;
 use serde_json::Value;
 
-use crate::aws::s3::{Location, Object};
-use crate::pipeline::Small;
+use crate::aws::s3::{S3Object, S3Uri};
+use crate::pipeline::InMemory;
 
 /// How deep wrappings go: a failed event in a queue, with SNS in SQS in it, is four.
 const MAX_DEPTH: usize = 6;
@@ -41,13 +41,13 @@ pub(super) struct Message {
 /// A record of a stream.
 pub(super) struct StreamRecord {
     pub(super) sequence_number: String,
-    pub(super) record: Small,
+    pub(super) record: InMemory,
 }
 
 /// Something to be read.
 pub(super) enum Work {
-    Object(Object),
-    Rejects(Small),
+    Object(S3Object),
+    Rejects(InMemory),
 }
 
 /// An event that is none of ours.
@@ -131,7 +131,7 @@ fn text_objects(text: &str, depth: usize) -> Result<Vec<Work>, Unknown> {
 }
 
 /// What a record of S3 announces, unless something was deleted or is empty.
-fn s3_object(record: &Value) -> Result<Option<Object>, Unknown> {
+fn s3_object(record: &Value) -> Result<Option<S3Object>, Unknown> {
     let name = record["eventName"].as_str().unwrap_or("ObjectCreated");
     let Ok(entity) = S3Entity::deserialize(&record["s3"]) else { return Err(unknown(record)) };
     let (Some(bucket), Some(key)) = (entity.bucket.name, entity.object.key) else {
@@ -139,18 +139,18 @@ fn s3_object(record: &Value) -> Result<Option<Object>, Unknown> {
     };
     // As a form's fields are: the crate leaves `url_decoded_key` empty.
     let key = percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned();
-    let location = Location { bucket, key };
+    let uri = S3Uri { bucket, key };
     let is_created = name.trim_start_matches("s3:").starts_with("ObjectCreated");
     let size = entity.object.size.and_then(|size| u64::try_from(size).ok());
     if !is_created || size == Some(0) {
-        tracing::info!("nothing to do for {name} of {location} with {size:?} bytes");
+        tracing::info!("nothing to do for {name} of {uri} with {size:?} bytes");
         return Ok(None);
     }
-    Ok(Some(Object { version_id: entity.object.version_id, size, ..Object::at(location) }))
+    Ok(Some(S3Object { version_id: entity.object.version_id, size, ..S3Object::at(uri) }))
 }
 
 /// What an event of EventBridge announces. It spells keys as they are.
-fn event_bridge_object(event: &Value) -> Result<Option<Object>, Unknown> {
+fn event_bridge_object(event: &Value) -> Result<Option<S3Object>, Unknown> {
     let (detail, name) = (&event["detail"], event["detail-type"].as_str().unwrap_or_default());
     let text = |value: &Value| value.as_str().map(str::to_owned);
     let (Some(bucket), Some(key)) =
@@ -158,14 +158,14 @@ fn event_bridge_object(event: &Value) -> Result<Option<Object>, Unknown> {
     else {
         return Err(unknown(event));
     };
-    let location = Location { bucket, key };
+    let uri = S3Uri { bucket, key };
     let size = detail["object"]["size"].as_u64();
     if name != "Object Created" || size == Some(0) {
-        tracing::info!("nothing to do for {name} of {location} with {size:?} bytes");
+        tracing::info!("nothing to do for {name} of {uri} with {size:?} bytes");
         return Ok(None);
     }
     let version_id = text(&detail["object"]["version-id"]);
-    Ok(Some(Object { version_id, size, ..Object::at(location) }))
+    Ok(Some(S3Object { version_id, size, ..S3Object::at(uri) }))
 }
 
 fn message(record: &Value) -> Message {
@@ -177,7 +177,7 @@ fn message(record: &Value) -> Message {
     let queue = message.event_source_arn.unwrap_or_default();
     let queue = queue.rsplit(':').next().unwrap_or_default();
     let work = match holds_rejects(&body) {
-        true => Ok(vec![Work::Rejects(Small {
+        true => Ok(vec![Work::Rejects(InMemory {
             name: format!("sqs:{queue}/{id}").into(),
             bytes: body.into(),
             written_at: None,
@@ -203,7 +203,7 @@ fn stream_record(record: &Value) -> Result<StreamRecord, Unknown> {
     let stream = arn.rsplit('/').next().unwrap_or_default();
     let sequence_number = kinesis.sequence_number;
     let written_at = kinesis.approximate_arrival_timestamp.timestamp_millis();
-    let record = Small {
+    let record = InMemory {
         name: format!("kinesis:{stream}/{sequence_number}").into(),
         bytes: Bytes::from(kinesis.data.0),
         written_at: Some(Timestamp::from_millis(written_at)),
@@ -250,10 +250,10 @@ mod tests {
         let mut seen = Vec::new();
         for work in works {
             seen.push(match work {
-                Work::Object(Object { location, version_id, size, .. }) => {
-                    format!("{location} version {version_id:?} size {size:?}")
+                Work::Object(S3Object { uri, version_id, size, .. }) => {
+                    format!("{uri} version {version_id:?} size {size:?}")
                 }
-                Work::Rejects(Small { name, bytes, .. }) => {
+                Work::Rejects(InMemory { name, bytes, .. }) => {
                     format!("{name}: {} lines of rejects", bytes.split(|&b| b == b'\n').count())
                 }
             });

@@ -1,8 +1,6 @@
-//! Why a part of an event has failed.
+//! Why an event has failed, or a part of it.
 
-use super::metrics::Outcome;
-use super::worker::Refusal;
-use crate::failure;
+use crate::failure::Failure;
 
 /// Why a part of an event has failed.
 pub(super) struct Fault {
@@ -14,6 +12,14 @@ pub(super) struct Fault {
     pub(super) is_told: bool,
 }
 
+/// Why an event has failed, as Lambda is told.
+#[derive(Debug)]
+pub(super) struct Refusal {
+    /// For whoever counts errors.
+    pub(super) kind: &'static str,
+    pub(super) message: String,
+}
+
 impl From<Fault> for Refusal {
     fn from(fault: Fault) -> Refusal {
         Refusal { kind: fault.kind, message: fault.message }
@@ -21,9 +27,15 @@ impl From<Fault> for Refusal {
 }
 
 impl Fault {
-    pub(super) fn new(kind: &'static str, error: &anyhow::Error) -> Fault {
-        let hint = failure::hint(error).map(|hint| format!("; hint: {hint}")).unwrap_or_default();
-        Fault::of(kind, format!("{error:#}{hint}"))
+    pub(super) fn new(kind: &'static str, failure: &Failure) -> Fault {
+        let hint = failure.hint().map(|hint| format!("; hint: {hint}")).unwrap_or_default();
+        Fault::of(kind, format!("{}{hint}", failure.story()))
+    }
+
+    /// Something panicked, and that was logged when it did.
+    pub(super) fn internal(name: &str) -> Fault {
+        let message = format!("{name}: an internal error, which was logged before this");
+        Fault::of(INTERNAL, message)
     }
 
     pub(super) fn of(kind: &'static str, message: String) -> Fault {
@@ -35,6 +47,26 @@ impl Fault {
     }
 }
 
+/// What became of an object.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Outcome {
+    Done,
+    /// The deadline came first.
+    Stopped,
+    Failed,
+}
+
+impl Outcome {
+    pub(super) fn as_str(self) -> &'static str {
+        match self {
+            Outcome::Done => "done",
+            Outcome::Stopped => "stopped",
+            Outcome::Failed => "failed",
+        }
+    }
+}
+
 pub(super) const DEADLINE: &str = "DeadlineReached";
 pub(super) const NOT_INDEXED: &str = "NotIndexed";
 pub(super) const UNREADABLE: &str = "Unreadable";
+pub(super) const INTERNAL: &str = "Internal";

@@ -8,28 +8,9 @@ use std::io::{self, Write};
 use ingest::Timestamp;
 use serde_json::json;
 
-use super::fault::Fault;
+use super::fault::{Fault, Outcome};
 use crate::clock;
 use crate::pipeline::Ended;
-
-/// What became of an object.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Outcome {
-    Done,
-    /// The deadline came first.
-    Stopped,
-    Failed,
-}
-
-impl Outcome {
-    fn as_str(self) -> &'static str {
-        match self {
-            Outcome::Done => "done",
-            Outcome::Stopped => "stopped",
-            Outcome::Failed => "failed",
-        }
-    }
-}
 
 /// Writes the lines.
 pub(super) struct Metrics {

@@ -7,37 +7,37 @@ use ingest::{Checkpoint, Rejected, Stage};
 use super::checkpoint::Rest;
 use super::fault::{Fault, NOT_INDEXED, UNREADABLE};
 use super::worker::{Shift, Worker};
-use crate::aws::s3::Object;
+use crate::aws::s3::S3Object;
 use crate::pipeline::Ended;
-use crate::rejects::{Name, Objects, Rejects};
+use crate::rejects::{Rejects, RejectsName, RejectsObjects};
 use crate::source::{ObjectSource, Source};
 
 /// An object that was read to its end.
 pub(super) struct Finished {
-    pub(super) object: Object,
+    pub(super) object: S3Object,
     pub(super) etag: Option<String>,
     pub(super) has_checkpoint: bool,
 }
 
 impl Shift<'_> {
     /// Reads an object into the store. Tells what was done, if anything was.
-    pub(super) fn object(&mut self, mut object: Object) -> Result<Option<Finished>, Fault> {
-        let same = (object.location.clone(), object.version_id.clone());
+    pub(super) fn object(&mut self, mut object: S3Object) -> Result<Option<Finished>, Fault> {
+        let same = (object.uri.clone(), object.version_id.clone());
         if self.done.contains(&same) {
             return Ok(None);
         }
-        self.may_begin(&object.location.to_string())?;
-        if self.checkpoints.as_ref().is_some_and(|kept| kept.covers(&object.location)) {
+        self.may_begin(&object.uri.to_string())?;
+        if self.checkpoints.as_ref().is_some_and(|kept| kept.covers(&object.uri)) {
             tracing::warn!(
                 "{} is a checkpoint: the trigger's prefix covers REJECTS_URL",
-                object.location
+                object.uri
             );
             return Ok(None);
         }
         let (rest, has_checkpoint) = match &self.checkpoints {
-            Some(checkpoints) => checkpoints.load(&mut object).map_err(|error| {
-                Fault::new(NOT_INDEXED, &error.context(object.location.to_string()))
-            })?,
+            Some(checkpoints) => checkpoints
+                .load(&mut object)
+                .map_err(|error| Fault::new(NOT_INDEXED, &error.context(object.uri.to_string())))?,
             None => (Some(Rest::default()), false),
         };
         let etag = match rest {
@@ -49,9 +49,9 @@ impl Shift<'_> {
     }
 
     /// Reads what is left of an object. Tells its entity tag.
-    fn read_object(&mut self, object: &Object, rest: Rest) -> Result<Option<String>, Fault> {
+    fn read_object(&mut self, object: &S3Object, rest: Rest) -> Result<Option<String>, Fault> {
         let Rest { from, is_second_try } = rest;
-        let name = object.location.to_string();
+        let name = object.uri.to_string();
         let started_at = from.position.records;
         let seen = Arc::new(OnceLock::new());
         let mut rejects = self.rejects_of(object, &seen, started_at)?;
@@ -65,7 +65,7 @@ impl Shift<'_> {
         let ran = run.over_from(Source::Object(Box::new(source)), from);
         let mut ended =
             ran.map_err(|error| self.broken_off(error.context(format!("cannot index {name}"))))?;
-        let etag = seen.get().and_then(|object: &Object| object.etag.clone());
+        let etag = seen.get().and_then(|object: &S3Object| object.etag.clone());
         let modified = seen.get().and_then(|object| object.modified);
         let damage = damage(&ended);
         // It may be the checkpoint that led astray, once.
@@ -94,7 +94,7 @@ impl Shift<'_> {
             && (progress || is_doubtful)
             && let Err(error) = checkpoints.save(object, etag, Some(rest))
         {
-            tracing::warn!("{name} will be read again from where it was begun: {error:#}");
+            tracing::warn!("{name} will be read again from where it was begun: {}", error.story());
         }
         Err(Fault { is_told: true, ..fault })
     }
@@ -103,7 +103,7 @@ impl Shift<'_> {
     fn reject_rest(
         &self,
         damage: &Damage,
-        object: &Object,
+        object: &S3Object,
         ended: &mut Ended,
         rejects: &mut Rejects,
     ) -> Result<(), Fault> {
@@ -111,10 +111,10 @@ impl Shift<'_> {
         let line = ended.checkpoint.position.line + 1;
         let reason = format!("the object cannot be read further: {what}");
         let mut rejected = Rejected::new(line, Stage::Read, reason, b"");
-        rejected.source = object.location.to_string();
+        rejected.source = object.uri.to_string();
         rejected.raw_cut_from = object.size.and_then(|size| usize::try_from(size).ok());
         rejects.write(&rejected).map_err(|error| Fault::new(NOT_INDEXED, &error))?;
-        tracing::warn!("{} cannot be read beyond line {line}: {what}", object.location);
+        tracing::warn!("{} cannot be read beyond line {line}: {what}", object.uri);
         ended.report.read += 1;
         ended.report.rejected += 1;
         Ok(())
@@ -122,23 +122,23 @@ impl Shift<'_> {
 
     fn rejects_of(
         &self,
-        object: &Object,
-        seen: &Arc<OnceLock<Object>>,
+        object: &S3Object,
+        seen: &Arc<OnceLock<S3Object>>,
         started_at: u64,
     ) -> Result<Rejects, Fault> {
         let Worker { rejects: Some(prefix), s3, .. } = &*self.worker else {
             return Ok(Rejects::Refused { first: None, count: 0 });
         };
-        if !prefix.covers(&object.location) {
-            let name = Name::Of(Arc::clone(seen), started_at);
-            return Ok(Rejects::Objects(Objects::new(s3, prefix, name)));
+        if !prefix.covers(&object.uri) {
+            let name = RejectsName::Of(Arc::clone(seen), started_at);
+            return Ok(Rejects::Objects(RejectsObjects::new(s3, prefix, name)));
         }
         let (_, holds_rejects) = s3.head(object).map_err(|error| {
-            Fault::new(UNREADABLE, &error.context(format!("cannot read {}", object.location)))
+            Fault::new(UNREADABLE, &error.context(format!("cannot read {}", object.uri)))
         })?;
         match holds_rejects {
             true => {
-                tracing::info!("{}: what is rejected again stays there", object.location);
+                tracing::info!("{}: what is rejected again stays there", object.uri);
                 Ok(Rejects::Kept)
             }
             // Its rejects would trigger the function again, for ever.
@@ -157,7 +157,7 @@ enum Damage {
 
 /// What is wrong with the object itself, if that is why it was not read to its end.
 fn damage(ended: &Ended) -> Option<Damage> {
-    match ended.failed_sources.first()?.downcast_ref::<ingest::Error>()? {
+    match ended.failed_sources.first()?.find::<ingest::Error>()? {
         ingest::Error::Io(_) => None,
         ingest::Error::Empty => Some(Damage::Empty),
         error => Some(Damage::Broken(match std::error::Error::source(error) {

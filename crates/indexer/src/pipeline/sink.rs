@@ -1,51 +1,54 @@
-//! The end of the line: takes what batches became, in order, and knows what of it is safe.
+//! Takes what batches became, in order, hands it to the output, and keeps account of it.
 
 use std::collections::VecDeque;
 use std::io::Write;
 
-use anyhow::Context;
-use ingest::{Checkpoint, Mark, Position, Rejected};
+use ingest::Checkpoint;
 
 use super::batch::Enriched;
+use super::track::Track;
+use crate::failure::{Context, Failure, Result};
 use crate::journal::{Entry, Journal};
 use crate::rejects::Rejects;
 use crate::report::Report;
 use crate::stop::Stop;
-use crate::store::{Address, Delivery, Learned, StoreError, Writer, Written};
+use crate::store::{Address, ClusterExperience, Delivery, StoreError, Writer, Written};
 
 /// Where documents go.
 pub(crate) enum Output<'w> {
-    /// Into a store, which is opened when there is something to write: a run that finds nothing to
-    /// read leaves no trace.
+    /// Into a store. It is opened when there is something to write, so that a run that finds nothing to read leaves no
+    /// trace.
     Store(&'w mut StoreOutput),
-    /// Out as NDJSON.
+    /// As NDJSON.
     Lines(&'w mut dyn Write),
-    /// Nowhere; they are only counted.
+    /// Nowhere: they are only counted.
     Nowhere,
 }
 
 /// A store to write to.
 pub(crate) struct StoreOutput {
     pub(crate) address: Address,
-    /// Whether what is in it is dropped first.
+    /// Whether its content is dropped first.
     pub(crate) recreate: bool,
     pub(crate) writer: Option<Writer>,
     pub(crate) stop: Stop,
-    /// Whether it is written to again after the run, and stays open.
+    /// Whether it stays open after the run, for the next one.
     pub(crate) stays_open: bool,
-    /// What an earlier writer found out.
-    pub(crate) learned: Option<Learned>,
+    /// What an earlier writer has learned about the cluster.
+    pub(crate) experience: Option<ClusterExperience>,
 }
 
 impl StoreOutput {
-    /// Makes sure that there is a store to write to.
+    /// Opens the store, unless it is open already.
     pub(super) fn open(&mut self) -> Result<&mut Writer, StoreError> {
         let writer = match self.writer.take() {
             Some(writer) => writer,
             None => {
                 let writer = Writer::open(&self.address, self.recreate, &self.stop)?;
-                if let Some(learned) = &self.learned {
-                    writer.learn(learned);
+                if let (Some(experience), Writer::Elasticsearch(cluster)) =
+                    (&self.experience, &writer)
+                {
+                    cluster.learn(experience);
                 }
                 writer
             }
@@ -71,7 +74,7 @@ impl StoreOutput {
         }
     }
 
-    /// How many deliveries were settled, of those that it was given since it was opened.
+    /// How many deliveries are settled, from the first one since it was opened on.
     fn settled(&self) -> u64 {
         self.writer.as_ref().map_or(0, Writer::settled)
     }
@@ -81,19 +84,19 @@ impl StoreOutput {
     }
 }
 
-/// What a run came to.
+/// How a run ended.
 #[derive(Default)]
 pub(crate) struct Ended {
     pub(crate) report: Report,
-    /// Why it stopped before its end.
+    /// Why the store failed, if it did.
     pub(crate) failure: Option<StoreError>,
     /// Why sources could not be read, or not to their end.
-    pub(crate) failed_sources: Vec<anyhow::Error>,
-    /// Whether something was left unread because the run was stopped.
+    pub(crate) failed_sources: Vec<Failure>,
+    /// Whether something was not read because the run was stopped.
     pub(crate) is_stopped: bool,
-    /// Records that were read and are neither stored nor rejected.
+    /// How many records were read and are neither stored nor rejected.
     pub(crate) left: u64,
-    /// Up to where the source is safe, if that was asked for.
+    /// Up to where the source is safe, if the run kept track of that.
     pub(crate) checkpoint: Checkpoint,
 }
 
@@ -102,53 +105,13 @@ pub(super) struct Sink<'r> {
     pub(super) output: Output<'r>,
     pub(super) rejects: &'r mut Rejects,
     pub(super) ended: Ended,
-    /// Whether what was read and not taken by a store that failed is still where it was read.
+    /// Whether all sources so far can be read again.
     pub(super) can_be_read_again: bool,
-    /// If it is to be known up to where a source is safe.
+    /// Up to where the source is safe, for a run with a deadline.
     track: Option<Track>,
     pub(super) journal: Option<&'r mut Journal>,
-    /// Sources that were read to their end, and how many deliveries had been made by then.
+    /// Sources that were read to their end but are not noted yet, each with how many deliveries had been made by then.
     read: VecDeque<(u64, Entry)>,
-}
-
-/// Up to where a source is safe, while it is being written.
-#[derive(Default)]
-pub(super) struct Track {
-    /// The ends of batches, and how many deliveries had been made by then.
-    positions: VecDeque<(u64, Position)>,
-    marks: VecDeque<Mark>,
-    safe: Position,
-    /// How many deliveries had been made at that position.
-    safe_deliveries: u64,
-    /// Rejects that are written when so many deliveries are safe: those after the checkpoint will be found
-    /// again.
-    held: Vec<(u64, Rejected)>,
-}
-
-impl Track {
-    pub(super) fn from(checkpoint: Checkpoint) -> Track {
-        let safe = checkpoint.position;
-        Track { marks: checkpoint.into_mark().into_iter().collect(), safe, ..Track::default() }
-    }
-
-    fn settled(&mut self, settled: u64) {
-        while let Some(&(taken, position)) = self.positions.front()
-            && taken <= settled
-        {
-            (self.safe, self.safe_deliveries) = (position, taken);
-            self.positions.pop_front();
-        }
-        Checkpoint::forget(self.safe, &mut self.marks);
-    }
-
-    /// Writes the rejects that are safe.
-    fn release(&mut self, rejects: &mut Rejects) -> anyhow::Result<()> {
-        let safe = self.safe_deliveries;
-        for (_, rejected) in self.held.extract_if(.., |(deliveries, _)| *deliveries <= safe) {
-            rejects.write(&rejected)?;
-        }
-        Ok(())
-    }
 }
 
 impl<'r> Sink<'r> {
@@ -168,37 +131,50 @@ impl<'r> Sink<'r> {
         }
     }
 
-    /// Whether whoever runs this is told what is wrong, and tells it.
+    /// Whether the run keeps track of what is safe. Its caller then reports what is wrong.
     pub(super) fn is_tracked(&self) -> bool {
         self.track.is_some()
     }
 
-    /// Whether what would be taken now would not be safe before the run is cut off, and is read again.
+    /// Whether what would be taken now would not be safe before the run is cut off. It is read again later.
     pub(super) fn is_too_late(&self) -> bool {
-        let Output::Store(store) = &self.output else { return false };
-        self.is_tracked() && store.writer.as_ref().is_some_and(Writer::is_too_late)
+        match &self.output {
+            Output::Store(StoreOutput { writer: Some(Writer::Elasticsearch(cluster)), .. }) => {
+                self.is_tracked() && cluster.is_too_late()
+            }
+            _ => false,
+        }
     }
 
-    /// Takes note that all of a source was taken.
-    pub(super) fn read_to_its_end(&mut self, entry: Entry) -> anyhow::Result<()> {
+    /// Takes note of a source that could not be read, or not to its end.
+    pub(super) fn source_failed(&mut self, failure: Failure) {
+        self.ended.report.failed_sources += 1;
+        if !self.is_tracked() {
+            failure.log();
+        }
+        self.ended.failed_sources.push(failure);
+    }
+
+    /// Takes note that a source was read to its end.
+    pub(super) fn read_to_its_end(&mut self, entry: Entry) -> Result<()> {
         if let Output::Store(store) = &self.output {
             self.read.push_back((store.taken(), entry));
         }
-        self.write_down()
+        self.note_sources()
     }
 
-    /// Writes down the sources that are safe.
-    fn write_down(&mut self) -> anyhow::Result<()> {
+    /// Notes the sources of which everything is safe.
+    fn note_sources(&mut self) -> Result<()> {
         let (Output::Store(store), Some(journal)) = (&self.output, &mut self.journal) else {
             return Ok(());
         };
-        // A store that was closed in peace has taken all.
+        // A store that was closed without an error has taken everything.
         let settled = store.writer.as_ref().map_or(u64::MAX, Writer::settled);
         while let Some((taken, entry)) = self.read.front()
             && *taken <= settled
             && self.ended.failure.is_none()
         {
-            // Its rejects before its name.
+            // Its rejects have to be on disk before its name.
             self.rejects.finish()?;
             journal.add(entry)?;
             self.read.pop_front();
@@ -210,8 +186,8 @@ impl<'r> Sink<'r> {
     ///
     /// # Errors
     ///
-    /// If the output or the rejects cannot be written, and nothing would be saved by going on.
-    pub(super) fn take(&mut self, mut enriched: Enriched) -> anyhow::Result<()> {
+    /// If the output or the rejects cannot be written, and continuing would save nothing.
+    pub(super) fn take(&mut self, mut enriched: Enriched) -> Result<()> {
         if self.track.is_none() {
             for rejected in &enriched.rejected {
                 self.rejects.write(rejected)?;
@@ -224,7 +200,7 @@ impl<'r> Sink<'r> {
             Output::Store(store) => {
                 let mut written = Written::default();
                 let done = store.write(deliveries, &mut written);
-                // What a store that could not be opened was given is nowhere.
+                // A store that could not be opened has taken nothing.
                 if let (Some(track), Some(_)) = (&mut self.track, &store.writer) {
                     track.positions.push_back((store.taken(), enriched.end));
                     track.marks.extend(enriched.marks);
@@ -233,7 +209,7 @@ impl<'r> Sink<'r> {
                     track.settled(store.settled());
                 }
                 self.settle(written, done)?;
-                self.write_down()?;
+                self.note_sources()?;
             }
             Output::Lines(out) => {
                 out.write_all(&enriched.lines).context("cannot write to stdout")?;
@@ -244,8 +220,8 @@ impl<'r> Sink<'r> {
         Ok(())
     }
 
-    /// Writes what is still to be written.
-    pub(super) fn finish(mut self) -> anyhow::Result<Ended> {
+    /// Writes what has been gathered, and closes the account.
+    pub(super) fn finish(mut self) -> Result<Ended> {
         match &mut self.output {
             Output::Store(store) => {
                 let mut written = Written::default();
@@ -256,9 +232,10 @@ impl<'r> Sink<'r> {
                     self.ended.checkpoint = Checkpoint::new(track.safe, marks);
                 }
                 if done.is_err() || self.ended.failure.is_some() {
-                    // Whoever needs it again opens it anew.
-                    let writer = store.writer.take();
-                    store.learned = writer.and_then(|writer| writer.learned());
+                    // Whoever needs it again opens it again.
+                    if let Some(Writer::Elasticsearch(cluster)) = store.writer.take() {
+                        store.experience = Some(cluster.experience());
+                    }
                 }
                 self.settle(written, done)?;
                 if let Some(track) = &self.track {
@@ -266,7 +243,7 @@ impl<'r> Sink<'r> {
                     self.ended.report.rejected -= held;
                     self.ended.left += held;
                 }
-                self.write_down()?;
+                self.note_sources()?;
             }
             Output::Lines(out) => out.flush().context("cannot write to stdout")?,
             Output::Nowhere => {}
@@ -274,11 +251,11 @@ impl<'r> Sink<'r> {
         Ok(self.ended)
     }
 
-    /// Takes note of what was written, and of what was not.
-    fn settle(&mut self, written: Written, done: Result<(), StoreError>) -> anyhow::Result<()> {
+    /// Takes account of what was written, and of what was not.
+    fn settle(&mut self, written: Written, done: Result<(), StoreError>) -> Result<()> {
         self.ended.report.add_written(&written);
         if let Err(error) = done {
-            // Nothing has been taken, and the sources can be read again: then there is nothing to save.
+            // If nothing was taken and all sources can be read again, a rerun does it all.
             let took_nothing = self.ended.report.created + self.ended.report.updated == 0;
             let nothing_to_save = took_nothing && self.can_be_read_again && self.track.is_none();
             if !error.rejects_the_rest() || nothing_to_save {

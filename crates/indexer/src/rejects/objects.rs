@@ -1,45 +1,43 @@
-//! Rejects as objects in S3: a new one for every few megabytes, so that each is whole when it is there.
+//! Rejects as objects in S3. Every few megabytes make a new object, so that each is complete as soon as it exists.
 
 use std::sync::{Arc, OnceLock};
 
-use anyhow::Context;
 use bytes::Bytes;
 
-use crate::aws::s3::{Location, Object, S3};
+use crate::aws::s3::{S3, S3Object, S3Uri};
+use crate::failure::{Context, Result};
 
-/// How much is gathered before it is written, in bytes.
+/// How many bytes are gathered before an object is written.
 const OBJECT_BYTES: usize = 4 * 1024 * 1024;
 
 /// Rejects on their way to S3.
-pub(crate) struct Objects {
+pub(crate) struct RejectsObjects {
     s3: S3,
-    prefix: Location,
-    /// What they are called, but for the number: the same for the same records, so that a retry writes
-    /// the same objects and not more of them.
-    name: Name,
+    prefix: S3Uri,
+    /// Their names, but for a number. The same records get the same names, so that a retry replaces what it wrote before.
+    name: RejectsName,
     n_written: u32,
     lines: Vec<u8>,
 }
 
-/// What rejects are called.
-pub(crate) enum Name {
-    /// So.
+/// The names of objects with rejects.
+pub(crate) enum RejectsName {
+    /// This name.
     Fixed(String),
-    /// After the object that they are of, which is known once it is open, and where reading began.
-    Of(Arc<OnceLock<Object>>, u64),
+    /// A name made of the object that was read, which is known once it is open, and of where reading began in it.
+    Of(Arc<OnceLock<S3Object>>, u64),
 }
 
-/// The longest part of an object's key that is part of the names of its rejects, in bytes; S3 allows 1,024
-/// in all.
+/// How many bytes of an object's key become a part of the names of its rejects. S3 allows keys of 1,024 bytes.
 const MAX_KEY_BYTES: usize = 600;
 
-impl Name {
+impl RejectsName {
     fn stem(&self) -> String {
         match self {
-            Name::Fixed(name) => name.clone(),
-            Name::Of(object, from) => match object.get() {
+            RejectsName::Fixed(name) => name.clone(),
+            RejectsName::Of(object, from) => match object.get() {
                 Some(object) => {
-                    let Location { bucket, key } = &object.location;
+                    let S3Uri { bucket, key } = &object.uri;
                     let is_end = |at: &usize| key.is_char_boundary(*at);
                     let cut = (0..=MAX_KEY_BYTES.min(key.len())).rev().find(is_end);
                     let key = &key[..cut.unwrap_or_default()];
@@ -51,28 +49,28 @@ impl Name {
     }
 }
 
-impl Objects {
-    pub(crate) fn new(s3: &S3, prefix: &Location, name: Name) -> Objects {
+impl RejectsObjects {
+    pub(crate) fn new(s3: &S3, prefix: &S3Uri, name: RejectsName) -> RejectsObjects {
         let (s3, prefix) = (s3.clone(), prefix.clone());
-        Objects { s3, prefix, name, n_written: 0, lines: Vec::new() }
+        RejectsObjects { s3, prefix, name, n_written: 0, lines: Vec::new() }
     }
 
-    pub(super) fn write(&mut self, line: &[u8]) -> anyhow::Result<()> {
+    pub(super) fn write(&mut self, line: &[u8]) -> Result<()> {
         self.lines.extend_from_slice(line);
         if self.lines.len() < OBJECT_BYTES { Ok(()) } else { self.flush() }
     }
 
-    pub(super) fn flush(&mut self) -> anyhow::Result<()> {
+    pub(super) fn flush(&mut self) -> Result<()> {
         if self.lines.is_empty() {
             return Ok(());
         }
         let name = format!("{}-{:04}.ndjson", self.name.stem(), self.n_written);
-        let location = self.prefix.join(&name);
+        let uri = self.prefix.join(&name);
         let lines = Bytes::from(std::mem::take(&mut self.lines));
         self.s3
-            .put_rejects(&location, lines)
-            .with_context(|| format!("cannot write the rejects to {location}"))?;
-        tracing::warn!("there are rejects in {location}");
+            .put_rejects(&uri, lines)
+            .with_context(|| format!("cannot write the rejects to {uri}"))?;
+        tracing::warn!("there are rejects in {uri}");
         self.n_written += 1;
         Ok(())
     }

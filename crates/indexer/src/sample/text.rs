@@ -1,7 +1,7 @@
 //! Words for synthetic tweets: what people write about cloud marketplaces and about their day.
 
 use super::places::City;
-use super::tweets::Random;
+use super::random::Random;
 
 /// A cloud marketplace, as people write it.
 pub(super) struct Marketplace {

@@ -5,11 +5,15 @@
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap};
 use axum::http::uri::Authority;
+use cookie::time::Duration;
+use cookie::{Cookie, SameSite};
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 /// The cookie of those who have logged in.
 const COOKIE_NAME: &str = "indexer_session";
+/// How long they stay logged in.
+const SESSION: Duration = Duration::days(30);
 
 /// Who may ask.
 pub(super) enum Access {
@@ -26,7 +30,7 @@ pub(super) struct Token(String);
 
 /// Whether a request may be answered.
 #[derive(Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum Admission {
     Welcome,
     /// Whoever asks has to say who they are.
     Unknown,
@@ -46,13 +50,13 @@ impl Access {
     }
 
     /// Judges a request by its headers.
-    pub(super) fn judge(&self, headers: &HeaderMap) -> Verdict {
+    pub(super) fn judge(&self, headers: &HeaderMap) -> Admission {
         match self {
-            Access::Public => Verdict::Welcome,
-            Access::ThisMachine if is_loopback(headers) => Verdict::Welcome,
-            Access::ThisMachine => Verdict::Misdirected,
-            Access::Token(token) if token.is_in(headers) => Verdict::Welcome,
-            Access::Token(_) => Verdict::Unknown,
+            Access::Public => Admission::Welcome,
+            Access::ThisMachine if is_loopback(headers) => Admission::Welcome,
+            Access::ThisMachine => Admission::Misdirected,
+            Access::Token(token) if token.is_in(headers) => Admission::Welcome,
+            Access::Token(_) => Admission::Unknown,
         }
     }
 
@@ -62,10 +66,13 @@ impl Access {
         let session = token.is(given).then(|| token.session())?;
         let is_encrypted = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
         // Lax: a link that somebody sends leads to what it shows. There is nothing here that could be done to anybody.
-        let secure = if is_encrypted { "; Secure" } else { "" };
-        Some(format!(
-            "{COOKIE_NAME}={session}; Path=/; HttpOnly; SameSite=Lax; Max-Age=2592000{secure}"
-        ))
+        let cookie = Cookie::build((COOKIE_NAME, session))
+            .path("/")
+            .http_only(true)
+            .same_site(SameSite::Lax)
+            .max_age(SESSION)
+            .secure(is_encrypted);
+        Some(cookie.to_string())
     }
 }
 
@@ -77,10 +84,10 @@ impl Token {
             let (scheme, token) = value.split_once(' ')?;
             scheme.eq_ignore_ascii_case("bearer").then_some(token.trim())
         });
-        let mut cookies = texts(COOKIE).flat_map(|value| value.split(';')).filter_map(|cookie| {
-            let (name, value) = cookie.trim().split_once('=')?;
-            (name == COOKIE_NAME).then_some(value)
-        });
+        let mut cookies = texts(COOKIE)
+            .flat_map(Cookie::split_parse)
+            .flatten()
+            .filter(|cookie| cookie.name() == COOKIE_NAME);
         let is_session = |value: &str| {
             let given: Option<Vec<u8>> = (0..value.len())
                 .step_by(2)
@@ -88,7 +95,8 @@ impl Token {
                 .collect();
             given.is_some_and(|given| self.mac().verify_slice(&given).is_ok())
         };
-        bearer.into_iter().any(|given| self.is(given)) || cookies.any(is_session)
+        bearer.into_iter().any(|given| self.is(given))
+            || cookies.any(|cookie| is_session(cookie.value()))
     }
 
     /// Whether this is the token, in the same time whatever is given.
@@ -129,7 +137,7 @@ fn is_loopback(headers: &HeaderMap) -> bool {
 mod tests {
     use super::*;
 
-    fn judge(access: &Access, name: &'static str, value: &str) -> Verdict {
+    fn judge(access: &Access, name: &'static str, value: &str) -> Admission {
         access.judge(&HeaderMap::from_iter([(
             axum::http::HeaderName::from_static(name),
             value.parse().unwrap(),
@@ -138,19 +146,19 @@ mod tests {
 
     #[test]
     fn this_machine_is_asked_for_by_its_own_names() {
-        for (host, verdict) in [
-            ("localhost:8080", Verdict::Welcome),
-            ("127.0.0.1:8080", Verdict::Welcome),
-            ("[::1]:8080", Verdict::Welcome),
-            ("evil.example:8080", Verdict::Misdirected),
-            ("localhost.", Verdict::Welcome),
-            ("localhost.evil.example", Verdict::Misdirected),
-            ("[::1]evil", Verdict::Misdirected),
-            ("localhost:80@evil.example", Verdict::Misdirected),
-            ("192.168.0.1", Verdict::Misdirected),
-            ("", Verdict::Misdirected),
+        for (host, admission) in [
+            ("localhost:8080", Admission::Welcome),
+            ("127.0.0.1:8080", Admission::Welcome),
+            ("[::1]:8080", Admission::Welcome),
+            ("evil.example:8080", Admission::Misdirected),
+            ("localhost.", Admission::Welcome),
+            ("localhost.evil.example", Admission::Misdirected),
+            ("[::1]evil", Admission::Misdirected),
+            ("localhost:80@evil.example", Admission::Misdirected),
+            ("192.168.0.1", Admission::Misdirected),
+            ("", Admission::Misdirected),
         ] {
-            assert_eq!(judge(&Access::ThisMachine, "host", host), verdict, "{host}");
+            assert_eq!(judge(&Access::ThisMachine, "host", host), admission, "{host}");
         }
     }
 
@@ -161,19 +169,19 @@ mod tests {
         assert!(!cookie.contains("correct"));
         let (cookie, _) = cookie.split_once(';').unwrap();
         let others = Access::token("another".to_owned()).log_in("another", &HeaderMap::new());
-        for (name, value, verdict) in [
-            ("authorization", "Bearer correct horse battery", Verdict::Welcome),
-            ("authorization", "bearer correct horse battery", Verdict::Welcome),
-            ("authorization", "Bearer wrong", Verdict::Unknown),
-            ("authorization", "Bearer ", Verdict::Unknown),
-            ("authorization", "Basic correct horse battery", Verdict::Unknown),
-            ("cookie", &format!("a=b; {cookie}"), Verdict::Welcome),
-            ("cookie", "indexer_session=", Verdict::Unknown),
-            ("cookie", "indexer_session=ää", Verdict::Unknown),
-            ("cookie", &others.unwrap(), Verdict::Unknown),
-            ("host", "localhost", Verdict::Unknown),
+        for (name, value, admission) in [
+            ("authorization", "Bearer correct horse battery", Admission::Welcome),
+            ("authorization", "bearer correct horse battery", Admission::Welcome),
+            ("authorization", "Bearer wrong", Admission::Unknown),
+            ("authorization", "Bearer ", Admission::Unknown),
+            ("authorization", "Basic correct horse battery", Admission::Unknown),
+            ("cookie", &format!("a=b; {cookie}"), Admission::Welcome),
+            ("cookie", "indexer_session=", Admission::Unknown),
+            ("cookie", "indexer_session=ää", Admission::Unknown),
+            ("cookie", &others.unwrap(), Admission::Unknown),
+            ("host", "localhost", Admission::Unknown),
         ] {
-            assert_eq!(judge(&access, name, value), verdict, "{name}: {value}");
+            assert_eq!(judge(&access, name, value), admission, "{name}: {value}");
         }
         assert_eq!(access.log_in("wrong", &HeaderMap::new()), None);
     }

@@ -1,5 +1,6 @@
 //! Which path is answered by what, and what holds for all answers.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -15,21 +16,23 @@ use axum::middleware::{Next, from_fn_with_state};
 use axum::response::IntoResponse;
 use axum::routing::{get, post};
 use bytes::Bytes;
+use futures_util::FutureExt;
 use percent_encoding::{NON_ALPHANUMERIC, percent_decode_str, utf8_percent_encode};
 use serde_json::json;
 use url::form_urlencoded;
 
-use super::access::{Access, Verdict};
-use super::answers::Answers;
+use super::access::{Access, Admission};
 use super::assets::{ASSETS, LOGIN, OPENAPI, PAGE};
-use super::call::{Call, ENDPOINTS};
+use super::cache::Cache;
+use super::call::Call;
+use super::endpoints::ENDPOINTS;
 use super::metrics::{self, Metrics};
 use super::problem::Problem;
 use crate::clock::now;
 
 /// What all requests share.
 pub(super) struct Server {
-    pub(super) answers: Arc<Answers>,
+    pub(super) cache: Arc<Cache>,
     pub(super) access: Access,
     pub(super) metrics: Arc<Metrics>,
 }
@@ -49,14 +52,14 @@ pub(super) fn router(server: Arc<Server>) -> Router {
     if server.access.has_token() {
         router = router.route("/login", post(log_in));
     }
-    for endpoint in ENDPOINTS {
+    for (name, read) in ENDPOINTS {
         let answer =
             async move |State(server): State<Arc<Server>>, uri: Uri, headers: HeaderMap| {
-                let call = Call::parse(endpoint, uri.query().unwrap_or_default(), now())?;
-                let content = server.answers.get(call).await?;
+                let call = Call::parse(read, uri.query().unwrap_or_default(), now())?;
+                let content = server.cache.get(call).await?;
                 Ok::<_, Problem>(content.response(&headers))
             };
-        router = router.route(&format!("/api/{endpoint}"), get(answer));
+        router = router.route(&format!("/api/{name}"), get(answer));
     }
     router
         .fallback(async || Problem::new(StatusCode::NOT_FOUND, "there is nothing at this path"))
@@ -161,17 +164,18 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let started = Instant::now();
     let path = request.uri().path();
     let endpoint = name(path);
+    let next = |request| survive(next.run(request));
     let mut response = match server.access.judge(request.headers()) {
-        Verdict::Unknown if is_open(request.method(), path) => next.run(request).await,
-        Verdict::Welcome => next.run(request).await,
-        Verdict::Unknown if path == "/" => {
+        Admission::Unknown if is_open(request.method(), path) => next(request).await,
+        Admission::Welcome => next(request).await,
+        Admission::Unknown if path == "/" => {
             login_page("", request.uri().query().unwrap_or_default())
         }
-        Verdict::Unknown => {
+        Admission::Unknown => {
             let detail = "say the token: Authorization: Bearer TOKEN, or log in at /";
             Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
         }
-        Verdict::Misdirected => {
+        Admission::Misdirected => {
             let detail =
                 "this server answers to localhost alone; to open it to others: --token or --public";
             Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
@@ -185,6 +189,12 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     response
 }
 
+/// The answer to a request; if what makes it panics, that this was so.
+async fn survive(answer: impl Future<Output = Response<Body>>) -> Response<Body> {
+    let answer = AssertUnwindSafe(answer).catch_unwind().await;
+    answer.unwrap_or_else(|_| Problem::internal().into_response())
+}
+
 /// What a path is counted under.
 fn name(path: &str) -> &'static str {
     let endpoint = path.strip_prefix("/api/").unwrap_or_default();
@@ -195,8 +205,21 @@ fn name(path: &str) -> &'static str {
         _ if path.starts_with("/assets/") => "assets",
         _ => ENDPOINTS
             .into_iter()
+            .map(|(name, _)| name)
             .chain(["health", "metrics", "openapi.json"])
             .find(|name| *name == endpoint)
             .unwrap_or("other"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_request_that_panics_is_answered() {
+        let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+        let response = runtime.block_on(survive(async { panic!("as a bug would") }));
+        assert_eq!(response.status(), StatusCode::INTERNAL_SERVER_ERROR);
     }
 }

@@ -1,4 +1,4 @@
-//! The query string: one language of filters for all endpoints, and what some of them take besides.
+//! The query string: the filters, which are the same for all endpoints, and what some endpoints take besides.
 //!
 //! Whatever is not understood is a problem that names the parameter: a filter that is silently left out
 //! would give wrong numbers.
@@ -9,6 +9,7 @@ use std::ops::RangeInclusive;
 use enrich::{Label, canonical_marketplace};
 use ingest::Timestamp;
 use percent_encoding::percent_decode_str;
+use url::form_urlencoded;
 
 use super::problem::Problem;
 use crate::store::{BoundingBox, Filter, Keyword, TextQuery};
@@ -22,36 +23,53 @@ const MOST_VALUES: usize = 10;
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
+/// How many values a list may have.
+const LONGEST_LIST: usize = 1_000;
+
 /// The parameters of a request, each until it is taken.
-pub(super) struct Params(BTreeMap<String, Vec<String>>);
+pub(super) struct Params {
+    values: BTreeMap<String, Vec<String>>,
+    has_times: bool,
+}
 
 impl Params {
     /// Takes a query string apart.
     pub(super) fn parse(query: &str) -> Result<Params, Problem> {
-        let mut params: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for pair in query.split('&').filter(|pair| !pair.is_empty()) {
-            let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-            let (name, value) = (decoded(name), decoded(value));
-            let name = name.map_err(|()| Problem::parameter("?", "its name is not UTF-8"))?;
-            let value = value.map_err(|()| Problem::parameter(&shown(&name), "it is not UTF-8"))?;
+        let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        // A form's fields are decoded leniently: what is not UTF-8 becomes U+FFFD.
+        let is_utf8 = percent_decode_str(query).decode_utf8().is_ok();
+        let is_damaged = |text: &str| !is_utf8 && text.contains(char::REPLACEMENT_CHARACTER);
+        for (name, value) in form_urlencoded::parse(query.as_bytes()) {
+            let problem = |detail: &str| Err(Problem::parameter(&shown(&name), detail));
+            if is_damaged(&name) {
+                return problem("its name is not UTF-8");
+            }
+            if is_damaged(&value) {
+                return problem("it is not UTF-8");
+            }
             let longest = if name == "q" { LONGEST_QUERY } else { LONGEST_VALUE };
             if value.chars().count() > longest {
-                let detail = format!("it may have {longest} characters");
-                return Err(Problem::parameter(&shown(&name), detail));
+                return problem(&format!("it may have {longest} characters"));
             }
-            params.entry(name).or_default().push(value);
+            values.entry(name.into_owned()).or_default().push(value.into_owned());
         }
-        Ok(Params(params))
+        let has_times = ["last", "from", "to"].iter().any(|name| values.contains_key(*name));
+        Ok(Params { values, has_times })
     }
 
     /// Whether a time is given.
     pub(super) fn has_times(&self) -> bool {
-        ["last", "from", "to"].iter().any(|name| self.0.contains_key(*name))
+        self.has_times
+    }
+
+    /// How many values a list is to have: `n`, or `default`.
+    pub(super) fn list_length(&mut self, default: usize) -> Result<usize, Problem> {
+        Ok(self.number("n", 1..=LONGEST_LIST)?.unwrap_or(default))
     }
 
     /// Makes sure that nothing was left.
     pub(super) fn finish(self) -> Result<(), Problem> {
-        match self.0.into_keys().next() {
+        match self.values.into_keys().next() {
             Some(name) => {
                 let detail = "there is no such parameter here; see /api/openapi.json";
                 Err(Problem::parameter(&shown(&name), detail))
@@ -62,7 +80,7 @@ impl Params {
 
     /// A value that may be given once.
     pub(super) fn one(&mut self, name: &str) -> Result<Option<String>, Problem> {
-        let mut values = self.0.remove(name).unwrap_or_default();
+        let mut values = self.values.remove(name).unwrap_or_default();
         if values.len() > 1 {
             return Err(Problem::parameter(name, "it is given more than once"));
         }
@@ -103,7 +121,7 @@ impl Params {
         read: impl Fn(&str) -> Option<String>,
         hint: &str,
     ) -> Result<Option<Vec<String>>, Problem> {
-        let Some(values) = self.0.remove(name) else { return Ok(None) };
+        let Some(values) = self.values.remove(name) else { return Ok(None) };
         let problem = |detail: &str| Problem::parameter(name, detail);
         let values: Option<Vec<String>> =
             values.iter().flat_map(|value| value.split(',')).map(&read).collect();
@@ -197,12 +215,6 @@ impl Params {
             )),
         }
     }
-}
-
-/// A name or a value as it was before it was put into an address.
-fn decoded(text: &str) -> Result<String, ()> {
-    let text = text.replace('+', " ");
-    percent_decode_str(&text).decode_utf8().map(|text| text.into_owned()).map_err(|_| ())
 }
 
 /// What `last` may say, and how many hours that is.

@@ -30,6 +30,12 @@ impl Problem {
         Problem { status, detail: detail.into(), parameter: None }
     }
 
+    /// Something has panicked. What happened is in the log.
+    pub(super) fn internal() -> Problem {
+        let detail = "an internal error; the server's log says what happened";
+        Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
+    }
+
     /// More is asked at a time than can be answered.
     pub(super) fn overloaded() -> Problem {
         let detail = "too much is being asked at once; try again in a second";

@@ -1,100 +1,44 @@
-//! Answers as they are shown: numbers to the digits that mean something, and of a tweet what concerns its
-//! readers.
+//! Documents and numbers as the API shows them: numbers to the digits that mean something, and of a tweet what concerns
+//! its readers.
 
 use enrich::Document;
-use serde::Serialize;
-use serde_json::{Map, Value as Json, json};
+use ingest::Timestamp;
+use serde_json::{Map, Value as Json};
 
-use crate::store::{Answer, Cell, Filter, Interval, LabelCounts, Place, TermSentiment};
+use crate::store::{Cell, PlaceCount};
 
-/// Means are of thousands of tweets: sums in another order differ in the last digits of a float.
-fn rounded(number: f64) -> f64 {
-    // No `-0`.
+/// The most cells of a map that are shown; they are the fullest ones.
+const MAX_CELLS: usize = 5_000;
+
+/// A mean to four digits. The order of a sum changes the last digits of a float, and nobody reads those.
+pub(super) fn rounded(number: f64) -> f64 {
+    // Adding 0 turns `-0` into `0`.
     (number * 10_000.0).round() / 10_000.0 + 0.0
 }
 
-/// The headline.
-pub(super) fn summary(
-    sentiment: Answer,
-    countries: Answer,
-    located: Answer,
-    bounds: Answer,
-) -> Json {
-    let sentiment = sentiment.sentiment();
-    let bounds = bounds.bounds();
-    json!({
-        "count": sentiment.count,
-        "mean": sentiment.mean.map(rounded),
-        "labels": sentiment.labels,
-        "located": located.terms().iter().map(|source| source.count).sum::<u64>(),
-        "countries": countries.terms(),
-        "from": bounds.map(|bounds| bounds.from),
-        "to": bounds.map(|bounds| bounds.to),
-    })
-}
-
-#[derive(Serialize)]
-struct Feeling {
-    term: String,
-    count: u64,
-    mean: Option<f64>,
-    labels: LabelCounts,
-}
-
-/// How tweets feel about each marketplace, and how many there are in all.
-pub(super) fn marketplaces(count: Answer, answer: Answer) -> Json {
-    let feeling = |TermSentiment { term, sentiment }| Feeling {
-        term,
-        count: sentiment.count,
-        mean: sentiment.mean.map(rounded),
-        labels: sentiment.labels,
-    };
-    let all: Vec<Feeling> = answer.sentiment_by().into_iter().map(feeling).collect();
-    json!({ "count": count.count(), "marketplaces": all })
-}
-
-/// Counts over time.
-pub(super) fn timeline(interval: Interval, answer: Answer) -> Json {
-    let name = match interval {
-        Interval::Minute => "minute",
-        Interval::Hour => "hour",
-        Interval::Day => "day",
-        Interval::Week => "week",
-    };
-    json!({ "interval": name, "buckets": answer.timeline() })
-}
-
-/// Places and where they are.
-pub(super) fn places(answer: Answer) -> Vec<Place> {
-    let place = |place: Place| Place {
+/// Places, with their means rounded.
+pub(super) fn places(places: Vec<PlaceCount>) -> Vec<PlaceCount> {
+    let place = |place: PlaceCount| PlaceCount {
         mean: rounded(place.mean),
         lat: place.lat.map(rounded),
         lon: place.lon.map(rounded),
         ..place
     };
-    answer.places().into_iter().map(place).collect()
+    places.into_iter().map(place).collect()
 }
 
-/// More cells than these are not told, but the fullest.
-const MOST_CELLS: usize = 5_000;
-
-/// Cells of the map.
-pub(super) fn cells(answer: Answer) -> Vec<Cell> {
+/// The fullest cells of the map, with their means rounded.
+pub(super) fn cells(cells: Vec<Cell>) -> Vec<Cell> {
     let cell = |cell: Cell| Cell {
         mean: rounded(cell.mean),
         lat: rounded(cell.lat),
         lon: rounded(cell.lon),
         ..cell
     };
-    answer.cells().into_iter().take(MOST_CELLS).map(cell).collect()
+    cells.into_iter().take(MAX_CELLS).map(cell).collect()
 }
 
-/// The most important tweets of a time.
-pub(super) fn top(filter: &Filter, answer: Answer) -> Json {
-    json!({ "from": filter.from, "to": filter.to, "tweets": tweets(answer.hits().documents) })
-}
-
-/// Tweets, each with a link to the original.
+/// Tweets, each with a link to the original if there may be one.
 pub(super) fn tweets(documents: Vec<Document>) -> Vec<Json> {
     documents.iter().map(tweet).collect()
 }
@@ -103,17 +47,30 @@ fn tweet(document: &Document) -> Json {
     let Ok(Json::Object(mut tweet)) = serde_json::to_value(document) else {
         return Json::Object(Map::new());
     };
-    // Where it was read from says more of this machine than of the tweet.
+    // Where a tweet was read from says more about this machine than about the tweet.
     for name in ["source", "received_at", "as_of", "lag_seconds", "hour", "weekday"] {
         tweet.remove(name);
     }
     if let Some(time) = tweet.remove("@timestamp") {
         tweet.insert("created_at".to_owned(), time);
     }
-    // Ids that we made of the text lead nowhere.
-    if document.id.bytes().all(|b| b.is_ascii_digit()) {
+    if is_tweet_id(document) {
         let url = format!("https://x.com/i/status/{}", document.id);
         tweet.insert("url".to_owned(), url.into());
     }
     Json::Object(tweet)
+}
+
+/// Since 4 November 2010, in milliseconds since 1970, Twitter's ids hold the time.
+const SNOWFLAKES_SINCE_MS: i64 = 1_288_834_974_657;
+
+/// Whether the id is one of Twitter's. Ids of tables and of other networks are numbers too, but the time that such a
+/// number holds is another one than the document's.
+fn is_tweet_id(document: &Document) -> bool {
+    let id = &document.id;
+    let is_number = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
+    match Timestamp::from_id(id) {
+        Some(time) => time == document.timestamp,
+        None => is_number && document.timestamp.as_millis() < SNOWFLAKES_SINCE_MS,
+    }
 }

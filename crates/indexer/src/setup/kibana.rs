@@ -4,15 +4,15 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context, anyhow};
 use reqwest::multipart::{Form, Part};
 use reqwest::{Certificate, Client, Proxy, RequestBuilder, StatusCode, redirect};
 use serde::Deserialize;
 use serde_json::Value as Json;
 use url::Url;
 
-use super::objects::Object;
-use crate::failure::{beginning, innermost, with_hint};
+use super::objects::SavedObject;
+use crate::failure::{Context, Failure, Hint, Result};
+use crate::foreign::{beginning, innermost};
 use crate::store::{Cluster, Identity};
 
 /// The earliest version that our objects are written for.
@@ -45,6 +45,8 @@ pub(super) struct Imported {
     pub(super) other_ids: HashMap<String, String>,
 }
 
+impl Hint for reqwest::Error {}
+
 /// Why no whole answer came.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
@@ -55,7 +57,7 @@ enum Lost {
     Other(String),
 }
 
-struct Answer {
+struct Response {
     status: StatusCode,
     /// Where a redirect leads to.
     location: Option<String>,
@@ -72,11 +74,12 @@ enum Status {
 impl Kibana {
     /// Makes what is needed to send requests; none is sent yet. Who we are, and which certificates are
     /// trusted, is as for the cluster that it belongs to.
-    pub(super) fn new(url: &Url, space: Option<&str>, cluster: &Cluster) -> anyhow::Result<Kibana> {
+    pub(super) fn new(url: &Url, space: Option<&str>, cluster: &Cluster) -> Result<Kibana> {
         if cluster.identity == Identity::Aws {
-            let error =
-                anyhow!("the dashboards are Kibana's: OpenSearch Dashboards cannot import them");
-            return Err(with_hint(error, "leave --kibana out"));
+            return Err(Failure::new(
+                "the dashboards are for Kibana: OpenSearch Dashboards cannot import them",
+            )
+            .with_hint("leave out --kibana"));
         }
         cluster.identity.warn_in_the_open(std::slice::from_ref(url));
         // A login page is no answer, and what another address says is not Kibana's.
@@ -113,7 +116,7 @@ impl Kibana {
     }
 
     /// Waits until Kibana can be used. Tells its version, unless it keeps that to itself.
-    pub(super) async fn wait(&self, longest: Duration) -> anyhow::Result<Option<String>> {
+    pub(super) async fn wait(&self, longest: Duration) -> Result<Option<String>> {
         let started = Instant::now();
         let mut was_told = false;
         loop {
@@ -123,8 +126,8 @@ impl Kibana {
                 Status::NotReady(why) => why,
             };
             if started.elapsed() >= longest {
-                let error = anyhow!("Kibana at {} is not ready: {why}", self.url);
-                return Err(with_hint(error, ADDRESS_HINT));
+                let failure = Failure::new(format!("Kibana at {} is not ready: {why}", self.url));
+                return Err(failure.with_hint(ADDRESS_HINT));
             }
             if !std::mem::replace(&mut was_told, true) {
                 let (url, seconds) = (&self.url, longest.as_secs());
@@ -136,14 +139,14 @@ impl Kibana {
         }
     }
 
-    async fn status(&self, timeout: Duration) -> anyhow::Result<Status> {
+    async fn status(&self, timeout: Duration) -> Result<Status> {
         let request = self.client.get(format!("{}/api/status", self.url)).timeout(timeout);
         let answer = match self.send(request).await {
             Ok(answer) => answer,
             Err(Lost::Other(why)) => return Ok(Status::NotReady(why)),
             Err(lost) => {
-                let error = anyhow!("cannot reach Kibana at {}: {lost}", self.url);
-                return Err(with_hint(error, CERTIFICATE_HINT));
+                let failure = Failure::new(format!("cannot reach Kibana at {}: {lost}", self.url));
+                return Err(failure.with_hint(CERTIFICATE_HINT));
             }
         };
         self.check(&answer, "tell its status")?;
@@ -165,30 +168,35 @@ impl Kibana {
             }
             None => {
                 let said = self.said(&answer.text);
-                let error = anyhow!("what answers at {} is not Kibana: {status}: {said}", self.url);
+                let failure = Failure::new(format!(
+                    "what answers at {} is not Kibana: {status}: {said}",
+                    self.url
+                ));
                 let hint = "name Kibana's own address, with its base path, and not the cluster's: --kibana http://localhost:5601";
-                Err(with_hint(error, hint))
+                Err(failure.with_hint(hint))
             }
         }
     }
 
-    fn check_version(&self, version: &str) -> anyhow::Result<()> {
+    fn check_version(&self, version: &str) -> Result<()> {
         let mut numbers = version.split('.').map(|number| number.parse().unwrap_or(0));
         let number = (numbers.next().unwrap_or(0), numbers.next().unwrap_or(0));
         if number >= EARLIEST {
             return Ok(());
         }
         let (url, (major, minor)) = (&self.url, EARLIEST);
-        let error = anyhow!("the dashboards need Kibana {major}.{minor}, and {url} is {version}");
-        Err(with_hint(error, "upgrade Kibana; OpenSearch Dashboards cannot import them"))
+        let failure = Failure::new(format!(
+            "the dashboards need Kibana {major}.{minor}, and {url} is {version}"
+        ));
+        Err(failure.with_hint("upgrade Kibana; OpenSearch Dashboards cannot import them"))
     }
 
     /// Imports objects. Those that are there already are replaced or left as they are.
     pub(super) async fn import(
         &self,
-        objects: &[Object],
+        objects: &[SavedObject],
         overwrite: bool,
-    ) -> anyhow::Result<Imported> {
+    ) -> Result<Imported> {
         let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
         let file = Part::bytes(lines.into_bytes()).file_name("tweets.ndjson");
         let url = format!("{}/api/saved_objects/_import?overwrite={overwrite}", self.url);
@@ -201,7 +209,8 @@ impl Kibana {
                     "run it again: what was imported is there already, and the rest is added"
                 }
             };
-            with_hint(anyhow!("cannot import into Kibana at {}: {lost}", self.url), hint)
+            Failure::new(format!("cannot import into Kibana at {}: {lost}", self.url))
+                .with_hint(hint)
         })?;
         self.check(&answer, "import saved objects")?;
         let hint = match answer.status {
@@ -215,15 +224,16 @@ impl Kibana {
             }
         };
         let (status, said) = (answer.status.as_u16(), self.said(&answer.text));
-        let error = anyhow!("Kibana at {} did not import: {status}: {said}", self.url);
-        Err(with_hint(error, hint))
+        let failure =
+            Failure::new(format!("Kibana at {} did not import: {status}: {said}", self.url));
+        Err(failure.with_hint(hint))
     }
 
     /// Reads an answer. That it came with 200 does not say that all is well.
-    fn imported(&self, n_sent: usize, text: &str) -> anyhow::Result<Imported> {
+    fn imported(&self, n_sent: usize, text: &str) -> Result<Imported> {
         #[derive(Deserialize)]
         #[serde(rename_all = "camelCase")]
-        struct Answer {
+        struct ImportResponse {
             success_count: usize,
             #[serde(default)]
             success_results: Vec<Success>,
@@ -244,10 +254,10 @@ impl Kibana {
         }
         let what = || format!("what Kibana at {} answers is no import's answer", self.url);
         let odd = || {
-            let error = anyhow!("{}: {}", what(), self.said(text));
-            with_hint(error, "check what stands between: a proxy, a login page")
+            let failure = Failure::new(format!("{}: {}", what(), self.said(text)));
+            failure.with_hint("check what stands between: a proxy, a login page")
         };
-        let answer: Answer = serde_json::from_str(text).map_err(|_| odd())?;
+        let answer: ImportResponse = serde_json::from_str(text).map_err(|_| odd())?;
         if answer.success_count + answer.errors.len() < n_sent {
             return Err(odd());
         }
@@ -274,7 +284,7 @@ impl Kibana {
     }
 
     /// Sends a request, once, and reads the answer to its end.
-    async fn send(&self, request: RequestBuilder) -> Result<Answer, Lost> {
+    async fn send(&self, request: RequestBuilder) -> Result<Response, Lost> {
         let request = match self.identity.authorization() {
             Some(authorization) => request.header("authorization", authorization),
             None => request,
@@ -284,7 +294,7 @@ impl Kibana {
         let location = response.headers().get("location");
         let location = location.and_then(|value| value.to_str().ok()).map(str::to_owned);
         let text = response.text().await.map_err(|error| self.lost(&error))?;
-        Ok(Answer { status, location, text })
+        Ok(Response { status, location, text })
     }
 
     fn lost(&self, error: &reqwest::Error) -> Lost {
@@ -299,27 +309,30 @@ impl Kibana {
     }
 
     /// Whether an answer is Kibana's own, and lets us.
-    fn check(&self, answer: &Answer, action: &str) -> anyhow::Result<()> {
-        let (url, said) = (&self.url, self.said(&answer.text));
-        let (error, hint) = match answer.status {
+    fn check(&self, response: &Response, action: &str) -> Result<()> {
+        let (url, said) = (&self.url, self.said(&response.text));
+        let (failure, hint) = match response.status {
             StatusCode::UNAUTHORIZED => (
-                anyhow!("Kibana at {url} does not accept {}: {said}", self.identity.in_words()),
+                Failure::new(format!(
+                    "Kibana at {url} does not accept {}: {said}",
+                    self.identity.in_words()
+                )),
                 "set ELASTICSEARCH_API_KEY, or ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD",
             ),
             StatusCode::FORBIDDEN => (
-                anyhow!("Kibana at {url} does not allow to {action}: {said}"),
+                Failure::new(format!("Kibana at {url} does not allow us to {action}: {said}")),
                 "give its role the Kibana privileges All for Dashboard, Discover, Maps, Visualize Library and Saved Objects Management in that space",
             ),
             status if status.is_redirection() => {
-                let location = self.said(answer.location.as_deref().unwrap_or("nowhere"));
+                let location = self.said(response.location.as_deref().unwrap_or("nowhere"));
                 (
-                    anyhow!("what answers at {url} sends us on to {location}"),
+                    Failure::new(format!("what answers at {url} sends us on to {location}")),
                     "name the address that Kibana itself has, with https and its base path; a login page before it cannot be passed",
                 )
             }
             _ => return Ok(()),
         };
-        Err(with_hint(error, hint))
+        Err(failure.with_hint(hint))
     }
 
     /// What an answer says, or how it begins, on one line, without secrets that it repeats.
@@ -329,6 +342,6 @@ impl Kibana {
     }
 }
 
-fn certificates(file: &Path) -> anyhow::Result<Vec<Certificate>> {
+fn certificates(file: &Path) -> Result<Vec<Certificate>> {
     Ok(Certificate::from_pem_bundle(&std::fs::read(file)?)?)
 }

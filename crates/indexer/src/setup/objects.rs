@@ -2,29 +2,30 @@
 
 use std::fmt;
 
-use anyhow::Context;
 use ingest::Timestamp;
 use serde_json::{Value as Json, json};
+
+use crate::failure::{Context, Result};
 
 /// As it is made of the files below `kibana/`, an object a line.
 pub(super) const IMPORT_FILE: &str = include_str!("../../../../kibana/tweets.ndjson");
 
 /// A saved object.
-pub(super) struct Object(Json);
+pub(super) struct SavedObject(Json);
 
-impl fmt::Display for Object {
+impl fmt::Display for SavedObject {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.0.fmt(f)
     }
 }
 
-impl Object {
+impl SavedObject {
     /// `dashboard`, `lens`, `map` and so on.
     pub(super) fn kind(&self) -> &str {
         self.0["type"].as_str().unwrap_or_default()
     }
 
-    /// Its id.
+    /// Its id, which is the same in every Kibana unless it is taken there in another space.
     pub(super) fn id(&self) -> &str {
         self.0["id"].as_str().unwrap_or_default()
     }
@@ -66,7 +67,7 @@ impl TimeRange {
 }
 
 /// All objects; their dashboards open on that time range, or on the one that is in the import file.
-pub(super) fn objects(range: Option<&TimeRange>) -> anyhow::Result<Vec<Object>> {
+pub(super) fn saved_objects(range: Option<&TimeRange>) -> Result<Vec<SavedObject>> {
     let object = |line: &str| {
         let mut object: Json = serde_json::from_str(line)?;
         if let Some(TimeRange { from, to }) = range
@@ -75,12 +76,12 @@ pub(super) fn objects(range: Option<&TimeRange>) -> anyhow::Result<Vec<Object>> 
             object["attributes"]["timeFrom"] = json!(from);
             object["attributes"]["timeTo"] = json!(to);
         }
-        Ok(Object(object))
+        Ok(SavedObject(object))
     };
     IMPORT_FILE
         .lines()
         .map(object)
-        .collect::<anyhow::Result<_>>()
+        .collect::<Result<_, serde_json::Error>>()
         .context("the import file is broken")
 }
 
@@ -118,10 +119,10 @@ mod tests {
     #[test]
     fn dashboards_open_on_the_time_range() {
         let range = TimeRange { from: "now-7d".to_owned(), to: "now".to_owned() };
-        let objects = objects(Some(&range)).unwrap();
+        let objects = saved_objects(Some(&range)).unwrap();
         let dashboards = objects.iter().filter(|object| object.kind() == "dashboard");
         assert!(dashboards.clone().count() >= 7);
-        for Object(dashboard) in dashboards {
+        for SavedObject(dashboard) in dashboards {
             assert_eq!(dashboard["attributes"]["timeFrom"], "now-7d");
             assert_eq!(dashboard["attributes"]["timeRestore"], true);
         }

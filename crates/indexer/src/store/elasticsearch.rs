@@ -6,26 +6,30 @@
 
 use tokio::runtime::Runtime;
 
+mod aggregations;
 mod backoff;
 mod bulk;
 mod connection;
 mod error;
 mod greeting;
 mod identity;
+mod mapping;
 mod query;
 mod questions;
+mod response;
 mod settings;
 mod settle;
 mod template;
 mod writer;
 
-pub use connection::Failure;
 pub use error::ClusterError;
 pub use identity::Identity;
-pub use settings::{Cluster, Gzip, IndexBy, Load, parse_cloud_id, parse_nodes, parse_proxy};
+pub use mapping::{Difference, template};
+pub use response::RequestError;
+pub use settings::{Cluster, Gzip, IndexBy, Load, parse_cloud_id, parse_proxy, place_of};
 use template::Comparison;
-pub use template::{Difference, Index, Installed, TEMPLATE_NAME, template};
-pub use writer::{ElasticsearchWriter, Learned};
+pub use template::{Index, Installed, TEMPLATE_NAME};
+pub use writer::{ClusterExperience, ElasticsearchWriter};
 
 use backoff::Patience;
 use connection::Connection;

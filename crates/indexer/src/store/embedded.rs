@@ -5,12 +5,12 @@
 
 use std::path::{Path, PathBuf};
 
-use anyhow::Context;
 use tantivy::directory::MmapDirectory;
 use tantivy::directory::error::LockError;
 use tantivy::{Directory, Index, IndexReader, ReloadPolicy, TantivyError};
 
 use super::StoreError;
+use crate::failure::{Context, Failure, Hint, Result};
 
 mod matches;
 mod merges;
@@ -55,7 +55,7 @@ impl Embedded {
         self.reader.searcher().generation().generation_id()
     }
 
-    fn failed(&self, source: anyhow::Error) -> StoreError {
+    fn failed(&self, source: Failure) -> StoreError {
         StoreError::Io { action: "read", path: self.path.clone(), source }
     }
 }
@@ -134,14 +134,14 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
         TantivyError::LockFailure(LockError::IoError(source), _) => StoreError::Io {
             action,
             path,
-            source: anyhow::Error::new(source).context("cannot lock it"),
+            source: Failure::new(source.to_string()).context("cannot lock it"),
         },
         // An indexing thread died of an error that it does not pass on; most often the disk is full.
         TantivyError::ErrorInThread(_) if let Err(source) = try_writing(&path) => {
             io(action, &path, source)
         }
         TantivyError::IoError(source) => {
-            StoreError::Io { action, path, source: anyhow::Error::new(source) }
+            StoreError::Io { action, path, source: Failure::new(source.to_string()) }
         }
         error => StoreError::Io { action, path, source: error.into() },
     }
@@ -155,7 +155,9 @@ fn try_writing(path: &Path) -> std::io::Result<()> {
     written
 }
 
-/// The document that a hit's JSON tells.
-fn parse_document(json: &[u8]) -> anyhow::Result<enrich::Document> {
+impl Hint for TantivyError {}
+
+/// The document that is stored as this JSON.
+fn parse_document(json: &[u8]) -> Result<enrich::Document> {
     serde_json::from_slice(json).context("a document in the store is damaged")
 }

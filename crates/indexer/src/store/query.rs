@@ -18,12 +18,12 @@ pub struct Clause {
     /// Whether it must not hold.
     pub negated: bool,
     /// What is looked for.
-    pub wanted: Wanted,
+    pub criterion: Criterion,
 }
 
 /// What a part of a query looks for.
 #[derive(Debug, Clone, PartialEq, Eq)]
-pub enum Wanted {
+pub enum Criterion {
     /// Words next to each other in the text, in this order.
     Phrase(String),
     /// A field has the value.
@@ -43,8 +43,8 @@ impl TextQuery {
             rest = &rest[usize::from(negated)..];
             let (part, quoted, length) = part(rest);
             rest = rest[length..].trim_start();
-            if let Some(wanted) = wanted(part, quoted) {
-                clauses.push(Clause { negated, wanted });
+            if let Some(criterion) = criterion(part, quoted) {
+                clauses.push(Clause { negated, criterion });
             }
         }
         TextQuery { clauses }
@@ -67,27 +67,27 @@ fn part(text: &str) -> (&str, bool, usize) {
     (&text[..end], false, end)
 }
 
-fn wanted(part: &str, quoted: bool) -> Option<Wanted> {
+fn criterion(part: &str, quoted: bool) -> Option<Criterion> {
     if part.trim().is_empty() {
         return None;
     }
-    let phrase = || Some(Wanted::Phrase(part.to_owned()));
+    let phrase = || Some(Criterion::Phrase(part.to_owned()));
     if quoted {
         return phrase();
     }
     let is_name =
         |name: &str| !name.is_empty() && name.chars().all(|c| c.is_alphanumeric() || c == '_');
     if let Some(tag) = part.strip_prefix('#').filter(|tag| is_name(tag)) {
-        return Some(Wanted::Term(Keyword::Hashtags, tag.to_owned()));
+        return Some(Criterion::Term(Keyword::Hashtags, tag.to_owned()));
     }
     if let Some(user) = part.strip_prefix('@').filter(|user| is_name(user)) {
-        return Some(Wanted::Account(user.to_owned()));
+        return Some(Criterion::Account(user.to_owned()));
     }
     if let Some(symbol) = part
         .strip_prefix('$')
         .filter(|symbol| symbol.starts_with(|c: char| c.is_ascii_alphabetic()))
     {
-        return Some(Wanted::Term(Keyword::Cashtags, symbol.to_owned()));
+        return Some(Criterion::Term(Keyword::Cashtags, symbol.to_owned()));
     }
     if let Some((name, value)) = part.split_once(':')
         && let Some(field) = Keyword::from_name(name)
@@ -101,13 +101,13 @@ fn wanted(part: &str, quoted: bool) -> Option<Wanted> {
             Keyword::Marketplace => canonical_marketplace(value).unwrap_or(value).to_owned(),
             _ => value.to_owned(),
         };
-        return Some(Wanted::Term(field, value));
+        return Some(Criterion::Term(field, value));
     }
     // The text's words hold no emoji, but the field of emoticons does.
     if !part.contains(char::is_alphanumeric) && !part.is_ascii() {
         let mut emoji = None;
         enrich::judge(part, |found| emoji = Some(found.to_owned()));
-        return emoji.map(|emoji| Wanted::Term(Keyword::Emoticons, emoji)).or_else(phrase);
+        return emoji.map(|emoji| Criterion::Term(Keyword::Emoticons, emoji)).or_else(phrase);
     }
     phrase()
 }
@@ -121,22 +121,22 @@ mod tests {
         let query = TextQuery::parse(
             r##"cloud "data lake" -price #AWS -@jack lang:en place:"New York" re:Invent $AMZN 👍🏽 - " "##,
         );
-        let term = |field, value: &str| Wanted::Term(field, value.into());
+        let term = |field, value: &str| Criterion::Term(field, value.into());
         let expected = [
-            (false, Wanted::Phrase("cloud".into())),
-            (false, Wanted::Phrase("data lake".into())),
-            (true, Wanted::Phrase("price".into())),
+            (false, Criterion::Phrase("cloud".into())),
+            (false, Criterion::Phrase("data lake".into())),
+            (true, Criterion::Phrase("price".into())),
             (false, term(Keyword::Hashtags, "AWS")),
-            (true, Wanted::Account("jack".into())),
+            (true, Criterion::Account("jack".into())),
             (false, term(Keyword::Lang, "en")),
             (false, term(Keyword::PlaceName, "New York")),
-            (false, Wanted::Phrase("re:Invent".into())),
+            (false, Criterion::Phrase("re:Invent".into())),
             (false, term(Keyword::Cashtags, "AMZN")),
             (false, term(Keyword::Emoticons, "👍")),
-            (false, Wanted::Phrase("-".into())),
+            (false, Criterion::Phrase("-".into())),
         ];
         let clauses: Vec<_> =
-            query.clauses.into_iter().map(|clause| (clause.negated, clause.wanted)).collect();
+            query.clauses.into_iter().map(|clause| (clause.negated, clause.criterion)).collect();
         assert_eq!(clauses, expected);
         assert_eq!(TextQuery::parse("  "), TextQuery::default());
     }

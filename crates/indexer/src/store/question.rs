@@ -115,7 +115,7 @@ pub enum Answer {
     Sentiment(SentimentSummary),
     Timeline(Vec<TimelineBucket>),
     PeakHours(Vec<HourCount>),
-    Places(Vec<Place>),
+    Places(Vec<PlaceCount>),
     Cells(Vec<Cell>),
     Bounds(Option<Bounds>),
 }
@@ -148,7 +148,7 @@ answers! {
     sentiment Sentiment SentimentSummary
     timeline Timeline Vec<TimelineBucket>
     peak_hours PeakHours Vec<HourCount>
-    places Places Vec<Place>
+    places Places Vec<PlaceCount>
     cells Cells Vec<Cell>
     bounds Bounds Option<Bounds>
 }
@@ -310,7 +310,7 @@ pub struct HourCount {
 
 /// A place that tweets are tagged with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
-pub struct Place {
+pub struct PlaceCount {
     /// Its name.
     pub name: String,
     /// Its country, as most of them say.

@@ -3,8 +3,8 @@
 use csv_core::{ReadRecordResult, ReaderBuilder};
 use memchr::memchr;
 
+use crate::beginning::SNIFF_BYTES;
 use crate::field::{NAMES, fold};
-use crate::sniff::SNIFF_BYTES;
 use crate::text::decode;
 use crate::{Error, Field, Options, Timestamp};
 

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
 use super::ClusterError;
-use super::connection::{Connection, Failure};
+use super::response::RequestError;
 use crate::stop::Stop;
 
 const FIRST_WAIT: Duration = Duration::from_millis(100);
@@ -126,13 +126,16 @@ impl Patience {
 /// not come back at once, and as long as the server asks.
 pub(super) struct Backoff<'p> {
     patience: &'p Patience,
+    /// The cluster's nodes, as messages name them, and how many there are.
+    url: &'p str,
+    n_nodes: usize,
     since: Option<Instant>,
     failures: u32,
 }
 
 impl<'p> Backoff<'p> {
-    pub(super) fn new(patience: &'p Patience) -> Backoff<'p> {
-        Backoff { patience, since: None, failures: 0 }
+    pub(super) fn new(patience: &'p Patience, url: &'p str, n_nodes: usize) -> Backoff<'p> {
+        Backoff { patience, url, n_nodes, since: None, failures: 0 }
     }
 
     /// Begins anew, after a success.
@@ -150,25 +153,25 @@ impl<'p> Backoff<'p> {
     /// # Errors
     ///
     /// If nothing has been taken for too long, or the user has stopped the run.
-    pub(super) async fn wait(
-        &mut self,
-        failure: &Failure,
-        connection: &Connection,
-    ) -> Result<(), ClusterError> {
+    pub(super) async fn wait(&mut self, failure: &RequestError) -> Result<(), ClusterError> {
         let patience = self.patience;
-        let url = || connection.url.clone();
+        let url = self.url;
         let since = *self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
         let last_success = patience.state().last_success.max(since);
         if last_success.elapsed() >= patience.retry_for {
             let after = patience.retry_for;
-            return Err(ClusterError::GaveUp { url: url(), after, failure: failure.clone() });
+            return Err(ClusterError::GaveUp {
+                url: url.to_owned(),
+                after,
+                failure: failure.clone(),
+            });
         }
-        self.tell(failure, connection);
+        self.tell(failure);
         // Another node may be up: each is tried once before the first wait.
-        let n_other_nodes = connection.n_nodes as u32 - 1;
+        let n_other_nodes = self.n_nodes as u32 - 1;
         let pause = match failure {
-            Failure::Lost { .. } if self.failures <= n_other_nodes => Duration::ZERO,
+            RequestError::Lost { .. } if self.failures <= n_other_nodes => Duration::ZERO,
             _ => {
                 let doublings = (self.failures - 1).min(10);
                 let most = (FIRST_WAIT * 2_u32.pow(doublings)).min(LONGEST_WAIT);
@@ -185,18 +188,18 @@ impl<'p> Backoff<'p> {
             tokio::time::sleep(rest.min(Duration::from_millis(50))).await;
         }
         match patience.is_over() {
-            true => Err(ClusterError::Interrupted { url: url() }),
+            true => Err(ClusterError::Interrupted { url: url.to_owned() }),
             false => Ok(()),
         }
     }
 
     /// Says once that the cluster is not well; a hiccup is not worth a line.
-    fn tell(&self, failure: &Failure, connection: &Connection) {
+    fn tell(&self, failure: &RequestError) {
         let mut state = self.patience.state();
         if self.failures >= 3 && !std::mem::replace(&mut state.was_told, true) {
             tracing::warn!(
                 "{} does not take documents, trying on for {} seconds: {failure}",
-                connection.url,
+                self.url,
                 self.patience.retry_for.as_secs()
             );
         }

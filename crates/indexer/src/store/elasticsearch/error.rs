@@ -1,9 +1,11 @@
 //! What can go wrong with a cluster, told apart by what its user can do about it.
 
+use std::borrow::Cow;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use super::connection::Failure;
+use super::response::RequestError;
+use crate::failure::{COULD_NOT_RUN, Failure, Hint, INTERRUPTED};
 
 /// Why a cluster could not be used.
 #[derive(Debug, thiserror::Error)]
@@ -26,7 +28,7 @@ pub enum ClusterError {
         /// The file.
         path: PathBuf,
         /// Why not.
-        source: anyhow::Error,
+        source: Failure,
     },
     /// A secret has characters that no header can have.
     #[error("{variable} holds characters that an API key or a user cannot have")]
@@ -40,7 +42,7 @@ pub enum ClusterError {
         /// The setting.
         variable: &'static str,
         /// Why not.
-        source: anyhow::Error,
+        source: Failure,
     },
     /// A user is named, and no password.
     #[error("ELASTICSEARCH_USERNAME is set, and ELASTICSEARCH_PASSWORD is not")]
@@ -51,7 +53,7 @@ pub enum ClusterError {
         /// The nodes.
         url: String,
         /// What happened.
-        failure: Failure,
+        failure: RequestError,
     },
     /// Something else answered.
     #[error("the server at {url} is not Elasticsearch: {answer}")]
@@ -79,8 +81,8 @@ pub enum ClusterError {
         /// What the server said.
         reason: String,
     },
-    /// It knows us, and does not allow it.
-    #[error("{url} does not allow to {action}: {reason}")]
+    /// It knows who we are, and does not allow us to do this.
+    #[error("{url} does not allow us to {action}: {reason}")]
     Forbidden {
         /// The nodes.
         url: String,
@@ -139,7 +141,7 @@ pub enum ClusterError {
         /// What was to be done.
         action: String,
         /// What it said.
-        failure: Failure,
+        failure: RequestError,
     },
     /// It did not take documents for too long.
     #[error("{url} took nothing for {}: {failure}", patience(.after))]
@@ -149,7 +151,7 @@ pub enum ClusterError {
         /// For how long it was tried.
         after: Duration,
         /// What happened last.
-        failure: Failure,
+        failure: RequestError,
     },
     /// Something of our own went wrong.
     #[error("cannot {action}")]
@@ -157,7 +159,7 @@ pub enum ClusterError {
         /// What was being done.
         action: &'static str,
         /// Why not.
-        source: anyhow::Error,
+        source: Failure,
     },
     /// The user said so.
     #[error("interrupted while {url} did not answer")]
@@ -168,21 +170,18 @@ pub enum ClusterError {
 }
 
 impl ClusterError {
-    pub(super) fn internal(action: &'static str, source: impl Into<anyhow::Error>) -> ClusterError {
+    pub(super) fn internal(action: &'static str, source: impl Into<Failure>) -> ClusterError {
         ClusterError::Internal { action, source: source.into() }
     }
 
-    /// What the user can do about it.
-    pub fn hint(&self) -> &'static str {
+    fn remedy(&self) -> &'static str {
         match self {
             ClusterError::Address { hint, .. } => hint,
             ClusterError::File { .. } => "check the name and the permissions of the file",
             ClusterError::Secret { .. } => {
                 "set it to the `encoded` value that Elasticsearch showed, or to id:api_key, without quotes or line breaks"
             }
-            ClusterError::Reference { source, .. } => {
-                crate::failure::hint(source).unwrap_or("check the ARN and the role")
-            }
+            ClusterError::Reference { .. } => "check the ARN and the role",
             ClusterError::Password => {
                 "set ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_PASSWORD_FILE to a file that holds it"
             }
@@ -225,6 +224,23 @@ impl ClusterError {
             ClusterError::Interrupted { .. } => {
                 "run the same command again: what is there already is not doubled"
             }
+        }
+    }
+}
+
+impl Hint for ClusterError {
+    fn hint(&self) -> Option<Cow<'static, str>> {
+        let nearer = match self {
+            ClusterError::Reference { source, .. } => source.hint(),
+            _ => None,
+        };
+        Some(nearer.map_or(self.remedy().into(), |hint| hint.to_owned().into()))
+    }
+
+    fn exit_code(&self) -> u8 {
+        match self {
+            ClusterError::Interrupted { .. } => INTERRUPTED,
+            _ => COULD_NOT_RUN,
         }
     }
 }

@@ -5,21 +5,22 @@ use serde_json::Value as Json;
 
 use super::ClusterError;
 use super::backoff::{Backoff, Patience};
-use super::connection::{Answer, Connection, Failure, Request, is_transient};
+use super::connection::{Connection, Request};
+use super::response::{RequestError, Response, is_transient};
 
 impl Connection {
     /// Asks what is there. Tells its name and version, `Elasticsearch 9.5.3`.
     pub(super) async fn greet(&self, patience: &Patience) -> Result<String, ClusterError> {
-        let mut waits = Backoff::new(patience);
+        let mut waits = Backoff::new(patience, &self.url, self.n_nodes);
         let mut other_nodes = self.n_nodes - 1;
         let answer = loop {
             match self.send_until(&Request::new(Method::Get, "/"), patience).await {
                 Ok(answer) if !is_transient(answer.status) || patience.is_none() => break answer,
                 // It is starting, or busy.
-                Ok(answer) => waits.wait(&answer.failure(), self).await?,
-                Err(Failure::Lost { .. }) if other_nodes > 0 => other_nodes -= 1,
+                Ok(answer) => waits.wait(&answer.failure()).await?,
+                Err(RequestError::Lost { .. }) if other_nodes > 0 => other_nodes -= 1,
                 Err(failure) if self.waits_for_start && failure.is_transient() => {
-                    waits.wait(&failure, self).await?;
+                    waits.wait(&failure).await?;
                 }
                 // An address that nobody listens at is most often mistyped.
                 Err(failure) => {
@@ -30,7 +31,11 @@ impl Connection {
         self.recognize(answer, patience).await
     }
 
-    async fn recognize(&self, answer: Answer, patience: &Patience) -> Result<String, ClusterError> {
+    async fn recognize(
+        &self,
+        answer: Response,
+        patience: &Patience,
+    ) -> Result<String, ClusterError> {
         let is_elasticsearch = answer.header("x-elastic-product") == Some("Elasticsearch");
         let json = answer.json().unwrap_or_default();
         match answer.status {

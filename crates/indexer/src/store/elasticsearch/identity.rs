@@ -8,10 +8,9 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use elasticsearch::auth::Credentials;
 use elasticsearch::http::headers::HeaderValue;
 
-use url::Url;
+use url::{Host, Url};
 
 use super::ClusterError;
-use super::settings::is_local;
 use crate::aws::secrets::{self, Secret};
 
 /// Who we are, to the cluster.
@@ -167,6 +166,16 @@ fn read_file(path: &Path, what: &'static str) -> Result<String, ClusterError> {
         // Editors end files with a line break, and no secret does.
         Ok(secret) => Ok(secret.trim_end_matches(['\r', '\n']).to_owned()),
         Err(error) => Err(ClusterError::File { what, path: path.to_owned(), source: error.into() }),
+    }
+}
+
+/// Whether an address is of this machine.
+pub(super) fn is_local(url: &Url) -> bool {
+    match url.host() {
+        Some(Host::Domain(name)) => name == "localhost",
+        Some(Host::Ipv4(address)) => address.is_loopback(),
+        Some(Host::Ipv6(address)) => address.is_loopback(),
+        None => false,
     }
 }
 

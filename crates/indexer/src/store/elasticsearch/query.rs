@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Value as Json, json};
 
 use crate::store::geo::kept_box;
-use crate::store::query::Wanted;
+use crate::store::query::Criterion;
 use crate::store::{Filter, Keyword};
 
 /// The documents that match.
@@ -13,7 +13,7 @@ pub(super) fn query(filter: &Filter) -> Json {
     let (mut must, mut must_not) = (Vec::new(), Vec::new());
     for clause in &filter.text.clauses {
         let side = if clause.negated { &mut must_not } else { &mut must };
-        side.push(wanted(&clause.wanted));
+        side.push(criterion(&clause.criterion));
     }
     if filter.from.is_some() || filter.to.is_some() {
         let mut range = BTreeMap::from([("format", json!("epoch_millis"))]);
@@ -35,14 +35,14 @@ pub(super) fn query(filter: &Filter) -> Json {
     json!({ "bool": { "filter": must, "must_not": must_not } })
 }
 
-fn wanted(wanted: &Wanted) -> Json {
+fn criterion(criterion: &Criterion) -> Json {
     let is = |field: Keyword, value: &str| json!({ "term": { field.name(): value } });
-    match wanted {
-        Wanted::Term(field, value) => is(*field, value),
-        Wanted::Account(user) => json!({ "bool": { "should": [
+    match criterion {
+        Criterion::Term(field, value) => is(*field, value),
+        Criterion::Account(user) => json!({ "bool": { "should": [
             is(Keyword::ScreenName, user),
             is(Keyword::Mentions, user),
         ] } }),
-        Wanted::Phrase(phrase) => json!({ "match_phrase": { "text": phrase } }),
+        Criterion::Phrase(phrase) => json!({ "match_phrase": { "text": phrase } }),
     }
 }

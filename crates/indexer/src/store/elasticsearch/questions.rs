@@ -12,15 +12,20 @@ use serde::Deserialize;
 use serde_json::value::RawValue;
 use serde_json::{Value as Json, json};
 
+use super::aggregations::{
+    cell, feelings, in_place, in_tile, in_tiles, in_time, over_time, place, summary,
+    timeline_bucket,
+};
 use super::backoff::Patience;
-use super::connection::{Answer as Response, Failure, NDJSON, Request, reason};
+use super::connection::{NDJSON, Request};
 use super::query::query;
+use super::response::{RequestError, Response, reason};
 use super::template::ALIAS;
 use super::{ClusterError, Elasticsearch};
-use crate::store::buckets::{buckets, count, key, labels, number, peak_hours};
+use crate::store::buckets::{count, key, number, peak_hours};
 use crate::store::{
-    After, Answer, Ask, Bounds, Cell, Filter, Hits, Interval, Keyword, Place, Question,
-    SentimentSummary, Sort, TermCount, TermSentiment, TimelineBucket, kept_zoom,
+    After, Answer, Ask, Bounds, Cell, Filter, Hits, Keyword, Question, Sort, TermCount,
+    TermSentiment,
 };
 
 /// The most hits that a cluster gives at once (`index.max_result_window`), and a good page too.
@@ -248,7 +253,7 @@ impl Elasticsearch {
                 match response["status"].as_u64().unwrap_or(200) {
                     200..300 => Ok(response),
                     404 => Err(self.is_empty()),
-                    status => Err(self.refused(Failure::Status {
+                    status => Err(self.refused(RequestError::Status {
                         status: status as u16,
                         reason: reason(&response["error"]),
                         retry_after: None,
@@ -263,7 +268,7 @@ impl Elasticsearch {
         ClusterError::Empty { url: self.connection.url.clone() }
     }
 
-    fn refused(&self, failure: Failure) -> ClusterError {
+    fn refused(&self, failure: RequestError) -> ClusterError {
         self.connection.refused("search the tweets", failure)
     }
 
@@ -382,65 +387,6 @@ fn composite_request(source: &Json, inner: &Json, after: Json) -> Json {
     json!({ "size": 0, "aggs": { "by": { "composite": composite, "aggs": inner } } })
 }
 
-fn over_time(interval: Interval) -> Json {
-    json!({ "date_histogram": {
-        "field": "@timestamp",
-        "fixed_interval": format!("{}ms", interval.as_millis()),
-        "offset": format!("{}ms", interval.offset_millis()),
-    } })
-}
-
-fn in_time() -> Json {
-    json!({ "labels": by_label() })
-}
-
-fn timeline_bucket(bucket: &Json) -> TimelineBucket {
-    TimelineBucket {
-        start: Timestamp::from_millis(bucket["key"]["by"].as_i64().unwrap_or(0)),
-        count: count(bucket),
-        labels: labels(bucket),
-    }
-}
-
-fn in_place() -> Json {
-    let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
-    json!({
-        "mean": mean(),
-        "centre": { "geo_centroid": { "field": "location" } },
-        "countries": { "terms": { "field": Keyword::Country.name(), "size": 1, "order": order } },
-    })
-}
-
-fn place(bucket: &Json) -> Place {
-    Place {
-        name: key(bucket),
-        country: buckets(bucket, "countries").next().map(key),
-        count: count(bucket),
-        mean: number(bucket, "mean").unwrap_or(0.0),
-        lat: bucket["centre"]["location"]["lat"].as_f64(),
-        lon: bucket["centre"]["location"]["lon"].as_f64(),
-    }
-}
-
-fn in_tiles(zoom: u8) -> Json {
-    json!({ "geotile_grid": { "field": "location", "precision": kept_zoom(zoom) } })
-}
-
-fn in_tile() -> Json {
-    json!({ "mean": mean(), "centre": { "geo_centroid": { "field": "location" } } })
-}
-
-fn cell(bucket: &Json) -> Cell {
-    let at = |axis: &str| bucket["centre"]["location"][axis].as_f64().unwrap_or(0.0);
-    Cell {
-        tile: bucket["key"]["by"].as_str().unwrap_or_default().to_owned(),
-        count: count(bucket),
-        mean: number(bucket, "mean").unwrap_or(0.0),
-        lat: at("lat"),
-        lon: at("lon"),
-    }
-}
-
 fn by(sort: Sort) -> Json {
     let (field, order) = match sort {
         Sort::Newest => ("@timestamp", "desc"),
@@ -451,22 +397,6 @@ fn by(sort: Sort) -> Json {
     };
     let missing = if sort == Sort::Engaged { json!(0) } else { json!("_last") };
     json!([{ field: { "order": order, "missing": missing } }, { "id": "desc" }])
-}
-
-fn mean() -> Json {
-    json!({ "avg": { "field": "sentiment.compound" } })
-}
-
-fn by_label() -> Json {
-    json!({ "terms": { "field": Keyword::Label.name() } })
-}
-
-fn feelings() -> Json {
-    json!({ "mean": mean(), "labels": by_label() })
-}
-
-fn summary(answer: &Json, count: u64) -> SentimentSummary {
-    SentimentSummary { count, mean: number(answer, "mean"), labels: labels(answer) }
 }
 
 fn total(answer: &Json) -> u64 {

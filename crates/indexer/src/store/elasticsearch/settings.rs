@@ -1,15 +1,14 @@
 //! What the user says of a cluster: where it is, who we are, and how fast to go.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use elasticsearch::http::Url;
 use elasticsearch::http::transport::CloudId;
-use url::Host;
 
 use super::ClusterError;
-use super::identity::Identity;
+use super::identity::{Identity, is_local};
 
 /// A cluster, and how to talk to it.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -31,6 +30,19 @@ pub struct Cluster {
 }
 
 impl Cluster {
+    /// A cluster that asks for no credentials, with the usual settings.
+    pub fn anonymous(nodes: Vec<Url>) -> Cluster {
+        Cluster {
+            nodes,
+            identity: Identity::Anonymous,
+            ca_file: None,
+            insecure: false,
+            proxy: None,
+            request_timeout: Duration::from_secs(90),
+            load: Load::default(),
+        }
+    }
+
     /// Whether bodies are compressed.
     pub(super) fn gzip(&self) -> bool {
         match self.load.gzip {
@@ -38,16 +50,6 @@ impl Cluster {
             Gzip::Always => true,
             Gzip::Never => false,
         }
-    }
-}
-
-/// Whether an address is of this machine.
-pub(super) fn is_local(url: &Url) -> bool {
-    match url.host() {
-        Some(Host::Domain(name)) => name == "localhost",
-        Some(Host::Ipv4(address)) => address.is_loopback(),
-        Some(Host::Ipv6(address)) => address.is_loopback(),
-        None => false,
     }
 }
 
@@ -78,6 +80,20 @@ pub struct Load {
     pub waits_for_start: bool,
 }
 
+impl Load {
+    /// What even the smallest function can do: with 128 MB of memory and a fourteenth of a core.
+    pub(crate) fn in_lambda() -> Load {
+        Load {
+            bulk_bytes: 1024 * 1024,
+            bulk_requests: 2,
+            // A function that waits is paid for. Lambda waits for free before it tries again.
+            retry_for: Duration::from_secs(60),
+            waits_for_start: true,
+            ..Load::default()
+        }
+    }
+}
+
 impl Default for Load {
     fn default() -> Load {
         Load {
@@ -94,7 +110,7 @@ impl Default for Load {
 }
 
 /// Whether bodies are compressed.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Gzip {
     /// Unless all nodes are on this machine, where it would cost more than it saves.
     #[default]
@@ -106,7 +122,7 @@ pub enum Gzip {
 }
 
 /// How much of the tweets' time an index holds, in UTC.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, clap::ValueEnum)]
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IndexBy {
     /// `tweets-2022`.
     #[default]
@@ -142,12 +158,27 @@ impl IndexBy {
     }
 }
 
-/// Reads the addresses of nodes, separated by commas.
+/// What `--store` names: a folder, or else the nodes of a cluster.
 ///
 /// # Errors
 ///
-/// If one is none, or has a password in it.
-pub fn parse_nodes(addresses: &str) -> Result<Vec<Url>, ClusterError> {
+/// If it is an address that cannot be understood, or has a password in it.
+pub fn place_of(store: &str) -> Result<Result<PathBuf, Vec<Url>>, ClusterError> {
+    match store.contains("://") || is_host_and_port(store) {
+        true => parse_nodes(store).map(Err),
+        false => Ok(Ok(PathBuf::from(store))),
+    }
+}
+
+/// Whether somebody has left out the `http://`. No folder is called `localhost:9200` on purpose.
+fn is_host_and_port(store: &str) -> bool {
+    let port = store.rsplit_once(':').map(|(_, port)| port);
+    port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
+        && !Path::new(store).exists()
+}
+
+/// Reads the addresses of nodes, separated by commas.
+fn parse_nodes(addresses: &str) -> Result<Vec<Url>, ClusterError> {
     if addresses.contains('@') {
         // Before it is taken apart: a password may have a comma in it.
         return Err(ClusterError::Address {

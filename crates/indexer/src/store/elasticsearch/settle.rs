@@ -15,7 +15,9 @@ use ingest::{Rejected, Stage};
 use super::ClusterError;
 use super::backoff::{Backoff, Gate, Patience};
 use super::bulk::{Action, Bulk, FILTER_PATH, Operation, Verdict, body, judge};
-use super::connection::{Connection, Failure, NDJSON, Request};
+use super::connection::{Connection, NDJSON, Request};
+use super::response::RequestError;
+use crate::failure::Failure;
 use crate::store::Written;
 
 /// What all bulks of a run share.
@@ -32,6 +34,10 @@ pub(super) struct Shared {
 }
 
 impl Shared {
+    fn backoff(&self) -> Backoff<'_> {
+        Backoff::new(&self.patience, &self.connection.url, self.connection.n_nodes)
+    }
+
     fn failing(&self) -> MutexGuard<'_, HashMap<Arc<str>, Instant>> {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -58,6 +64,21 @@ pub(super) struct Settled {
     pub(super) stopped: Option<ClusterError>,
 }
 
+impl Settled {
+    /// Of a bulk whose sending has panicked, so that nobody knows what became of its documents.
+    pub(super) fn crashed(bulk: &Bulk) -> Settled {
+        let reason = "not known to be indexed: an internal error of indexer; its log says where";
+        let mut written = Written::default();
+        for (entry, at) in bulk.entries.iter().enumerate() {
+            written.left.push(rejected(bulk, entry, reason));
+            written.left_records += at.records;
+        }
+        let error = Failure::new("an internal error, which was logged before this");
+        let stopped = Some(ClusterError::internal("send documents", error));
+        Settled { written, known: 0, stopped }
+    }
+}
+
 /// Sends the documents of `bulk` until each is indexed or refused. `first` is what most of them will need.
 pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settled {
     let operations = (0..bulk.entries.len())
@@ -68,7 +89,7 @@ pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settl
         bulk,
         requests: VecDeque::from([operations]),
         later: Vec::new(),
-        waits: Backoff::new(&shared.patience),
+        waits: shared.backoff(),
         settled: Settled { written: Written::default(), known: 0, stopped: None },
     };
     let done = work.run().await;
@@ -96,11 +117,11 @@ struct Work<'s> {
     settled: Settled,
 }
 
-/// Why the work stopped, and what was being sent.
-type Stop = (ClusterError, Vec<Operation>);
+/// Why the work was given up, and what was being sent then.
+type GivenUp = (ClusterError, Vec<Operation>);
 
 impl Work<'_> {
-    async fn run(&mut self) -> Result<(), Stop> {
+    async fn run(&mut self) -> Result<(), GivenUp> {
         let mut busy = None;
         loop {
             while let Some(operations) = self.requests.pop_front() {
@@ -119,7 +140,7 @@ impl Work<'_> {
     }
 
     /// Waits before what was put off is sent again; what was put off for too long is rejected.
-    async fn put_off(&mut self, reason: String) -> Result<(), Stop> {
+    async fn put_off(&mut self, reason: String) -> Result<(), GivenUp> {
         let later = std::mem::take(&mut self.later);
         if self.waits.is_spent() && !self.shared.patience.is_spent() {
             for operation in later {
@@ -128,8 +149,8 @@ impl Work<'_> {
             self.waits.reset();
             return Ok(());
         }
-        let failure = Failure::Items { reason };
-        match self.waits.wait(&failure, &self.shared.connection).await {
+        let failure = RequestError::Items { reason };
+        match self.waits.wait(&failure).await {
             Ok(()) => {
                 self.requests.push_back(later);
                 Ok(())
@@ -143,9 +164,9 @@ impl Work<'_> {
     async fn send(
         &mut self,
         mut operations: Vec<Operation>,
-    ) -> Result<Vec<(Operation, Verdict)>, Stop> {
+    ) -> Result<Vec<(Operation, Verdict)>, GivenUp> {
         let shared = self.shared;
-        let mut waits = Backoff::new(&shared.patience);
+        let mut waits = shared.backoff();
         // An earlier one may have been found too large.
         if let Some(rest) = self.cut(&mut operations) {
             self.requests.push_front(rest);
@@ -156,7 +177,7 @@ impl Work<'_> {
                 Err(failure) => failure,
             };
             match failure {
-                Failure::Status { status: 413, ref reason, .. } => {
+                RequestError::Status { status: 413, ref reason, .. } => {
                     if operations.len() == 1 {
                         let only = operations.remove(0);
                         let reason = format!("413 too large for the server: {reason}");
@@ -183,10 +204,10 @@ impl Work<'_> {
                     self.requests.push_front(rest);
                 }
                 failure if failure.is_transient() => {
-                    if matches!(failure, Failure::Status { .. }) {
+                    if matches!(failure, RequestError::Status { .. }) {
                         shared.gate.pushed_back();
                     }
-                    if let Err(error) = waits.wait(&failure, &shared.connection).await {
+                    if let Err(error) = waits.wait(&failure).await {
                         return Err((error, operations));
                     }
                     operations.iter_mut().for_each(|operation| self.count_retry(operation));
@@ -217,11 +238,11 @@ impl Work<'_> {
         (kept < operations.len()).then(|| operations.split_off(kept))
     }
 
-    async fn exchange(&self, operations: &[Operation]) -> Result<Vec<Verdict>, Failure> {
+    async fn exchange(&self, operations: &[Operation]) -> Result<Vec<Verdict>, RequestError> {
         let Shared { connection, patience, gate, gzip, .. } = self.shared;
         let _pass = gate.pass().await;
         let body = body(self.bulk, operations, *gzip)
-            .map_err(|error| Failure::Garbled { what: error.to_string() })?;
+            .map_err(|error| RequestError::Garbled { what: error.to_string() })?;
         let mut request = Request::new(Method::Post, "_bulk");
         (request.content_type, request.gzip) = (NDJSON, *gzip);
         request.query = &[("filter_path", FILTER_PATH)];
@@ -235,14 +256,16 @@ impl Work<'_> {
         }
         let answer = answer?.ok()?;
         patience.took(started.elapsed());
+        let (n, ms) = (operations.len(), started.elapsed().as_millis());
+        tracing::debug!("a bulk request of {n} operations was answered in {ms} ms");
         let verdicts = judge(self.bulk, operations, &answer.body);
-        verdicts.ok_or_else(|| Failure::Garbled { what: answer.beginning() })
+        verdicts.ok_or_else(|| RequestError::Garbled { what: answer.beginning() })
     }
 
     /// Does what the verdicts say. Tells why items were put off, if any were.
-    fn apply(&mut self, verdicts: Vec<(Operation, Verdict)>) -> Result<Option<String>, Stop> {
+    fn apply(&mut self, verdicts: Vec<(Operation, Verdict)>) -> Result<Option<String>, GivenUp> {
         let (mut next, mut busy) = (Vec::new(), None);
-        let mut stopped: Option<Stop> = None;
+        let mut stopped: Option<GivenUp> = None;
         let mut progress = false;
         let mut taken = Vec::new();
         for (mut operation, verdict) in verdicts {

@@ -3,12 +3,14 @@
 //! Whoever brings documents waits while all places are taken. Two documents of the same id are never
 //! under way together, so that the later one is merged into the earlier one, whatever the network does.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use elasticsearch::http::Method;
+use futures_util::FutureExt;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
 use tokio::runtime::Runtime;
@@ -22,12 +24,12 @@ use super::{ClusterError, runtime};
 use crate::stop::Stop;
 use crate::store::{Delivery, Written};
 
-/// What was found out of a cluster while it was written to.
+/// What a writer has learned about a cluster, for the next writer of the same one.
 #[derive(Debug, Clone)]
-pub struct Learned {
-    /// How large bulks may be: less than what was asked for, if that was too much.
+pub struct ClusterExperience {
+    /// How many bytes a bulk may have: fewer than were asked for, if those were too many.
     bulk_bytes: usize,
-    /// How long the last one took.
+    /// How long the last bulk took.
     latency: Duration,
 }
 
@@ -166,7 +168,7 @@ impl ElasticsearchWriter {
 
     /// Makes ready for another run over the same connection, which `stop` ends.
     pub fn renew(&mut self, stop: Stop) {
-        let learned = self.learned();
+        let experience = self.experience();
         let Shared { connection, patience, gzip, .. } = &*self.shared;
         self.shared = Arc::new(Shared {
             connection: Arc::clone(connection),
@@ -176,22 +178,23 @@ impl ElasticsearchWriter {
             bulk_bytes: AtomicUsize::new(self.most_bulk_bytes),
             failing: Mutex::default(),
         });
-        // What was too much once may not be so again.
-        self.learn(&Learned { bulk_bytes: learned.bulk_bytes * 2, ..learned });
+        // What was too much once need not be too much again.
+        let bulk_bytes = experience.bulk_bytes * 2;
+        self.learn(&ClusterExperience { bulk_bytes, ..experience });
     }
 
-    /// What was found out of the cluster.
-    pub fn learned(&self) -> Learned {
-        Learned {
+    /// What has been learned about the cluster.
+    pub fn experience(&self) -> ClusterExperience {
+        ClusterExperience {
             bulk_bytes: self.shared.bulk_bytes.load(Ordering::Relaxed),
             latency: self.shared.patience.latency(),
         }
     }
 
-    /// Takes over what another writer found out.
-    pub fn learn(&self, learned: &Learned) {
-        self.shared.bulk_bytes.fetch_min(learned.bulk_bytes, Ordering::Relaxed);
-        self.shared.patience.expect(learned.latency);
+    /// Takes over what an earlier writer has learned.
+    pub fn learn(&self, experience: &ClusterExperience) {
+        self.shared.bulk_bytes.fetch_min(experience.bulk_bytes, Ordering::Relaxed);
+        self.shared.patience.expect(experience.latency);
     }
 
     /// Whether what would be taken in now would not be settled before the run is cut off.
@@ -294,9 +297,10 @@ impl ElasticsearchWriter {
         let first = if self.expects_known { Action::Read } else { Action::Create };
         let (shared, done) = (Arc::clone(&self.shared), self.settle.clone());
         self.runtime.spawn(async move {
-            let settled = settle(&shared, &bulk, first).await;
+            let settling = AssertUnwindSafe(settle(&shared, &bulk, first)).catch_unwind();
+            let settled = settling.await.unwrap_or_else(|_| Settled::crashed(&bulk));
             // Nobody waits any more if the run was cut short.
-            let _ = done.send((bulk, settled));
+            let _ = done.send((Arc::clone(&bulk), settled));
         });
         Ok(())
     }

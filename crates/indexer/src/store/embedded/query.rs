@@ -13,7 +13,7 @@ use tantivy::schema::{Field, IndexRecordOption};
 use super::Embedded;
 use super::tokenizer::{fold, words};
 use crate::store::geo::kept_box;
-use crate::store::query::Wanted;
+use crate::store::query::Criterion;
 use crate::store::{After, Filter, Keyword, Sort};
 
 impl Embedded {
@@ -22,7 +22,7 @@ impl Embedded {
         let mut parts: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(AllQuery))];
         for clause in &filter.text.clauses {
             let occur = if clause.negated { Occur::MustNot } else { Occur::Must };
-            parts.push((occur, self.wanted(&clause.wanted)));
+            parts.push((occur, self.criterion(&clause.criterion)));
         }
         if filter.from.is_some() || filter.to.is_some() {
             let term =
@@ -85,17 +85,17 @@ impl Embedded {
         Box::new(BooleanQuery::intersection(vec![query, Box::new(later)]))
     }
 
-    fn wanted(&self, wanted: &Wanted) -> Box<dyn Query> {
+    fn criterion(&self, criterion: &Criterion) -> Box<dyn Query> {
         let is = |field: Keyword, value: &str| -> Box<dyn Query> {
             Box::new(TermQuery::new(self.term(field, value), IndexRecordOption::Basic))
         };
-        match wanted {
-            Wanted::Term(field, value) => is(*field, value),
-            Wanted::Account(user) => Box::new(BooleanQuery::union(vec![
+        match criterion {
+            Criterion::Term(field, value) => is(*field, value),
+            Criterion::Account(user) => Box::new(BooleanQuery::union(vec![
                 is(Keyword::ScreenName, user),
                 is(Keyword::Mentions, user),
             ])),
-            Wanted::Phrase(phrase) => {
+            Criterion::Phrase(phrase) => {
                 let mut terms: Vec<Term> = words(phrase)
                     .iter()
                     .map(|word| Term::from_field_text(self.fields.text, word))

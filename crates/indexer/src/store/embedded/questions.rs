@@ -22,10 +22,12 @@ use super::schema::{
     COMPOUND, ENGAGEMENT, HOUR, LAT, LON, TIMESTAMP, WEEKDAY, keyword_name, tile_name,
 };
 use super::{Embedded, parse_document};
+use crate::failure::{Failure, Result};
 use crate::store::buckets::{buckets, count, key, labels, number, peak_hours};
 use crate::store::{
-    After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, Place, Question,
-    SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket, kept_zoom,
+    After, Answer, Ask, Bounds, Cell, Filter, Hits, HourCount, Interval, Keyword, PlaceCount,
+    Question, SentimentSummary, Sort, StoreError, TermCount, TermSentiment, TimelineBucket,
+    kept_zoom,
 };
 
 /// More buckets than any question has: each asks for all, so that counts are exact and equals are
@@ -51,7 +53,7 @@ impl Embedded {
             }
         };
         let n_threads = std::thread::available_parallelism().map_or(1, |n| n.get().min(asks.len()));
-        let answers: Vec<Mutex<Option<anyhow::Result<Answer>>>> =
+        let answers: Vec<Mutex<Option<Result<Answer>>>> =
             asks.iter().map(|_| Mutex::new(None)).collect();
         let next = AtomicUsize::new(0);
         let work = || {
@@ -59,7 +61,7 @@ impl Embedded {
                 let next = next.fetch_add(1, Ordering::Relaxed);
                 asks.get(next).zip(answers.get(next))
             } {
-                let answer = query(filter).map_err(anyhow::Error::new).and_then(|query| {
+                let answer = query(filter).map_err(Failure::from).and_then(|query| {
                     Asked { store: self, searcher: &searcher, query }.answer(question)
                 });
                 *room.lock().unwrap_or_else(PoisonError::into_inner) = Some(answer);
@@ -74,7 +76,7 @@ impl Embedded {
         let answers = answers
             .into_iter()
             .filter_map(|room| room.into_inner().unwrap_or_else(PoisonError::into_inner));
-        answers.collect::<anyhow::Result<_>>().map_err(|source| self.failed(source))
+        answers.collect::<Result<_>>().map_err(|source| self.failed(source))
     }
 }
 
@@ -98,7 +100,7 @@ struct Asked<'s> {
 }
 
 impl Asked<'_> {
-    fn answer(self, question: &Question) -> anyhow::Result<Answer> {
+    fn answer(self, question: &Question) -> Result<Answer> {
         Ok(match *question {
             Question::Count => Answer::Count(self.searcher.search(&self.query, &Count)? as u64),
             Question::Search { sort, ref after, offset, limit } => {
@@ -116,13 +118,7 @@ impl Asked<'_> {
         })
     }
 
-    fn hits(
-        self,
-        sort: Sort,
-        after: Option<&After>,
-        offset: usize,
-        limit: usize,
-    ) -> anyhow::Result<Hits> {
+    fn hits(self, sort: Sort, after: Option<&After>, offset: usize, limit: usize) -> Result<Hits> {
         let total = self.searcher.search(&self.query, &Count)?;
         let limit = limit.min(total.saturating_sub(offset));
         let query = match after {
@@ -142,10 +138,10 @@ impl Asked<'_> {
             document.derive();
             Ok(document)
         });
-        Ok(Hits { total: total as u64, documents: documents.collect::<anyhow::Result<_>>()? })
+        Ok(Hits { total: total as u64, documents: documents.collect::<Result<_>>()? })
     }
 
-    fn top(&self, field: Keyword, n: usize) -> anyhow::Result<Vec<TermCount>> {
+    fn top(&self, field: Keyword, n: usize) -> Result<Vec<TermCount>> {
         let answer = self.aggregate(&json!({ "top": terms(&keyword_name(field)) }))?;
         let mut counts: Vec<TermCount> = buckets(&answer, "top")
             .map(|bucket| TermCount { term: key(bucket), count: count(bucket) })
@@ -155,7 +151,7 @@ impl Asked<'_> {
         Ok(counts)
     }
 
-    fn sentiment_by(&self, field: Keyword, n: usize) -> anyhow::Result<Vec<TermSentiment>> {
+    fn sentiment_by(&self, field: Keyword, n: usize) -> Result<Vec<TermSentiment>> {
         let mut by = terms(&keyword_name(field));
         by["aggs"] = json!({ "mean": mean(COMPOUND), "labels": by_label() });
         let answer = self.aggregate(&json!({ "by": by }))?;
@@ -176,14 +172,14 @@ impl Asked<'_> {
         Ok(sentiments)
     }
 
-    fn sentiment(&self) -> anyhow::Result<SentimentSummary> {
+    fn sentiment(&self) -> Result<SentimentSummary> {
         let answer = self.aggregate(&json!({ "mean": mean(COMPOUND), "labels": by_label() }))?;
         let mut labels = labels(&answer);
         let count = Label::ALL.map(|label| *labels.of(label)).iter().sum();
         Ok(SentimentSummary { count, mean: number(&answer, "mean"), labels })
     }
 
-    fn timeline(&self, interval: Interval) -> anyhow::Result<Vec<TimelineBucket>> {
+    fn timeline(&self, interval: Interval) -> Result<Vec<TimelineBucket>> {
         let histogram = json!({
             "field": TIMESTAMP,
             "interval": interval.as_millis() as f64,
@@ -201,14 +197,14 @@ impl Asked<'_> {
         Ok(buckets(&answer, "timeline").map(bucket).collect())
     }
 
-    fn peak_hours(&self) -> anyhow::Result<Vec<HourCount>> {
+    fn peak_hours(&self) -> Result<Vec<HourCount>> {
         let mut by = terms(WEEKDAY);
         by["aggs"] = json!({ "hours": terms(HOUR) });
         let answer = self.aggregate(&json!({ "weekdays": by }))?;
         Ok(peak_hours(&answer))
     }
 
-    fn places(&self, n: usize) -> anyhow::Result<Vec<Place>> {
+    fn places(&self, n: usize) -> Result<Vec<PlaceCount>> {
         let mut by = terms(&keyword_name(Keyword::PlaceName));
         by["aggs"] = json!({
             "countries": terms(&keyword_name(Keyword::Country)),
@@ -222,8 +218,8 @@ impl Asked<'_> {
             let most = countries.max_by(|a, b| count(a).cmp(&count(b)).then(key(b).cmp(&key(a))));
             most.map(key)
         };
-        let mut places: Vec<Place> = buckets(&answer, "places")
-            .map(|place| Place {
+        let mut places: Vec<PlaceCount> = buckets(&answer, "places")
+            .map(|place| PlaceCount {
                 name: key(place),
                 country: country(place),
                 count: count(place),
@@ -237,20 +233,20 @@ impl Asked<'_> {
         Ok(places)
     }
 
-    fn distinct(&self, field: Keyword) -> anyhow::Result<u64> {
+    fn distinct(&self, field: Keyword) -> Result<u64> {
         let request = json!({ "distinct": { "cardinality": { "field": keyword_name(field) } } });
         let answer = self.aggregate(&request)?;
         Ok(number(&answer, "distinct").unwrap_or(0.0).round() as u64)
     }
 
-    fn bounds(&self) -> anyhow::Result<Option<Bounds>> {
+    fn bounds(&self) -> Result<Option<Bounds>> {
         let bound = |which: &str| json!({ which: { "field": TIMESTAMP } });
         let answer = self.aggregate(&json!({ "from": bound("min"), "to": bound("max") }))?;
         let bound = |name| Some(Timestamp::from_millis(number(&answer, name)? as i64));
         Ok(bound("from").zip(bound("to")).map(|(from, to)| Bounds { from, to }))
     }
 
-    fn map(&self, zoom: u8) -> anyhow::Result<Vec<Cell>> {
+    fn map(&self, zoom: u8) -> Result<Vec<Cell>> {
         let mut cells = terms(&tile_name(kept_zoom(zoom)));
         cells["aggs"] = json!({ "mean": mean(COMPOUND), "lat": mean(LAT), "lon": mean(LON) });
         let answer = self.aggregate(&json!({ "cells": cells }))?;
@@ -266,7 +262,7 @@ impl Asked<'_> {
         Ok(cells)
     }
 
-    fn aggregate(&self, request: &Json) -> anyhow::Result<Json> {
+    fn aggregate(&self, request: &Json) -> Result<Json> {
         let aggregations: Aggregations = serde_json::from_value(request.clone())?;
         let limits = AggregationLimitsGuard::new(Some(BUCKET_MEMORY), Some(ALL_BUCKETS));
         let tokenizers = self.store.index.tokenizers().clone();

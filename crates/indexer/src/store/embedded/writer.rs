@@ -16,6 +16,7 @@ use tantivy::{
 use super::merges::BoundedMerges;
 use super::schema::Fields;
 use super::{failed, io, open_or_create_index, parse_document};
+use crate::failure::{Failure, Result};
 use crate::store::{Delivery, Keyword, StoreError, Written};
 
 /// A step is committed when it has so many documents, or takes so many bytes.
@@ -154,19 +155,16 @@ impl EmbeddedWriter {
         self.step_bytes = 0;
         // In the order of the ids, which is that of their terms and about that of time.
         step.sort_unstable_by(|a, b| a.id.cmp(&b.id));
-        let written = self.write_step(step);
-        written.map_err(|error| match error.downcast::<TantivyError>() {
-            Ok(error) => failed("write to", &self.path, error),
-            Err(error) => match error.downcast::<std::io::Error>() {
-                Ok(error) => io("write to", &self.path, error),
-                Err(source) => {
-                    StoreError::Io { action: "write to", path: self.path.clone(), source }
-                }
-            },
+        self.write_step(step).map_err(|failure| {
+            let path = self.path.clone();
+            match failure {
+                StepError::Tantivy(error) => failed("write to", &path, error),
+                StepError::Other(source) => StoreError::Io { action: "write to", path, source },
+            }
         })
     }
 
-    fn write_step(&mut self, step: Vec<Document>) -> anyhow::Result<Written> {
+    fn write_step(&mut self, step: Vec<Document>) -> Result<Written, StepError> {
         let id_field = self.fields.keyword(Keyword::Id);
         // Opened for each step: what a reader has looked at stays mapped as long as it lives.
         let reader = self.index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
@@ -191,17 +189,37 @@ impl EmbeddedWriter {
                     after
                 }
             };
-            let json = serde_json::to_vec(&document)?;
+            let json = serde_json::to_vec(&document).map_err(Failure::from)?;
             self.writer.add_document(self.fields.index(&document, &json))?;
         }
         self.writer.commit()?;
+        let Written { created, updated, .. } = written;
+        tracing::debug!("committed a step: {created} new tweets, and {updated} that were there");
         Ok(written)
     }
 
-    fn stored(&self, searcher: &Searcher, address: DocAddress) -> anyhow::Result<Document> {
+    fn stored(&self, searcher: &Searcher, address: DocAddress) -> Result<Document, StepError> {
         let stored: TantivyDocument = searcher.doc(address)?;
         let json = stored.get_first(self.fields.source).and_then(|value| value.as_bytes());
-        parse_document(json.unwrap_or_default())
+        Ok(parse_document(json.unwrap_or_default())?)
+    }
+}
+
+/// Why a step could not be written. Tantivy's errors are told apart.
+enum StepError {
+    Tantivy(TantivyError),
+    Other(Failure),
+}
+
+impl From<TantivyError> for StepError {
+    fn from(error: TantivyError) -> StepError {
+        StepError::Tantivy(error)
+    }
+}
+
+impl From<Failure> for StepError {
+    fn from(failure: Failure) -> StepError {
+        StepError::Other(failure)
     }
 }
 

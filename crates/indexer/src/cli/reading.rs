@@ -1,0 +1,115 @@
+//! The options that say what is read, and how.
+
+use std::path::PathBuf;
+use std::str::FromStr;
+use std::sync::Arc;
+
+use clap::Args;
+use ingest::{Field, Options, Timestamp};
+
+use super::values::{at_least_one, parse_time};
+use crate::config::{ReadingConfig, ReportFormat};
+use crate::source::ObjectFilter;
+
+#[derive(Debug, Args)]
+pub(super) struct ReadingArgs {
+    /// Files, folders (with all that is in them), globs, s3://bucket/prefix, or - for standard input
+    #[arg(required = true, value_name = "SOURCE")]
+    sources: Vec<String>,
+    #[command(flatten)]
+    records: RecordArgs,
+    #[command(flatten)]
+    objects: ObjectArgs,
+    /// How many sources are read side by side
+    #[arg(long, value_name = "N", default_value_t = 4, value_parser = at_least_one, env = "INDEXER_READERS")]
+    readers: usize,
+    /// Where to write the records that could not be indexed [default: a new rejects-TIME.ndjson beside the store;
+    /// standard error for `enrich`]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// How the final report is written
+    #[arg(long, value_enum, default_value_t)]
+    report: ReportFormat,
+}
+
+#[derive(Debug, Args)]
+struct ObjectArgs {
+    /// Only objects whose keys come after this one; Firehose's keys are in the order of time
+    #[arg(help_heading = "S3", long, value_name = "KEY")]
+    start_after: Option<String>,
+    /// Only objects that were written at this time or later
+    #[arg(help_heading = "S3", long, value_name = "TIME", value_parser = parse_time)]
+    modified_from: Option<Timestamp>,
+    /// Only objects that were written before this time
+    #[arg(help_heading = "S3", long, value_name = "TIME", value_parser = parse_time)]
+    modified_to: Option<Timestamp>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    /// The CSV column, by name or by number from 1, that holds a field: text=body
+    #[arg(long = "column", value_name = "FIELD=NAME", value_delimiter = ',')]
+    columns: Vec<Column>,
+    /// The marketplace of tweets whose records name none
+    #[arg(long, value_name = "NAME")]
+    marketplace: Option<String>,
+    /// The creation time of tweets that have neither a date nor a time in their id
+    #[arg(long, value_name = "TIME", value_parser = parse_time)]
+    timestamp: Option<Timestamp>,
+}
+
+/// The variables that a Lambda has for the options of [`RecordArgs`].
+pub(super) const RECORD_VARIABLES: [(&str, &str); 3] = [
+    ("columns", "INDEXER_COLUMN"),
+    ("marketplace", "INDEXER_MARKETPLACE"),
+    ("timestamp", "INDEXER_TIMESTAMP"),
+];
+
+/// `FIELD=NAME`.
+#[derive(Debug, Clone, PartialEq, Eq)]
+struct Column {
+    field: Field,
+    /// The name or number of its column.
+    name: String,
+}
+
+impl FromStr for Column {
+    type Err = String;
+
+    fn from_str(text: &str) -> Result<Column, String> {
+        let (field, name) =
+            text.split_once('=').ok_or("write it as FIELD=NAME, such as text=body")?;
+        let field = Field::from_name(field).ok_or_else(|| {
+            format!(
+                "there is no field `{field}`; there are {}",
+                Field::all_names().collect::<Vec<_>>().join(", ")
+            )
+        })?;
+        Ok(Column { field, name: name.to_owned() })
+    }
+}
+
+impl ReadingArgs {
+    pub(super) fn config(self) -> ReadingConfig {
+        let ObjectArgs { start_after, modified_from, modified_to } = self.objects;
+        ReadingConfig {
+            sources: self.sources,
+            objects: ObjectFilter { start_after, modified_from, modified_to },
+            options: self.records.options(),
+            readers: self.readers,
+            rejects: self.rejects,
+            report: self.report,
+        }
+    }
+}
+
+impl RecordArgs {
+    pub(super) fn options(self) -> Arc<Options> {
+        let columns = self.columns.into_iter().map(|column| (column.field, column.name));
+        Arc::new(Options {
+            columns: columns.collect(),
+            timestamp: self.timestamp,
+            marketplace: self.marketplace,
+        })
+    }
+}

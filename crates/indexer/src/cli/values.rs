@@ -1,0 +1,75 @@
+//! How the values of options are written.
+
+use std::time::Duration;
+
+use clap::ValueEnum;
+use clap::builder::PossibleValue;
+use ingest::Timestamp;
+
+use crate::config::{Print, ReportFormat, SampleFormat};
+use crate::logging::LogFormat;
+use crate::store::{Gzip, IndexBy};
+
+pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
+    Timestamp::parse(text)
+        .ok_or_else(|| "write it as 2022-12-10 or 2022-12-10T18:00:00Z".to_owned())
+}
+
+pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
+    let seconds = text.parse::<u64>().ok().map(Duration::from_secs);
+    let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
+    seconds.or_else(spelled).ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())
+}
+
+pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
+    text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number of at least 1".to_owned())
+}
+
+/// Lists the words that stand for the variants of a type, each with its help, so that the type need not know of them.
+macro_rules! words {
+    ($type:ident { $($variant:ident $word:literal $help:literal,)* }) => {
+        impl ValueEnum for $type {
+            fn value_variants<'a>() -> &'a [Self] {
+                &[$($type::$variant),*]
+            }
+
+            fn to_possible_value(&self) -> Option<PossibleValue> {
+                Some(match self { $($type::$variant => PossibleValue::new($word).help($help),)* })
+            }
+        }
+    };
+}
+
+words!(LogFormat {
+    Text "text" "For people",
+    Json "json" "One JSON object a line",
+});
+
+words!(ReportFormat {
+    Human "human" "For people",
+    Json "json" "One JSON object",
+});
+
+words!(Gzip {
+    Auto "auto" "Unless all nodes are on this machine, where it would cost more than it saves",
+    Always "always" "In any case",
+    Never "never" "In no case",
+});
+
+words!(IndexBy {
+    Year "year" "`tweets-2022`",
+    Month "month" "`tweets-2022.12`",
+    Day "day" "`tweets-2022.12.10`",
+});
+
+words!(Print {
+    Template "template" "The index template",
+    Dashboards "dashboards" "The file that Kibana imports",
+});
+
+words!(SampleFormat {
+    Csv "csv" "The export of a query for the cloud marketplaces: index, User (which is the tweet's id), Tweet, Cloud",
+    Ndjson "ndjson" "API v1.1 tweets, one a line, as a stream with its notices",
+    Firehose "firehose" "The same tweets as Firehose puts them into an object: `{…}{…}`",
+    V2 "v2" "API v2 filtered-stream lines with includes and matching rules",
+});

@@ -1,0 +1,253 @@
+//! Answers, each asked for once: kept until the store changes, and shared by all who ask the same meanwhile.
+
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::time::{Duration, Instant};
+
+use axum::http::StatusCode;
+use quick_cache::Weighter;
+use tokio::sync::Semaphore;
+
+use super::call::Call;
+use super::content::Content;
+use super::metrics::Metrics;
+use super::problem::Problem;
+use super::questions::{Answers, Questions};
+use super::range::Range;
+use crate::failure::Failure;
+use crate::store::{Address, Bounds, ClusterError, Filter, Question, Store, StoreError};
+
+/// How many bytes the answers that are kept may take.
+const MEMORY: u64 = 64 * 1024 * 1024;
+/// About how many answers fit into that.
+const EXPECTED_ANSWERS: usize = 2_000;
+/// How long an answer of a cluster is taken for current. A cluster does not tell when it changes.
+const CLUSTER_AGE: Duration = Duration::from_secs(5);
+/// How long the times of a cluster's first and last tweet are.
+const BOUNDS_AGE: Duration = Duration::from_secs(60);
+/// How many calls may wait for their turn.
+const MAX_WAITING: usize = 256;
+/// How long a client waits for an answer.
+const LONGEST_WAIT: Duration = Duration::from_secs(20);
+/// How many calls a cluster is asked to answer at a time.
+const CLUSTER_CALLS: usize = 32;
+/// How often an error of the store is logged.
+const LOG_EVERY: Duration = Duration::from_secs(10);
+/// How often the store's folder is looked for.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// A store, and what it has answered.
+pub(super) struct Cache {
+    address: Address,
+    /// The store, which is opened when the first question is asked.
+    store: OnceLock<Store>,
+    /// By the key of the call. Failures are kept for those who are waiting for them, but not for anybody else.
+    answers: quick_cache::sync::Cache<String, Kept<Answered>, ByBytes>,
+    bounds: Mutex<Option<Kept<Option<Bounds>>>>,
+    turns: Semaphore,
+    n_waiting: AtomicUsize,
+    logged_at: Mutex<Option<Instant>>,
+    /// When the folder was last looked for, and whether it was there.
+    looked: Mutex<(Instant, bool)>,
+    metrics: Arc<Metrics>,
+}
+
+type Answered = Result<Arc<Content>, Problem>;
+
+/// Something that the store has answered.
+#[derive(Clone)]
+struct Kept<T> {
+    answer: T,
+    /// The store's version when it was asked; none if it does not tell.
+    version: Option<u64>,
+    asked_at: Instant,
+}
+
+#[derive(Clone)]
+struct ByBytes;
+
+impl Weighter<String, Kept<Answered>> for ByBytes {
+    fn weight(&self, key: &String, kept: &Kept<Answered>) -> u64 {
+        let content = kept.answer.as_ref().map_or(0, |content| content.weight());
+        (key.len() + content + 200) as u64
+    }
+}
+
+impl Cache {
+    pub(super) fn new(address: Address, metrics: Arc<Metrics>) -> Arc<Cache> {
+        let n_turns = match address {
+            // One question keeps all processors busy.
+            Address::Folder(_) => std::thread::available_parallelism().map_or(1, usize::from),
+            Address::Cluster(_) => CLUSTER_CALLS,
+        };
+        Arc::new(Cache {
+            address,
+            store: OnceLock::new(),
+            answers: quick_cache::sync::Cache::with_weighter(EXPECTED_ANSWERS, MEMORY, ByBytes),
+            bounds: Mutex::new(None),
+            turns: Semaphore::new(n_turns),
+            n_waiting: AtomicUsize::new(0),
+            logged_at: Mutex::new(None),
+            looked: Mutex::new((Instant::now(), true)),
+            metrics,
+        })
+    }
+
+    /// Opens the store.
+    pub(super) fn open(&self) -> Result<&Store, StoreError> {
+        if let Some(store) = self.store.get() {
+            return Ok(store);
+        }
+        let store = Store::open(&self.address)?;
+        Ok(self.store.get_or_init(|| store))
+    }
+
+    /// The answer to a call. The store is asked unless it is known, or somebody else has asked already.
+    pub(super) async fn get(self: &Arc<Self>, call: Call) -> Answered {
+        let key = call.key();
+        if let Some(kept) = self.answers.get(&key)
+            && self.is_current(&kept)
+        {
+            self.metrics.found("hit");
+            return kept.answer;
+        }
+        self.answers.remove_if(&key, |kept| !self.is_current(kept));
+        let cache = Arc::clone(self);
+        // On a task of its own, so that it goes on if its client leaves: others may be waiting for the same, and the
+        // next one who asks will want it.
+        let asked = tokio::spawn(async move {
+            let place = match cache.answers.get_value_or_guard_async(&key).await {
+                Ok(kept) => {
+                    cache.metrics.found("shared");
+                    return kept.answer;
+                }
+                Err(place) => place,
+            };
+            cache.metrics.found("miss");
+            // Before the question: what changes meanwhile may be in its answer, or not.
+            let (version, asked_at) = (cache.version(), Instant::now());
+            let answer = cache.ask(call).await;
+            // If the answer does not fit in, it is not kept.
+            let _ = place.insert(Kept { answer: answer.clone(), version, asked_at });
+            answer
+        });
+        match tokio::time::timeout(LONGEST_WAIT, asked).await {
+            Ok(answer) => answer.unwrap_or_else(|_| Err(Problem::internal())),
+            Err(_) => Err(Problem::overloaded()),
+        }
+    }
+
+    fn is_current(&self, kept: &Kept<Answered>) -> bool {
+        kept.answer.is_ok() && self.still_holds(kept, CLUSTER_AGE)
+    }
+
+    /// Whether the store would answer the same now, as far as can be told.
+    fn still_holds<T>(&self, kept: &Kept<T>, longest: Duration) -> bool {
+        match self.version() {
+            Some(now) => kept.version == Some(now),
+            None => kept.version.is_none() && kept.asked_at.elapsed() < longest,
+        }
+    }
+
+    /// Asks the store when it is this call's turn.
+    async fn ask(self: &Arc<Self>, call: Call) -> Answered {
+        let waiting = Waiting::begin(&self.n_waiting).ok_or_else(Problem::overloaded)?;
+        let turn = tokio::time::timeout(LONGEST_WAIT, self.turns.acquire()).await;
+        let Ok(Ok(_turn)) = turn else { return Err(Problem::overloaded()) };
+        drop(waiting);
+        let cache = Arc::clone(self);
+        let asked = tokio::task::spawn_blocking(move || cache.ask_now(call)).await;
+        asked.unwrap_or_else(|_| Err(Problem::internal())).map(Arc::new)
+    }
+
+    fn ask_now(&self, call: Call) -> Result<Content, Problem> {
+        let Call { filter, endpoint } = call;
+        let started = Instant::now();
+        let problem = |error| self.problem(error);
+        if !self.is_there() {
+            return Err(problem(StoreError::Missing { path: Default::default() }));
+        }
+        let store = self.open().map_err(problem)?;
+        let bounds = match endpoint.needs_bounds() {
+            true => self.bounds(store).map_err(problem)?,
+            false => None,
+        };
+        let mut questions = Questions::default();
+        let reply = endpoint.ask(&Range { filter, bounds }, &mut questions);
+        let answers = store.ask(questions.asks()).map_err(problem)?;
+        let json = reply(&mut Answers::from(answers));
+        self.metrics.asked(started.elapsed());
+        Ok(Content::json(json.to_string().into_bytes()))
+    }
+
+    /// When the first and the last tweet of the store were written.
+    fn bounds(&self, store: &Store) -> Result<Option<Bounds>, StoreError> {
+        let (version, asked_at) = (self.version(), Instant::now());
+        if let Some(kept) = &*lock(&self.bounds)
+            && self.still_holds(kept, BOUNDS_AGE)
+        {
+            return Ok(kept.answer);
+        }
+        let bounds = store.ask_one(&Filter::default(), Question::Bounds)?.bounds();
+        *lock(&self.bounds) = Some(Kept { answer: bounds, version, asked_at });
+        Ok(bounds)
+    }
+
+    /// A number that changes when answers may; none if the store does not tell.
+    fn version(&self) -> Option<u64> {
+        let store = self.store.get()?;
+        if self.is_there() { store.version() } else { Some(u64::MAX) }
+    }
+
+    /// Whether the store's folder is still where it was: what is open can be read after it has been removed.
+    fn is_there(&self) -> bool {
+        let Address::Folder(path) = &self.address else { return true };
+        let (at, was_there) = &mut *lock(&self.looked);
+        if at.elapsed() >= LOOK_EVERY {
+            (*at, *was_there) = (Instant::now(), path.exists());
+        }
+        *was_there
+    }
+
+    /// What a client is told about an error of the store. Its details are for whoever runs the server.
+    fn problem(&self, error: StoreError) -> Problem {
+        if matches!(
+            error,
+            StoreError::Missing { .. } | StoreError::Cluster(ClusterError::Empty { .. })
+        ) {
+            let detail = "there are no tweets yet; fill the store: indexer backfill tweets.csv";
+            return Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail);
+        }
+        let mut logged_at = lock(&self.logged_at);
+        if logged_at.is_none_or(|at| at.elapsed() >= LOG_EVERY) {
+            *logged_at = Some(Instant::now());
+            Failure::from(error).log();
+        }
+        unreadable()
+    }
+}
+
+fn unreadable() -> Problem {
+    let detail = "the store cannot be read; the server's log says why";
+    Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+/// A place in the queue.
+struct Waiting<'n>(&'n AtomicUsize);
+
+impl Waiting<'_> {
+    fn begin(n: &AtomicUsize) -> Option<Waiting<'_>> {
+        let waiting = Waiting(n);
+        (n.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)
+    }
+}
+
+impl Drop for Waiting<'_> {
+    fn drop(&mut self) {
+        self.0.fetch_sub(1, Ordering::Relaxed);
+    }
+}

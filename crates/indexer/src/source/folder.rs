@@ -1,0 +1,52 @@
+//! The files below a folder.
+
+use std::ffi::OsStr;
+use std::path::Path;
+
+use walkdir::{DirEntry, WalkDir};
+
+use super::Source;
+use crate::failure::{Failure, Result};
+
+/// The files below a folder, in the order of their names. Left out are hidden files, embedded stores, the rejects of
+/// earlier runs (which are read when they are named), and whatever symbolic links to folders lead to.
+pub(super) fn files_below(folder: &Path) -> impl Iterator<Item = Result<Source>> {
+    let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
+    entries.filter_entry(|entry| entry.depth() == 0 || is_wanted(entry)).filter_map(|entry| {
+        match entry {
+            // Follows links to files. Pipes are left out: nobody may ever write to them.
+            Ok(entry) if entry.file_type().is_dir() || !entry.path().is_file() => None,
+            Ok(entry) => Some(Ok(Source::File(entry.into_path()))),
+            Err(error) => {
+                let path = error.path().map(|path| path.display().to_string()).unwrap_or_default();
+                let failure = match error.into_io_error() {
+                    Some(error) => Failure::from(error),
+                    None => Failure::new("links lead round in a circle"),
+                };
+                let failure = failure.with_hint("check the permissions of the folder");
+                Some(Err(failure.context(format!("cannot read `{path}`"))))
+            }
+        }
+    })
+}
+
+fn is_wanted(entry: &DirEntry) -> bool {
+    let is_store = || {
+        let has = |name: &str| entry.path().join(name).is_file();
+        has("meta.json") && has(".managed.json")
+    };
+    match entry.file_type().is_dir() {
+        true => !is_hidden(entry.file_name()) && !is_store(),
+        false => !is_hidden(entry.file_name()) && !holds_rejects(entry.file_name()),
+    }
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().starts_with(b".")
+}
+
+/// Whether a file has the name that rejects are given where the user has not named their file.
+fn holds_rejects(name: &OsStr) -> bool {
+    let name = name.to_string_lossy();
+    name.starts_with("rejects-") && name.ends_with(".ndjson")
+}

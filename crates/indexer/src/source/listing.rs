@@ -1,0 +1,288 @@
+//! What the arguments of a command stand for, found while the first of it is read already: a bucket may hold millions of
+//! objects.
+
+use std::collections::{HashSet, VecDeque};
+use std::hash::{BuildHasher, RandomState};
+use std::io;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
+use ingest::Timestamp;
+
+use super::folder::files_below;
+use super::{CHECKPOINT_EXTENSION, ObjectSource, Source};
+use crate::aws::s3::{S3, S3Object, S3Uri};
+use crate::failure::{Context, Failure, Result};
+
+/// How many sources may have been found and not been read yet: as many as S3 lists at a time.
+const PAGE: usize = 1_000;
+
+/// Which objects below `s3://bucket/prefix` are read.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct ObjectFilter {
+    /// Only those whose keys come after this one.
+    pub(crate) start_after: Option<String>,
+    /// Only those that were written at this time or later.
+    pub(crate) modified_from: Option<Timestamp>,
+    /// Only those that were written before this time.
+    pub(crate) modified_to: Option<Timestamp>,
+}
+
+/// The sources that arguments stand for, in order. Each is found by itself, so that one that is not there does not stop
+/// the others.
+pub(crate) struct Listing {
+    found: Receiver<Found>,
+    /// Those that were looked at before they are taken.
+    ahead: VecDeque<Result<Source>>,
+    is_complete: bool,
+}
+
+/// What the thread that lists has found.
+enum Found {
+    Source(Result<Source>),
+    End,
+}
+
+/// What comes next.
+#[derive(Debug)]
+pub(crate) enum Listed {
+    Source(Result<Source>),
+    /// Nothing so far.
+    Pending,
+    End,
+}
+
+impl Listing {
+    /// Starts to find out what `arguments` stand for.
+    pub(crate) fn start(arguments: Vec<String>, filter: ObjectFilter) -> Listing {
+        let (sender, found) = bounded(PAGE);
+        std::thread::spawn(move || {
+            for argument in arguments {
+                let mut finder = Finder { sender: &sender, filter: &filter, n_found: 0 };
+                if let Err(failure) = finder.find(&argument)
+                    && sender.send(Found::Source(Err(failure))).is_err()
+                {
+                    return;
+                }
+            }
+            // Whoever has gone away needs no end.
+            let _ = sender.send(Found::End);
+        });
+        Listing { found, ahead: VecDeque::new(), is_complete: false }
+    }
+
+    /// A listing of one source.
+    pub(crate) fn of(source: Source) -> Listing {
+        let (_, found) = bounded(0);
+        Listing { found, ahead: VecDeque::from([Ok(source)]), is_complete: true }
+    }
+
+    /// The first sources, as far as a page goes.
+    pub(crate) fn first_page(&mut self) -> impl Iterator<Item = &Result<Source>> {
+        while !self.is_complete && self.ahead.len() < PAGE {
+            let found = self.found.recv().map_err(|_| RecvTimeoutError::Disconnected);
+            if let Listed::Source(source) = self.take(found) {
+                self.ahead.push_back(source);
+            }
+        }
+        self.ahead.iter()
+    }
+
+    /// How many bytes all of them have, if they are few enough to know, and all have a length.
+    pub(crate) fn total_bytes(&mut self) -> Option<u64> {
+        let total = self.first_page().flatten().map(Source::length).sum::<Option<u64>>();
+        total.filter(|_| self.is_complete)
+    }
+
+    /// The next source, if one is found in time.
+    pub(crate) fn next(&mut self, wait: Duration) -> Listed {
+        match self.ahead.pop_front() {
+            Some(source) => Listed::Source(source),
+            None if self.is_complete => Listed::End,
+            None => {
+                let found = self.found.recv_timeout(wait);
+                self.take(found)
+            }
+        }
+    }
+
+    fn take(&mut self, found: Result<Found, RecvTimeoutError>) -> Listed {
+        match found {
+            Ok(Found::Source(source)) => Listed::Source(source),
+            Err(RecvTimeoutError::Timeout) => Listed::Pending,
+            Ok(Found::End) => {
+                self.is_complete = true;
+                Listed::End
+            }
+            Err(RecvTimeoutError::Disconnected) => {
+                self.is_complete = true;
+                Listed::Source(Err(Failure::new("the listing of the sources broke off")))
+            }
+        }
+    }
+}
+
+/// Finds what one argument stands for.
+struct Finder<'f> {
+    sender: &'f Sender<Found>,
+    filter: &'f ObjectFilter,
+    n_found: u64,
+}
+
+impl Finder<'_> {
+    /// Hands a source on. Returns whether more of them are wanted.
+    fn add(&mut self, source: Result<Source>) -> bool {
+        self.n_found += 1;
+        self.sender.send(Found::Source(source)).is_ok()
+    }
+
+    fn find(&mut self, argument: &str) -> Result<()> {
+        if argument == "-" {
+            self.add(Ok(Source::Stream(None)));
+            return Ok(());
+        }
+        if argument.starts_with("s3://") {
+            return self.find_objects(argument);
+        }
+        if argument.contains("://") {
+            let failure = Failure::new(format!("cannot read `{argument}`: unknown scheme"));
+            return Err(
+                failure.with_hint("name files, folders, s3://bucket/prefix, or - for a pipe")
+            );
+        }
+        let path = Path::new(argument);
+        match path.metadata() {
+            Ok(meta) if meta.is_dir() => {
+                self.find_files(path);
+                if self.n_found == 0 {
+                    let failure = Failure::new(format!("the folder `{argument}` holds no files"));
+                    return Err(failure.with_hint("name the files, or a folder that holds them"));
+                }
+                Ok(())
+            }
+            Ok(meta) => {
+                self.add(Ok(Source::at(path.to_owned(), &meta)));
+                Ok(())
+            }
+            Err(error) => self.find_glob(argument, error),
+        }
+    }
+
+    fn find_files(&mut self, folder: &Path) {
+        for source in files_below(folder) {
+            if !self.add(source) {
+                return;
+            }
+        }
+    }
+
+    fn find_objects(&mut self, argument: &str) -> Result<()> {
+        let unreadable = || format!("cannot list `{argument}`");
+        let prefix: S3Uri = argument.parse().map_err(Failure::new).with_context(unreadable)?;
+        let s3 = S3::new()?;
+        let ObjectFilter { start_after, modified_from, modified_to } = self.filter.clone();
+        let is_wanted = |object: &S3Object| {
+            let after = |from| object.modified.is_none_or(|time| time >= from);
+            let before = |to| object.modified.is_none_or(|time| time < to);
+            // Consoles make empty objects in the place of folders.
+            object.size != Some(0)
+                && !object.uri.key.ends_with(CHECKPOINT_EXTENSION)
+                && modified_from.is_none_or(after)
+                && modified_to.is_none_or(before)
+        };
+        let mut n_listed = 0_u64;
+        let listed = s3.list(&prefix, start_after.as_deref(), |object| {
+            n_listed += 1;
+            if !is_wanted(&object) {
+                return true;
+            }
+            let (s3, seen) = (s3.clone(), Arc::default());
+            let source = ObjectSource { s3, object, from: None, seen };
+            self.add(Ok(Source::Object(Box::new(source))))
+        });
+        listed.with_context(unreadable)?;
+        if self.n_found > 0 {
+            return Ok(());
+        }
+        let failure = Failure::new(match n_listed {
+            0 => format!("no object begins with `{argument}`"),
+            n => format!("of {n} objects that begin with `{argument}`, none is to be read"),
+        });
+        Err(failure.with_hint(
+            "check the bucket and the prefix, and --start-after, --modified-from and --modified-to: aws s3 ls",
+        ))
+    }
+
+    /// Takes a name that no file has for a pattern that the shell did not expand.
+    fn find_glob(&mut self, argument: &str, error: io::Error) -> Result<()> {
+        let unreadable = || format!("cannot read `{argument}`");
+        if !argument.contains(['*', '?', '[']) {
+            let hint = match error.kind() {
+                io::ErrorKind::PermissionDenied => {
+                    "check the permissions of the file and its folders"
+                }
+                _ => "check the name; relative names start from the current folder",
+            };
+            return Err(Failure::from(error).context(unreadable()).with_hint(hint));
+        }
+        let paths = glob::glob(argument)
+            .map_err(|error| Failure::new(error.to_string()))
+            .with_context(unreadable)?;
+        // Through symbolic links a pattern may lead to the same file in several ways. There may be millions of files,
+        // so that of each only a hash is kept.
+        let (mut seen, hasher) = (HashSet::new(), RandomState::new());
+        for path in paths {
+            let path = path.map_err(|error| Failure::from(std::io::Error::from(error)));
+            let path = path.with_context(unreadable)?;
+            if path.is_dir() {
+                self.find_files(&path);
+                continue;
+            }
+            let (Ok(meta), Ok(canonical)) = (path.metadata(), path.canonicalize()) else {
+                continue;
+            };
+            let is_new = seen.insert(hasher.hash_one(canonical));
+            if is_new && !self.add(Ok(Source::at(path, &meta))) {
+                return Ok(());
+            }
+        }
+        if self.n_found == 0 {
+            let failure = Failure::new(format!("no file matches `{argument}`"));
+            return Err(failure.with_hint("check the pattern; ** stands for any number of folders"));
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    #[test]
+    fn sources_are_found_while_others_are_read() {
+        let folder = std::env::temp_dir().join(format!("indexer-listing-{}", std::process::id()));
+        let n_files = 3 * PAGE;
+        fs::create_dir_all(&folder).unwrap();
+        for i in 0..n_files {
+            fs::write(folder.join(format!("{i:05}.csv")), "").unwrap();
+        }
+        let arguments = vec![folder.display().to_string()];
+        let mut listing = Listing::start(arguments, ObjectFilter::default());
+        assert_eq!(listing.first_page().count(), PAGE);
+        assert!(!listing.is_complete && listing.total_bytes().is_none(), "it is a page ahead");
+        let mut names = Vec::new();
+        loop {
+            match listing.next(Duration::from_secs(10)) {
+                Listed::Source(source) => names.push(source.unwrap().name()),
+                Listed::Pending => panic!("nothing is found any more"),
+                Listed::End => break,
+            }
+        }
+        fs::remove_dir_all(&folder).unwrap();
+        assert!(names.len() == n_files && names.is_sorted(), "{}", names.len());
+    }
+}
