@@ -1,13 +1,16 @@
 //! The dashboard of a store, served.
 
+use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+use std::thread;
 use std::time::Duration;
 
 use serde_json::Value;
 
-use crate::aws::{agent, part, wait_for};
-use crate::{Workplace, free_port, skip};
+use crate::aws::{agent, part};
+use crate::{Workplace, skip};
 
 /// A running server; it ends with its owner.
 pub struct Dashboard {
@@ -15,7 +18,12 @@ pub struct Dashboard {
     pub url: String,
     /// The process.
     pub child: Child,
+    /// The lines that it logs.
+    log: Receiver<String>,
 }
+
+/// How long a line of the log is waited for.
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// An answer of it.
 pub struct Page {
@@ -87,22 +95,46 @@ impl Dashboard {
     ///
     /// If it does not start.
     pub fn start(workplace: &Workplace, store: &str, options: &[&str]) -> Dashboard {
-        let port = free_port().to_string();
-        let arguments = ["serve", "--store", store, "--listen", &port];
-        Dashboard::run(workplace.command(arguments.iter().chain(options)), &port)
+        let arguments = ["serve", "--store", store, "--listen", "0"];
+        Dashboard::run(workplace.command(arguments.iter().chain(options)))
     }
 
-    /// A command that serves at a port of this machine.
+    /// A command that serves a dashboard at any free port (`--listen 0`), and says in its log which one that is.
     ///
     /// # Panics
     ///
     /// If it does not.
-    pub fn run(mut command: Command, port: &str) -> Dashboard {
+    pub fn run(mut command: Command) -> Dashboard {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
-        let child = child.expect("a program that starts");
-        let dashboard = Dashboard { url: format!("http://127.0.0.1:{port}"), child };
-        wait_for(port.parse().expect("a port"), "the dashboard");
+        let mut child = child.expect("a program that starts");
+        let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
+        let (sender, log) = channel();
+        thread::spawn(move || {
+            let mut lines = stderr.lines().map_while(Result::ok);
+            // It is read to its end, so that the program never waits for a reader.
+            lines.for_each(|line| drop(sender.send(line)));
+        });
+        let mut dashboard = Dashboard { url: String::new(), child, log };
+        let line = dashboard.wait_for_log("dashboard at ");
+        let (_, url) = line.split_once("dashboard at ").expect("an address");
+        dashboard.url = url.trim_end_matches('/').to_owned();
         dashboard
+    }
+
+    /// Waits until it logs a line that contains `text`.
+    ///
+    /// # Panics
+    ///
+    /// If it ends before, or does not within a minute.
+    pub fn wait_for_log(&self, text: &str) -> String {
+        let mut seen = String::new();
+        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+            if line.contains(text) {
+                return line;
+            }
+            seen = seen + &line + "\n";
+        }
+        panic!("it does not log `{text}`: {seen}");
     }
 
     /// Asks for a path.

@@ -8,7 +8,7 @@ use std::thread;
 use std::time::Duration;
 
 use serde_json::{Value, json};
-use tests::{Dashboard, ELASTICSEARCH, Faults, Server, Sink, Workplace, free_port, schemathesis};
+use tests::{Dashboard, ELASTICSEARCH, Faults, Server, Sink, Workplace, schemathesis};
 
 const FIXTURE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/fixtures/tweets.ndjson");
 const TOKEN: &str = "correct-horse-battery-staple";
@@ -184,10 +184,9 @@ fn answers_are_compressed_known_again_and_fenced_in() {
 #[test]
 fn a_store_that_grows_is_shown_as_it_is() {
     let workplace = workplace();
-    let port = free_port().to_string();
-    let mut command = workplace.command(["backfill", "-", "--serve", "--listen", &port]);
+    let mut command = workplace.command(["backfill", "-", "--serve", "--listen", "0"]);
     command.stdin(Stdio::piped());
-    let mut dashboard = Dashboard::run(command, &port);
+    let mut dashboard = Dashboard::run(command);
     let waiting = dashboard.get("/api/summary");
     assert_eq!(waiting.status, 503, "there is no store before the first tweet");
     assert!(waiting.text.contains("no tweets yet"));
@@ -199,7 +198,7 @@ fn a_store_that_grows_is_shown_as_it_is() {
     drop(stdin);
     dashboard.wait("/api/summary", |page| page.status == 200 && page.json()["count"] == 6);
     // And what another process adds, when this one has let go of the store.
-    thread::sleep(Duration::from_secs(2));
+    dashboard.wait_for_log("the dashboard stays at");
     workplace.file("more.csv", "id,text\n1601645088790257667,more of it\n");
     assert!(workplace.run(["backfill", "more.csv"]).status.success());
     let newest = "/api/tweets?q=more";
@@ -288,9 +287,8 @@ fn a_question_goes_on_whoever_waits_for_it() {
     let dashboard = Dashboard::start(&workplace, &sink.url(), &[]);
     let hurry = raw_for(&dashboard, "GET /api/hashtags HTTP/1.1\r\nhost: localhost\r\n\r\n", 200);
     assert_eq!(hurry, "", "it did not wait");
-    thread::sleep(Duration::from_millis(1_200));
-    assert_eq!(dashboard.get("/api/hashtags").status, 200);
-    assert_eq!(sink.n_searches(), 1, "the answer was there");
+    dashboard.wait("/api/hashtags", |page| page.status == 200);
+    assert_eq!(sink.n_searches(), 1, "it was asked for once");
 }
 
 #[test]

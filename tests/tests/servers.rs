@@ -202,6 +202,7 @@ fn a_cluster_that_is_killed_twice_has_every_tweet_once() {
             thread::sleep(Duration::from_millis(50));
         }
         server.kill();
+        // How long it is gone: long enough for requests to fail.
         thread::sleep(Duration::from_secs(1));
         server.restart();
     }

@@ -32,7 +32,7 @@ pub struct Document {
     /// BCP 47, as given.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
-    /// Its author.
+    /// The account that wrote the tweet.
     #[serde(default, skip_serializing_if = "Author::is_empty")]
     pub user: Author,
     /// Without `#`, as written.
@@ -65,18 +65,18 @@ pub struct Document {
     /// The place it is tagged with.
     #[serde(default, skip_serializing_if = "Place::is_empty")]
     pub place: Place,
-    /// How it feels.
+    /// The sentiment of the text.
     pub sentiment: Sentiment,
-    /// Times retweeted.
+    /// How often it was retweeted, when the source was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retweets: Option<u64>,
-    /// Likes.
+    /// How many accounts liked it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub likes: Option<u64>,
-    /// Answers.
+    /// How many replies it had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub replies: Option<u64>,
-    /// Times quoted.
+    /// How often it was quoted in other tweets.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quotes: Option<u64>,
     /// The sum of those four, to sort by; absent if none is known.
@@ -97,10 +97,10 @@ pub struct Document {
     /// The file or object it came from.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub source: String,
-    /// When that was written: not the clock, so that a rerun changes nothing.
+    /// When the source was written. It is not the time of the run, so that a rerun changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Timestamp>,
-    /// How long that was after it was created, in seconds; absent if it was not.
+    /// How many seconds after the tweet the source was written; `None` if it was written before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<u64>,
     /// The fields that the newest delivery, of `received_at`, does not state, and when the values that they still have
@@ -115,13 +115,13 @@ pub struct Author {
     /// Numeric id, as text.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub id: Option<String>,
-    /// Handle, without `@`.
+    /// The account's handle, without `@`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub screen_name: Option<String>,
-    /// Display name.
+    /// The name that is shown beside the handle.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub name: Option<String>,
-    /// Number of followers.
+    /// How many followers the account had.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub followers: Option<u64>,
 }
@@ -141,7 +141,7 @@ pub struct Place {
     /// Country, in the language of the delivery.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country: Option<String>,
-    /// ISO 3166-1 alpha-2.
+    /// The country's two-letter code (ISO 3166-1 alpha-2).
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub country_code: Option<String>,
 }

@@ -12,9 +12,9 @@ use crate::vader;
 /// The verdict on a text, and how it was come to.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sentiment {
-    /// The verdict.
+    /// Which way the text leans.
     pub label: Label,
-    /// What it rests on.
+    /// What the label is based on.
     pub method: Method,
     /// VADER's sum, -1 to 1, whatever the method.
     pub compound: f64,
@@ -30,11 +30,11 @@ pub struct Sentiment {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Label {
-    /// Glad, fond, content.
+    /// The writer is glad, fond or content.
     Positive,
-    /// Sad, angry, disappointed.
+    /// The writer is sad, angry or disappointed.
     Negative,
-    /// Neither.
+    /// The text shows neither.
     Neutral,
     /// Both at once, or confused.
     Mixed,

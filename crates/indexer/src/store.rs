@@ -44,25 +44,25 @@ pub enum StoreError {
     /// It was to be read, and there is none.
     #[error("there is no store at {path}")]
     Missing {
-        /// The folder.
+        /// The path of the folder that `--store` names.
         path: PathBuf,
     },
     /// The folder holds other things than a store.
     #[error("{path} is no store, but holds or is something else")]
     NotAStore {
-        /// The folder.
+        /// The path of the folder that `--store` names.
         path: PathBuf,
     },
     /// It was made by a version with other fields.
     #[error("the store at {path} was made by another version of indexer")]
     OtherVersion {
-        /// The folder.
+        /// The path of the folder that `--store` names.
         path: PathBuf,
     },
     /// Another process writes to it.
     #[error("another indexer is writing to the store at {path}")]
     Locked {
-        /// The folder.
+        /// The path of the folder that `--store` names.
         path: PathBuf,
     },
     /// A cluster could not be used.
@@ -73,9 +73,9 @@ pub enum StoreError {
     Io {
         /// What was being done.
         action: &'static str,
-        /// The folder.
+        /// The path of the folder that `--store` names.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system or of the index.
         source: Failure,
     },
 }
@@ -120,7 +120,7 @@ impl Hint for StoreError {
 /// A document on its way into a store, and where it was read.
 #[derive(Debug, Clone)]
 pub struct Delivery {
-    /// The document.
+    /// The document as it was enriched, before it is merged.
     pub document: Document,
     /// The file or object that it was read from.
     pub source: Arc<str>,
@@ -128,7 +128,7 @@ pub struct Delivery {
     pub line: u64,
 }
 
-/// What writing did.
+/// The counts and rejects that writing some documents led to.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct Written {
     /// Ids that were not there before.
@@ -163,7 +163,7 @@ impl std::ops::AddAssign for Written {
 pub enum Store {
     /// A folder on this machine.
     Embedded(Embedded),
-    /// A cluster.
+    /// A cluster of Elasticsearch or OpenSearch.
     Elasticsearch(Elasticsearch),
 }
 
@@ -171,16 +171,16 @@ pub enum Store {
 pub enum Writer {
     /// A folder on this machine.
     Embedded(Box<EmbeddedWriter>),
-    /// A cluster.
+    /// A cluster of Elasticsearch or OpenSearch.
     Elasticsearch(Box<ElasticsearchWriter>),
 }
 
-/// What `--store` names.
+/// The store that `--store` names, with all that is needed to open it.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum Address {
-    /// A folder.
+    /// The path of an embedded store.
     Folder(PathBuf),
-    /// A cluster.
+    /// A cluster of Elasticsearch or OpenSearch.
     Cluster(Box<Cluster>),
 }
 
@@ -243,7 +243,7 @@ impl Store {
         }
     }
 
-    /// Answers one question.
+    /// Answers one question about the documents that match a filter.
     ///
     /// # Errors
     ///

@@ -15,7 +15,7 @@ pub struct Tweet<'a> {
     pub text: Cow<'a, str>,
     /// BCP 47 language tag as given; `None` if unknown.
     pub lang: Option<Cow<'a, str>>,
-    /// Who wrote it.
+    /// The account that wrote the tweet.
     pub user: User<'a>,
     /// Hashtags, mentions, cashtags and links where the source lists them.
     pub entities: Entities<'a>,
@@ -74,11 +74,11 @@ impl<'a> Tweet<'a> {
 pub struct User<'a> {
     /// Numeric id, as text.
     pub id: Option<Cow<'a, str>>,
-    /// Handle, without `@`.
+    /// The account's handle, without `@`.
     pub screen_name: Option<Cow<'a, str>>,
-    /// Display name.
+    /// The name that is shown beside the handle.
     pub name: Option<Cow<'a, str>>,
-    /// Number of followers.
+    /// How many followers the account had when the source was written.
     pub followers: Option<u64>,
 }
 
@@ -86,11 +86,11 @@ pub struct User<'a> {
 /// itself must be asked; an empty list means that there are none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entities<'a> {
-    /// Without `#`.
+    /// Hashtags without `#`; `None` if the source does not list them.
     pub hashtags: Option<Vec<Cow<'a, str>>>,
-    /// Handles without `@`.
+    /// Handles without `@`; `None` if the source does not list them.
     pub mentions: Option<Vec<Cow<'a, str>>>,
-    /// Without `$`.
+    /// Stock symbols without `$`; `None` if the source does not list them.
     pub cashtags: Option<Vec<Cow<'a, str>>>,
     /// Links, expanded where the source expands them; links to the tweet's own media left out.
     pub urls: Option<Vec<Cow<'a, str>>>,
@@ -112,9 +112,9 @@ pub struct Place<'a> {
     pub name: Option<Cow<'a, str>>,
     /// Country, in the language of the delivery.
     pub country: Option<Cow<'a, str>>,
-    /// ISO 3166-1 alpha-2.
+    /// The country's two-letter code (ISO 3166-1 alpha-2).
     pub country_code: Option<Cow<'a, str>>,
-    /// Its bounding box.
+    /// The smallest box, in degrees, that contains the place.
     pub bounding_box: Option<BoundingBox>,
 }
 
@@ -134,13 +134,13 @@ pub struct BoundingBox {
 /// Public metrics; `None` where the record does not say.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub struct Counts {
-    /// Times retweeted.
+    /// How often it was retweeted.
     pub retweets: Option<u64>,
-    /// Likes.
+    /// How many accounts liked it (API v1.1: `favorite_count`).
     pub likes: Option<u64>,
-    /// Answers.
+    /// How many replies it has.
     pub replies: Option<u64>,
-    /// Times quoted.
+    /// How often it was quoted in other tweets.
     pub quotes: Option<u64>,
 }
 
@@ -154,6 +154,6 @@ pub enum Kind {
     Retweet,
     /// A tweet about another one.
     Quote,
-    /// An answer.
+    /// An answer to another tweet.
     Reply,
 }

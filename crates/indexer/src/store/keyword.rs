@@ -11,7 +11,7 @@ macro_rules! keywords {
         }
 
         impl Keyword {
-            /// All of them.
+            /// Every field, in the order of the mapping.
             pub const ALL: &[Keyword] = &[$(Keyword::$variant),*];
 
             /// The field's name in documents.
@@ -43,33 +43,33 @@ fn many(values: &[String]) -> Vec<&str> {
 }
 
 keywords! {
-    /// The tweet's id.
+    /// The tweet's id, which is also the document's.
     Id "id" exact => |d| vec![d.id.as_str()];
-    /// Its language.
+    /// The language of the text, as a BCP 47 tag.
     Lang "lang" exact => |d| one(&d.lang);
-    /// Its author's id.
+    /// The numeric id of the account that wrote the tweet.
     UserId "user.id" exact => |d| one(&d.user.id);
-    /// Its author's handle.
+    /// The handle of the account that wrote the tweet, without `@`.
     ScreenName "user.screen_name" folded => |d| one(&d.user.screen_name);
-    /// Its author's name.
+    /// The display name of the account that wrote the tweet.
     UserName "user.name" exact => |d| one(&d.user.name);
-    /// Without `#`.
+    /// The hashtags of the tweet, without `#`.
     Hashtags "hashtags" folded => |d| many(&d.hashtags);
-    /// Without `@`.
+    /// The handles that the tweet mentions, without `@`.
     Mentions "mentions" folded => |d| many(&d.mentions);
-    /// Without `$`.
+    /// The stock symbols of the tweet, without `$`.
     Cashtags "cashtags" folded => |d| many(&d.cashtags);
-    /// Links.
+    /// The links of the tweet, expanded if the source says what they stand for.
     Urls "urls" exact => |d| many(&d.urls);
-    /// Hosts of links.
+    /// The hosts that the links lead to, without `www.`.
     Domains "domains" folded => |d| many(&d.domains);
-    /// Emoticons and emoji.
+    /// The emoticons and emoji of the text that say something about its mood.
     Emoticons "emoticons" exact => |d| many(&d.emoticons);
-    /// Cloud marketplaces.
+    /// The cloud marketplaces that the tweet belongs to: `AWS`, `Azure`, `GCP` or others that the source names.
     Marketplace "marketplace" exact => |d| many(&d.marketplace);
-    /// `exact` or `place`.
+    /// Where the position comes from: `exact` coordinates, or the middle of a `place`.
     GeoSource "geo_source" exact => |d| d.geo_source.map(GeoSource::as_str).into_iter().collect();
-    /// Name of the place.
+    /// The full name of the place that the tweet is tagged with.
     PlaceName "place.name" exact => |d| one(&d.place.name);
     /// Country of the place.
     Country "place.country" exact => |d| one(&d.place.country);
@@ -77,9 +77,9 @@ keywords! {
     CountryCode "place.country_code" exact => |d| one(&d.place.country_code);
     /// `positive`, `negative`, `neutral` or `mixed`.
     Label "sentiment.label" exact => |d| vec![d.sentiment.label.as_str()];
-    /// `emoticon` or `lexicon`.
+    /// What the sentiment label is based on: `emoticon` or `lexicon`.
     Method "sentiment.method" exact => |d| vec![d.sentiment.method.as_str()];
-    /// `tweet`, `retweet`, `quote` or `reply`.
+    /// What kind of tweet it is: `tweet`, `retweet`, `quote` or `reply`.
     Kind "kind" exact => |d| vec![kind_name(d.kind)];
     /// The tweet it answers.
     InReplyTo "in_reply_to" exact => |d| one(&d.in_reply_to);

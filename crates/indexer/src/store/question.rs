@@ -12,9 +12,9 @@ use super::{Keyword, TextQuery};
 pub struct Filter {
     /// What the user typed.
     pub text: TextQuery,
-    /// Created at or after.
+    /// Created at this time or after it.
     pub from: Option<Timestamp>,
-    /// Created before.
+    /// Created before this time, which is not included.
     pub to: Option<Timestamp>,
     /// The field has one of the values.
     pub terms: Vec<(Keyword, Vec<String>)>,
@@ -42,7 +42,7 @@ pub enum Question {
     Count,
     /// The first `limit` of them, after `offset` others.
     Search {
-        /// Their order.
+        /// The order in which they are counted off.
         sort: Sort,
         /// Only those that come after this one in that order.
         after: Option<After>,
@@ -53,19 +53,19 @@ pub enum Question {
     },
     /// The most frequent values of a field, exactly counted; of equals, the first by name.
     Top {
-        /// The field.
+        /// The field whose values are counted.
         field: Keyword,
-        /// How many values.
+        /// The most values to return.
         n: usize,
     },
-    /// How they feel, for each of the most frequent values of a field.
+    /// Their sentiment, for each of the most frequent values of a field.
     SentimentBy {
-        /// The field.
+        /// The field whose values are counted.
         field: Keyword,
-        /// How many values.
+        /// The most values to return.
         n: usize,
     },
-    /// How they feel, all together.
+    /// Their sentiment, all taken together.
     Sentiment,
     /// Counts by time and label; intervals without documents are left out.
     Timeline {
@@ -76,19 +76,19 @@ pub enum Question {
     PeakHours,
     /// The most frequent places, and where they are.
     Places {
-        /// How many.
+        /// The most places to return.
         n: usize,
     },
     /// The map cells that hold documents at the nearest zoom of [`ZOOMS`] that is not below this one; the
     /// fullest first.
     Map {
-        /// The zoom.
+        /// The zoom level that the map is shown at, 0 to 22.
         zoom: u8,
     },
     /// About how many different values a field has: a HyperLogLog++ estimate, exact up to a few
     /// hundred and usually within 4 % above that.
     Distinct {
-        /// The field.
+        /// The field whose values are counted.
         field: Keyword,
     },
     /// When the first and the last of them were created.
@@ -98,9 +98,9 @@ pub enum Question {
 /// A question about the documents that match a filter.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ask {
-    /// Which documents.
+    /// Which documents it is about.
     pub filter: Filter,
-    /// What of them.
+    /// What is asked about them.
     pub question: Question,
 }
 
@@ -156,10 +156,10 @@ answers! {
 /// The order of search results. Of equals, the higher id comes first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
-    /// The latest first.
+    /// The one created latest comes first.
     #[default]
     Newest,
-    /// The earliest first.
+    /// The one created earliest comes first.
     Oldest,
     /// The most retweets, likes, replies and quotes together first.
     Engaged,
@@ -193,7 +193,7 @@ impl Sort {
 pub struct After {
     /// The [key](Sort::key) of the document there.
     pub key: f64,
-    /// Its id.
+    /// The id of that document, which decides between documents with equal keys.
     pub id: String,
 }
 
@@ -209,13 +209,13 @@ pub struct Hits {
 /// How often a value occurs.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize)]
 pub struct TermCount {
-    /// The value.
+    /// A value of the field, in lower case if the field ignores case.
     pub term: String,
     /// How many documents have it.
     pub count: u64,
 }
 
-/// Documents by label.
+/// How many documents have each sentiment label.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize)]
 #[expect(missing_docs, reason = "the labels themselves")]
 pub struct LabelCounts {
@@ -237,23 +237,23 @@ impl LabelCounts {
     }
 }
 
-/// How documents feel.
+/// The sentiment of some documents, taken together.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct SentimentSummary {
     /// How many there are.
     pub count: u64,
     /// The mean of their compounds; none if there are none.
     pub mean: Option<f64>,
-    /// By label.
+    /// How many of them have each sentiment label.
     pub labels: LabelCounts,
 }
 
-/// How documents feel that share a value.
+/// The sentiment of the documents that share a value of a field.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TermSentiment {
-    /// The value.
+    /// A value of the field, in lower case if the field ignores case.
     pub term: String,
-    /// How they feel.
+    /// The sentiment of the documents that have this value.
     #[serde(flatten)]
     pub sentiment: SentimentSummary,
 }
@@ -265,7 +265,7 @@ pub enum Interval {
     Minute,
     Hour,
     Day,
-    /// From Monday on.
+    /// Weeks that start on Monday (ISO 8601).
     Week,
 }
 
@@ -289,11 +289,11 @@ impl Interval {
 /// Documents of an interval.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct TimelineBucket {
-    /// When it begins.
+    /// The time at which the interval begins.
     pub start: Timestamp,
     /// How many there are.
     pub count: u64,
-    /// By label.
+    /// How many of them have each sentiment label.
     pub labels: LabelCounts,
 }
 
@@ -302,16 +302,16 @@ pub struct TimelineBucket {
 pub struct HourCount {
     /// From 1, Monday, to 7, Sunday.
     pub weekday: u8,
-    /// 0 to 23.
+    /// The hour of the day, from 0 to 23.
     pub hour: u8,
-    /// How many.
+    /// How many documents were created in it.
     pub count: u64,
 }
 
 /// A place that tweets are tagged with.
 #[derive(Debug, Clone, PartialEq, Serialize)]
 pub struct PlaceCount {
-    /// Its name.
+    /// The full name of the place, such as `Lisbon, Portugal`.
     pub name: String,
     /// Its country, as most of them say.
     pub country: Option<String>,
@@ -328,9 +328,9 @@ pub struct PlaceCount {
 /// When the first and the last of some documents were created.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize)]
 pub struct Bounds {
-    /// The first.
+    /// When the first of them was created.
     pub from: Timestamp,
-    /// The last.
+    /// When the last of them was created.
     pub to: Timestamp,
 }
 

@@ -17,7 +17,7 @@ pub enum ClusterError {
         address: String,
         /// What is wrong with it.
         why: String,
-        /// What to do.
+        /// What the user can do about it.
         hint: &'static str,
     },
     /// A certificate or secret lies in a file that cannot be used.
@@ -25,9 +25,9 @@ pub enum ClusterError {
     File {
         /// What should be in it.
         what: &'static str,
-        /// The file.
+        /// The path of the file that cannot be used.
         path: PathBuf,
-        /// Why not.
+        /// Why it cannot be used.
         source: Failure,
     },
     /// A secret has characters that no header can have.
@@ -39,42 +39,42 @@ pub enum ClusterError {
     /// A setting names a secret that cannot be read.
     #[error("cannot use the secret that {variable} names")]
     Reference {
-        /// The setting.
+        /// The environment variable that names the secret.
         variable: &'static str,
-        /// Why not.
+        /// Why it cannot be used.
         source: Failure,
     },
     /// A user is named, and no password.
     #[error("ELASTICSEARCH_USERNAME is set, and ELASTICSEARCH_PASSWORD is not")]
     Password,
-    /// No answer came.
+    /// No response came, or only ones that ask to try later.
     #[error("cannot reach Elasticsearch at {url}: {failure}")]
     Unreachable {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What happened.
+        /// Why the last request failed.
         failure: RequestError,
     },
-    /// Something else answered.
+    /// A server answered that is not Elasticsearch or OpenSearch.
     #[error("the server at {url} is not Elasticsearch: {answer}")]
     NotElasticsearch {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What it said.
+        /// The beginning of its response.
         answer: String,
     },
     /// It is too old.
     #[error("{server} at {url} is not supported")]
     Version {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// Its name and version.
+        /// The name and version that the server reports.
         server: String,
     },
     /// It does not know us.
     #[error("{url} does not accept {credentials}: {reason}")]
     Unauthorized {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
         /// What was sent, in words.
         credentials: &'static str,
@@ -84,9 +84,9 @@ pub enum ClusterError {
     /// It knows who we are, and does not allow us to do this.
     #[error("{url} does not allow us to {action}: {reason}")]
     Forbidden {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What was to be done.
+        /// The action that was refused, as a verb phrase: "create the index tweets-2022".
         action: String,
         /// What the server said.
         reason: String,
@@ -94,7 +94,7 @@ pub enum ClusterError {
     /// An index may be read but not written.
     #[error("an index at {url} is read-only: {reason}")]
     ReadOnly {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
         /// What the server said, with the index.
         reason: String,
@@ -102,9 +102,9 @@ pub enum ClusterError {
     /// An index was made with other fields.
     #[error("the index `{index}` at {url} has another mapping: {difference}")]
     OtherMapping {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// The index.
+        /// The name of the index.
         index: String,
         /// The first field that differs.
         difference: String,
@@ -112,15 +112,15 @@ pub enum ClusterError {
     /// There is a template of our name that we did not make.
     #[error("the index template `{name}` at {url} was not made by indexer")]
     OtherTemplate {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// Its name.
+        /// The name under which it is there.
         name: &'static str,
     },
     /// Tweets are kept in indices of other lengths.
     #[error("the tweets at {url} are kept in an index for each {kept}, not for each {asked}")]
     OtherIndices {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
         /// What the template says.
         kept: &'static str,
@@ -130,27 +130,27 @@ pub enum ClusterError {
     /// It has no tweets yet.
     #[error("there are no tweets at {url}")]
     Empty {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
     },
     /// It does not do what was asked, for a reason of its own.
     #[error("cannot {action} at {url}: {failure}")]
     Refused {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What was to be done.
+        /// The action that was refused, as a verb phrase: "create the index tweets-2022".
         action: String,
-        /// What it said.
+        /// The response that refused it.
         failure: RequestError,
     },
     /// It did not take documents for too long.
     #[error("{url} took nothing for {}: {failure}", patience(.after))]
     GaveUp {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
         /// For how long it was tried.
         after: Duration,
-        /// What happened last.
+        /// Why the last attempt failed.
         failure: RequestError,
     },
     /// Something of our own went wrong.
@@ -158,13 +158,13 @@ pub enum ClusterError {
     Internal {
         /// What was being done.
         action: &'static str,
-        /// Why not.
+        /// Why it cannot be used.
         source: Failure,
     },
     /// The user said so.
     #[error("interrupted while {url} did not answer")]
     Interrupted {
-        /// The nodes.
+        /// The addresses of the cluster's nodes, without credentials.
         url: String,
     },
 }

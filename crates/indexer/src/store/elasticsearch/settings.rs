@@ -15,7 +15,7 @@ use super::identity::{Identity, is_local};
 pub struct Cluster {
     /// Its nodes; requests go to each in turn.
     pub nodes: Vec<Url>,
-    /// Who we are.
+    /// The credentials that requests are sent with.
     pub identity: Identity,
     /// PEM certificates of authorities to trust besides the well-known ones.
     pub ca_file: Option<PathBuf>,
@@ -115,21 +115,21 @@ pub enum Gzip {
     /// Unless all nodes are on this machine, where it would cost more than it saves.
     #[default]
     Auto,
-    /// In any case.
+    /// Compress requests to any cluster.
     Always,
-    /// In no case.
+    /// Compress no requests.
     Never,
 }
 
 /// How much of the tweets' time an index holds, in UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IndexBy {
-    /// `tweets-2022`.
+    /// An index for each year: `tweets-2022`.
     #[default]
     Year,
-    /// `tweets-2022.12`.
+    /// An index for each month: `tweets-2022.12`.
     Month,
-    /// `tweets-2022.12.10`.
+    /// An index for each day: `tweets-2022.12.10`.
     Day,
 }
 
