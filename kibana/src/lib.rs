@@ -1,4 +1,4 @@
-//! Kibana's saved objects as files that people can read, and the import file that is made of them.
+//! Kibana's saved objects as files that people can read, and the import file that is made from them.
 //!
 //! Kibana keeps much of an object as JSON within strings. In the files it is plain JSON; [`pack`] and
 //! [`unpack`] know which keys hold such strings.
@@ -12,7 +12,7 @@ use serde_json::{Map, Value as Json};
 /// The import file, beside the objects.
 pub const IMPORT_FILE: &str = "tweets.ndjson";
 
-/// Keys of JSON within a string, besides those that end in `JSON`.
+/// Keys whose values are JSON within a string, besides all keys that end in `JSON`.
 const NESTED: [&str; 7] = [
     "fieldAttrs",
     "fieldFormatMap",
@@ -23,7 +23,7 @@ const NESTED: [&str; 7] = [
     "visState",
 ];
 
-/// What dashboards open on when the import file is imported by hand.
+/// The time range that dashboards open on if the import file is imported by hand.
 const TIME_RANGE: [&str; 2] = ["now-5y", "now"];
 
 /// The versions that Kibana 8.12 stamps objects with. It refuses later ones, and later ones migrate these.
@@ -37,7 +37,7 @@ pub const VERSIONS: [(&str, Option<&str>); 7] = [
     ("visualization", Some("8.5.0")),
 ];
 
-/// Whether an object is stamped so.
+/// Whether an object has the versions that Kibana 8.12 stamps it with ([`VERSIONS`]).
 pub fn is_of_8_12(object: &Json) -> bool {
     let stamp = object["typeMigrationVersion"].as_str();
     let is_known =
@@ -45,7 +45,7 @@ pub fn is_of_8_12(object: &Json) -> bool {
     object["coreMigrationVersion"] == "8.8.0" && VERSIONS.iter().any(is_known)
 }
 
-/// What an export says of an object beyond what it is.
+/// Keys of an exported object that say where it comes from and not what it is; the files leave them out.
 const VOLATILE: [&str; 8] = [
     "created_at",
     "created_by",
@@ -89,7 +89,7 @@ pub fn objects(folder: &Path) -> anyhow::Result<Vec<Json>> {
     Ok(objects)
 }
 
-/// The import file: an object a line, as Kibana has them.
+/// The import file: one object per line, in the form that Kibana expects.
 ///
 /// # Errors
 ///
@@ -104,17 +104,17 @@ pub fn pack(folder: &Path) -> anyhow::Result<String> {
     Ok(lines)
 }
 
-/// Writes the objects of an export into a folder, each into its own file; what is there already is
-/// replaced. Tells how many they were.
+/// Writes the objects of an export into a folder, each into its own file; files that are there already are replaced.
+/// Returns how many objects there were.
 ///
 /// # Errors
 ///
-/// If a line is no object, or a file cannot be written.
+/// If a line is not an object of Kibana 8.12, or a file cannot be written.
 pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
     let mut n_objects = 0;
     for (line, text) in (1..).zip(export.lines()) {
         let mut object: Map<String, Json> = serde_json::from_str(text)
-            .with_context(|| format!("line {line} of the export is no saved object"))?;
+            .with_context(|| format!("line {line} of the export is not a saved object"))?;
         let (Some(kind), Some(id)) = (object.get("type"), object.get("id")) else {
             // The last line of an export counts its objects.
             continue;
@@ -131,12 +131,12 @@ pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
         let mut object = Json::Object(object);
         if !is_of_8_12(&object) {
             bail!(
-                "line {line} of the export: Kibana 8.12 would refuse the {kind} {id}: export it from an 8.12"
+                "line {line} of the export: Kibana 8.12 would refuse the {kind} {id}; please export it from an 8.12"
             );
         }
         unfold(&mut object);
         if object["type"] == "dashboard" {
-            // `indexer setup` puts its own in.
+            // `indexer setup` replaces it with the time range of the tweets.
             object["attributes"]["timeFrom"] = TIME_RANGE[0].into();
             object["attributes"]["timeTo"] = TIME_RANGE[1].into();
         }
@@ -154,7 +154,7 @@ fn is_nested(key: &str) -> bool {
     key.ends_with("JSON") || NESTED.contains(&key)
 }
 
-/// Puts JSON into strings where Kibana has it so, the innermost first.
+/// Turns JSON into strings where Kibana expects strings, the innermost first.
 fn fold(value: &mut Json) {
     match value {
         Json::Array(items) => items.iter_mut().for_each(fold),
@@ -170,7 +170,7 @@ fn fold(value: &mut Json) {
     }
 }
 
-/// Takes JSON out of strings where Kibana has it so.
+/// Turns strings into the JSON that they contain, where Kibana keeps it in strings.
 fn unfold(value: &mut Json) {
     match value {
         Json::Array(items) => items.iter_mut().for_each(unfold),

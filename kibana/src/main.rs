@@ -1,5 +1,5 @@
-//! `cargo run -p kibana`: makes the import file of the objects. `cargo run -p kibana -- EXPORT`: takes over
-//! what was changed in Kibana and exported there.
+//! `cargo run -p kibana` makes the import file from the objects. `cargo run -p kibana -- EXPORT` first replaces the
+//! objects with those of an export, to take over what was changed in Kibana.
 
 use std::path::Path;
 use std::{env, fs};

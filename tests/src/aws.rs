@@ -1,4 +1,4 @@
-//! What stands in for AWS on this machine: S3, Firehose, CloudFormation and others (ministack).
+//! A stand-in for AWS on this machine (ministack): S3, Firehose, CloudFormation and others.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,16 +12,16 @@ use tempfile::TempDir;
 
 use crate::{base64, free_port, skip};
 
-/// An AWS of one's own.
+/// A running stand-in for AWS.
 pub struct Aws {
     port: u16,
     _started: Option<(Process, TempDir)>,
 }
 
-/// How long something may take until it answers, on a busy machine.
+/// How long a program may take until it answers, on a busy machine.
 const START: Duration = Duration::from_secs(60);
 
-/// A process that ends with its owner, and all that it has started.
+/// A process that is killed, with all the processes that it has started, when this is dropped.
 pub(crate) struct Process(Child);
 
 impl Process {
@@ -29,7 +29,7 @@ impl Process {
         self.0.id()
     }
 
-    /// Starts one that logs to the file `log` of a folder.
+    /// Starts a command in a folder; its output goes to the file `log` there.
     pub(crate) fn start(command: &mut Command, folder: &Path) -> Process {
         let log = File::create(folder.join("log")).expect("a log");
         let errors = log.try_clone().expect("a log");
@@ -69,7 +69,7 @@ pub(crate) fn wait_for(port: u16, what: &str) {
 }
 
 impl Aws {
-    /// Starts one, with nothing in it; none, and the test is to be skipped, where it is not installed.
+    /// Starts one, with nothing in it. `None` if it is not installed; the test should then be skipped.
     ///
     /// # Panics
     ///
@@ -92,16 +92,16 @@ impl Aws {
         Some(Aws { port, _started: Some((process, folder)) })
     }
 
-    /// One that runs already.
+    /// One that is running already, at a port of this machine.
     pub fn at(port: u16) -> Aws {
         Aws { port, _started: None }
     }
 
-    /// What a stack's template gives out, once it is deployed.
+    /// The outputs of a stack, once it is deployed.
     ///
     /// # Panics
     ///
-    /// If it is not within a minute.
+    /// If it is not deployed within a minute.
     pub fn outputs(&self, stack: &str) -> HashMap<String, String> {
         let describe = [("Action", "DescribeStacks"), ("StackName", stack)];
         let started = Instant::now();
@@ -125,7 +125,7 @@ impl Aws {
     ///
     /// # Panics
     ///
-    /// If it is not taken.
+    /// If the stream does not accept it.
     pub fn put_record(&self, stream: &str, tweet: &str) {
         let record = json!({ "Data": base64(tweet) });
         let body = json!({ "DeliveryStreamName": stream, "Record": record });
@@ -158,7 +158,7 @@ impl Aws {
     ///
     /// # Panics
     ///
-    /// If that fails, as everything here.
+    /// If that fails.
     pub fn create_bucket(&self, bucket: &str) -> &Aws {
         let answer = agent().put(self.object(bucket, "")).send_empty().expect("an answer");
         assert!(answer.status().is_success(), "{bucket}: {}", answer.status());
@@ -204,7 +204,7 @@ impl Aws {
     ///
     /// # Panics
     ///
-    /// If they are none.
+    /// If they are not lines of JSON.
     pub fn rejects(&self, bucket: &str, prefix: &str) -> Vec<Value> {
         let mut rejects = Vec::new();
         for key in self.keys(bucket, prefix) {
@@ -251,7 +251,7 @@ impl Aws {
     }
 }
 
-/// Which service a request is for; who it is from is not looked at.
+/// The `authorization` header of a request to a service. The stand-in does not check the signature.
 fn authorization(service: &str) -> String {
     let scope = format!("test/20261121/us-east-1/{service}/aws4_request");
     format!("AWS4-HMAC-SHA256 Credential={scope}, SignedHeaders=host, Signature=0")

@@ -4,6 +4,7 @@ use std::io::{BufRead, BufReader};
 use std::path::PathBuf;
 use std::process::{Child, Command, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Mutex, PoisonError};
 use std::thread;
 use std::time::Duration;
 
@@ -12,29 +13,30 @@ use serde_json::Value;
 use crate::aws::{agent, part};
 use crate::{Workplace, skip};
 
-/// A running server; it ends with its owner.
+/// A running server; it is killed when this is dropped.
 pub struct Dashboard {
-    /// Where it is, without a slash.
+    /// Its address, without a trailing slash.
     pub url: String,
     /// The process.
     pub child: Child,
     /// The lines that it logs.
-    log: Receiver<String>,
+    log: Mutex<Receiver<String>>,
 }
 
-/// How long a line of the log is waited for.
+/// How long to wait for a line of the log.
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// An answer of it.
+/// A response of the dashboard.
 pub struct Page {
-    /// The status.
+    /// The HTTP status.
     pub status: u16,
     headers: ureq::http::HeaderMap,
     /// The body.
     pub text: String,
 }
 
-/// The program that tries APIs against their description; none, and the test is to be skipped, where it is not.
+/// schemathesis, the program that tests an API against its OpenAPI description. `None` if it is not installed; the test
+/// should then be skipped.
 ///
 /// # Panics
 ///
@@ -48,7 +50,8 @@ pub fn schemathesis() -> Option<PathBuf> {
     Some(program)
 }
 
-/// Chromium, and the folder of the packages that drive it; none, and the test is to be skipped, where they are not.
+/// Chromium, and the folder of the packages that drive it. `None` if they are not installed; the test should then be
+/// skipped.
 ///
 /// # Panics
 ///
@@ -73,7 +76,7 @@ pub fn chromium() -> Option<(PathBuf, PathBuf)> {
 }
 
 impl Page {
-    /// A header's value, or nothing.
+    /// The value of a header; empty if it is not there.
     pub fn header(&self, name: &str) -> &str {
         self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
     }
@@ -82,7 +85,7 @@ impl Page {
     ///
     /// # Panics
     ///
-    /// If it is none.
+    /// If it is not JSON.
     pub fn json(&self) -> Value {
         serde_json::from_str(&self.text).unwrap_or_else(|_| panic!("no JSON: {}", self.text))
     }
@@ -99,22 +102,22 @@ impl Dashboard {
         Dashboard::run(workplace.command(arguments.iter().chain(options)))
     }
 
-    /// A command that serves a dashboard at any free port (`--listen 0`), and says in its log which one that is.
+    /// Runs a command that serves a dashboard at any free port (`--listen 0`), and reads that port from its log.
     ///
     /// # Panics
     ///
-    /// If it does not.
+    /// If the command does not log it.
     pub fn run(mut command: Command) -> Dashboard {
         let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn();
         let mut child = child.expect("a program that starts");
         let stderr = BufReader::new(child.stderr.take().expect("a pipe"));
         let (sender, log) = channel();
         thread::spawn(move || {
-            let mut lines = stderr.lines().map_while(Result::ok);
-            // It is read to its end, so that the program never waits for a reader.
+            let lines = stderr.lines().map_while(Result::ok);
+            // The log is read to its end, so that the program never blocks on a full pipe.
             lines.for_each(|line| drop(sender.send(line)));
         });
-        let mut dashboard = Dashboard { url: String::new(), child, log };
+        let mut dashboard = Dashboard { url: String::new(), child, log: Mutex::new(log) };
         let line = dashboard.wait_for_log("dashboard at ");
         let (_, url) = line.split_once("dashboard at ").expect("an address");
         dashboard.url = url.trim_end_matches('/').to_owned();
@@ -128,7 +131,8 @@ impl Dashboard {
     /// If it ends before, or does not within a minute.
     pub fn wait_for_log(&self, text: &str) -> String {
         let mut seen = String::new();
-        while let Ok(line) = self.log.recv_timeout(PATIENCE) {
+        let log = self.log.lock().unwrap_or_else(PoisonError::into_inner);
+        while let Ok(line) = log.recv_timeout(PATIENCE) {
             if line.contains(text) {
                 return line;
             }
@@ -162,11 +166,11 @@ impl Dashboard {
         Page { status: answer.status().as_u16(), headers: answer.headers().clone(), text }
     }
 
-    /// What is answered at a path once it is as it should be.
+    /// Asks for a path again and again until the answer is right, and returns it.
     ///
     /// # Panics
     ///
-    /// If it is not within ten seconds.
+    /// If it is not right within ten seconds.
     pub fn wait(&self, path: &str, is_right: impl Fn(&Page) -> bool) -> Page {
         for _ in 0..200 {
             let page = self.get(path);
@@ -178,7 +182,7 @@ impl Dashboard {
         panic!("{path} stays {}", self.get(path).text);
     }
 
-    /// Asks it to end, and tells how it did.
+    /// Interrupts it (SIGINT), and returns its exit code.
     ///
     /// # Panics
     ///

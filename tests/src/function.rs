@@ -20,8 +20,8 @@ pub struct Function {
 }
 
 impl Function {
-    /// Starts `program` as Lambda does, with the settings of an account and those of the caller; none, and the
-    /// test is to be skipped, where there is no emulator.
+    /// Starts `program` as Lambda does, with an environment as in Lambda and these settings. `None` if the emulator is
+    /// not installed; the test should then be skipped.
     ///
     /// # Panics
     ///
@@ -84,18 +84,18 @@ impl Function {
         String::from_utf8_lossy(&log).into_owned()
     }
 
-    /// What it has told of each object.
+    /// The metrics that it has logged.
     pub fn metrics(&self) -> Vec<Value> {
         let log = self.log();
         let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
         lines.filter(|line| line["_aws"].is_object()).collect()
     }
 
-    /// The most memory that it has had, in MiB.
+    /// The most memory that it has used, in MiB.
     ///
     /// # Panics
     ///
-    /// If it does not run.
+    /// If it is not running.
     pub fn peak_memory(&self) -> u64 {
         let parent = self.process.id().to_string();
         let children = format!("/proc/{parent}/task/{parent}/children");
@@ -115,7 +115,7 @@ impl Function {
     }
 }
 
-/// The program to test as a function: the one that is given, or the one that is to be shipped.
+/// The program to test as a function: the one that is to be shipped, if `LAMBDA_PROGRAM` names it, or else `program`.
 #[expect(clippy::disallowed_methods, reason = "`.ci/run` names it")]
 pub fn lambda_program(program: &str) -> String {
     std::env::var("LAMBDA_PROGRAM").unwrap_or_else(|_| program.to_owned())
@@ -174,7 +174,8 @@ pub fn message(id: &str, body: &str) -> Value {
     })
 }
 
-/// An S3 with a bucket for tweets and one for rejects; none, and the test is to be skipped, where there is none.
+/// An S3 with a bucket for tweets and one for rejects. `None` if the stand-in for AWS is not installed; the test should
+/// then be skipped.
 pub fn aws() -> Option<Aws> {
     let aws = Aws::start()?;
     aws.create_bucket("tweets").create_bucket("rejects");
@@ -203,7 +204,7 @@ pub fn start(
 pub struct Tweets {
     /// A line each.
     pub lines: Vec<String>,
-    /// The ids of those that are no notices.
+    /// The ids of the tweets, without the deletion notices.
     pub ids: HashSet<String>,
 }
 
@@ -224,11 +225,11 @@ pub fn tweets(program: &str, count: u64) -> Tweets {
     Tweets { lines, ids }
 }
 
-/// Makes sure that every tweet is in the sink or in the rejects, and none was written over unseen.
+/// Makes sure that every tweet is in either the sink or the rejects, and that none was overwritten blindly.
 ///
 /// # Panics
 ///
-/// If not.
+/// If that is not so.
 #[track_caller]
 pub fn check(tweets: &Tweets, sink: &Sink, rejects: &[Value]) {
     let rejected: HashSet<String> =
@@ -240,7 +241,7 @@ pub fn check(tweets: &Tweets, sink: &Sink, rejects: &[Value]) {
     assert_eq!(sink.doubled(), 0);
 }
 
-/// A tweet of its own.
+/// A tweet whose id and text depend on `n`.
 pub fn tweet(n: u64) -> String {
     format!(r#"{{"id_str":"{}","text":"tweet {n} :)"}}"#, 1_601_645_088_790_257_000 + n)
 }
@@ -264,7 +265,7 @@ pub fn kinesis(n: u64, data: &str) -> Value {
     })
 }
 
-/// As Kinesis and Firehose have their records.
+/// Encodes a text in Base64, as the records of Kinesis and Firehose are.
 pub fn base64(text: &str) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut out = String::new();
@@ -292,7 +293,7 @@ pub fn gzip(text: &str) -> Vec<u8> {
     encoder.finish().expect("memory")
 }
 
-/// UTF-16, in which nobody can go on in the middle.
+/// Encodes a text in UTF-16 with a byte order mark; the function cannot resume in the middle of such an object.
 pub fn utf16(text: &str) -> Vec<u8> {
     std::iter::once(0xFEFF).chain(text.encode_utf16()).flat_map(u16::to_le_bytes).collect()
 }

@@ -1,4 +1,4 @@
-//! As much of an HTTP server as the tests' own ones need.
+//! The part of an HTTP server that the tests' stand-ins share.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
@@ -8,7 +8,7 @@ use std::thread;
 
 use flate2::read::GzDecoder;
 
-/// Serves each connection to a free port on a thread of its own; tells the port.
+/// Listens on a free port, which it returns, and serves each connection on a thread of its own.
 pub(crate) fn listen(serve: impl Fn(TcpStream) -> io::Result<()> + Send + Sync + 'static) -> u16 {
     let listener = TcpListener::bind(("127.0.0.1", 0)).expect("a port");
     let port = listener.local_addr().expect("its number").port();
@@ -27,7 +27,7 @@ pub(crate) struct Request {
     pub(crate) method: String,
     pub(crate) path: String,
     headers: HashMap<String, String>,
-    /// Decompressed.
+    /// The body, decompressed.
     pub(crate) body: Vec<u8>,
 }
 
@@ -38,7 +38,7 @@ impl Request {
     }
 }
 
-/// The next request; none if the client has gone.
+/// The next request; `None` if the client has closed the connection.
 pub(crate) fn read_request(reader: &mut impl BufRead) -> io::Result<Option<Request>> {
     let mut line = String::new();
     if reader.read_line(&mut line)? == 0 {

@@ -1,5 +1,5 @@
-//! What stands in for Kibana, which is in no package registry: as much of its API as `indexer setup` uses, with
-//! the answers that Kibana 8.12.2 gives, seen or as it documents them.
+//! A stand-in for Kibana, which no package registry has: the part of its API that `indexer setup` uses, with the
+//! answers that Kibana 8.12.2 was seen to give, or that its documentation describes.
 
 use std::collections::BTreeMap;
 use std::io::{self, BufReader, Write};
@@ -19,8 +19,8 @@ pub struct Kibana {
 }
 
 struct State {
-    /// What all requests are answered with, if it is not Kibana that answers: status, headers, body. `WHO` in it is
-    /// what the request said of who it is from.
+    /// What requests are answered with, if it is not Kibana that answers: status, headers, body. `WHO` in the body is
+    /// replaced with the request's `authorization`.
     instead: Option<(u16, &'static str, &'static str)>,
     version: &'static str,
     /// How many more times it says that it is starting.
@@ -33,7 +33,7 @@ struct State {
 const AUTHORIZATION: &str = "Basic ZWxhc3RpYzpjaGFuZ2VtZQ==";
 
 impl Kibana {
-    /// Starts one of that version, which says a few times that it is starting before it is ready.
+    /// Starts a Kibana of this version, which answers the first `n_not_ready` requests with 503.
     ///
     /// # Panics
     ///
@@ -43,8 +43,9 @@ impl Kibana {
         Kibana::with(State { instead: None, version, n_not_ready, objects: Mutex::default() })
     }
 
-    /// Starts something else, which answers an import, and with a redirect all requests, with that status, these
-    /// headers (a line each) and this body; `WHO` in the body is the request's `authorization`.
+    /// Starts something that is not Kibana: it answers imports, or all requests if the status is a redirect, with this
+    /// status, these headers (one per line) and this body. `WHO` in the body is replaced with the request's
+    /// `authorization`.
     ///
     /// # Panics
     ///
@@ -71,7 +72,7 @@ impl Kibana {
         self.state.objects().clone()
     }
 
-    /// Changes an object, as a person does in it.
+    /// Changes an attribute of an object, as a user of Kibana might.
     pub fn change(&self, key: &str, attribute: &str, value: Value) {
         if let Some(object) = self.state.objects().get_mut(key) {
             object["attributes"][attribute] = value;

@@ -47,7 +47,7 @@ impl Workplace {
         Workplace { folder, program: program.into() }
     }
 
-    /// Where a file of it lies.
+    /// The path of a file in this folder.
     pub fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
@@ -64,7 +64,8 @@ impl Workplace {
         self
     }
 
-    /// A command of `indexer` in this folder, without the settings of whoever runs the test.
+    /// A command of `indexer` that runs in this folder, without the variables that the user of the machine may have
+    /// set.
     pub fn command<S: AsRef<OsStr>>(&self, arguments: impl IntoIterator<Item = S>) -> Command {
         let mut command = Command::new(&self.program);
         command.current_dir(self.folder.path()).args(arguments).stdin(Stdio::null());
@@ -76,7 +77,7 @@ impl Workplace {
         }) {
             command.env_remove(name);
         }
-        // Nor an account of AWS, or a machine in it.
+        // It must not find AWS credentials either, be it in files or from the metadata of an EC2 instance.
         let nobody = [("AWS_EC2_METADATA_DISABLED", "true"), ("AWS_CONFIG_FILE", "/dev/null")];
         command.envs(nobody).env("AWS_SHARED_CREDENTIALS_FILE", "/dev/null");
         command
@@ -91,7 +92,7 @@ impl Workplace {
         self.command(arguments).output().expect("indexer starts")
     }
 
-    /// Runs `indexer` and gives all that a person sees: exit code, stdout, stderr.
+    /// Runs `indexer` and returns everything that a user sees: exit code, stdout, stderr.
     ///
     /// # Panics
     ///
@@ -108,11 +109,11 @@ impl Workplace {
     }
 }
 
-/// Opens a store, to ask it, as `--store` names it.
+/// Opens the store that `--store` would name, to ask it questions.
 ///
 /// # Panics
 ///
-/// If there is none.
+/// If there is no such store.
 pub fn open(store: &str) -> Store {
     let address: Address = store.parse().expect("an address");
     Store::open(&address).expect("a store")
@@ -131,12 +132,12 @@ fn shell_words(line: &str) -> Vec<String> {
     words
 }
 
-/// Tells something also of a test that passes, which the test runner keeps to itself if it is printed.
+/// Shows a line even if the test passes: the test runner would hold back what is printed with `eprintln!`.
 pub fn say(line: &str) {
     let _ = writeln!(std::io::stderr(), "{line}");
 }
 
-/// Tells that a test is skipped for want of a part; with `CI=true` that is a failure.
+/// Reports that a test is skipped because the machine lacks a part. With `CI=true`, that is a failure.
 ///
 /// # Panics
 ///

@@ -1,4 +1,4 @@
-//! A wire that breaks: what goes through it one way is cut off after so many bytes.
+//! A proxy whose connections break: each is cut off after a number of bytes from the server.
 
 use std::io::{Read, Write};
 use std::net::{Shutdown, TcpListener, TcpStream};
@@ -13,8 +13,7 @@ pub struct CuttingProxy {
 }
 
 impl CuttingProxy {
-    /// Passes connections on to `target`, a port of this machine, and cuts each off when so many bytes have
-    /// come back.
+    /// Passes connections on to `target`, a port of this machine, and cuts each off when `after` bytes have come back.
     ///
     /// # Panics
     ///

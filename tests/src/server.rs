@@ -20,12 +20,12 @@ pub const SERVERS: [&str; 4] =
 
 /// The password of all users.
 pub const PASSWORD: &str = "changeme";
-/// As the server's file of users has it (bcrypt).
+/// [`PASSWORD`] as the server's file of users has it (bcrypt).
 const HASH: &str = "$2a$10$USBNpiVgMl.7p7CtvTQOwOzPSWNqVsvKuFeMDDADAsEqCkwVhjCMy";
-/// `admin` and [`PASSWORD`]; a server without users does not mind it.
+/// Basic authentication as `admin` with [`PASSWORD`]; a server without users ignores it.
 const AUTHORIZATION: &str = "Basic YWRtaW46Y2hhbmdlbWU=";
 
-/// A server of one's own.
+/// A running server with a port and data of its own; it is killed when this is dropped.
 pub struct Server {
     name: String,
     port: u16,
@@ -38,18 +38,18 @@ pub struct Server {
 const START: Duration = Duration::from_secs(180);
 
 impl Server {
-    /// Starts a server, such as [`ELASTICSEARCH`]; none, and the test is to be skipped, where the machine
-    /// has not what it needs.
+    /// Starts a server, such as [`ELASTICSEARCH`]. `None` if the machine lacks what it needs; the test should then be
+    /// skipped.
     pub fn start(name: &str) -> Option<Server> {
         Server::start_with(name, "")
     }
 
-    /// Starts one that has, besides `admin` who may do all, a user for each role of a `roles.yml`, all
-    /// with the password [`PASSWORD`]; without roles, one for everybody.
+    /// Starts one that has a user for each role of a `roles.yml`, and `admin`, who may do everything; all have the
+    /// password [`PASSWORD`]. Without roles, the server is open to everybody.
     ///
     /// # Panics
     ///
-    /// If it does not start although the machine has what it needs, or with `CI=true` if it has not.
+    /// If it does not start although the machine has what it needs, or with `CI=true` if the machine lacks it.
     pub fn start_with(name: &str, roles: &str) -> Option<Server> {
         let installed = script(&[name]).output().expect("tests/servers/start");
         if installed.status.code() == Some(3) {
@@ -88,7 +88,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If it does not.
+    /// If it does not answer within [`START`].
     pub fn restart(&mut self) {
         self.spawn();
         let started = Instant::now();
@@ -124,7 +124,7 @@ impl Server {
         matches!(self.request("GET", "/_cluster/health", ""), Some((200, _)))
     }
 
-    /// Kills it as a machine does that loses its power (-9).
+    /// Kills it (SIGKILL), as if the machine lost power.
     pub fn kill(&mut self) {
         if let Some(mut child) = self.child.take() {
             let group = format!("-{}", child.id());
@@ -149,7 +149,7 @@ impl Server {
         serde_json::from_str(&answer.1).unwrap_or_default()
     }
 
-    /// How many tweets it finds; none while it is making their index.
+    /// How many tweets it finds; 0 while it is still creating their index.
     pub fn count(&self) -> u64 {
         self.request("POST", "/tweets-*/_refresh", "");
         let answer = self.request("GET", "/tweets-*/_count", "").map(|(_, body)| body);
@@ -158,7 +158,7 @@ impl Server {
         json["count"].as_u64().unwrap_or(0)
     }
 
-    /// The status and the body of an answer, if one came.
+    /// The status and the body of the answer; `None` if there is none.
     fn request(&self, method: &str, path: &str, body: &str) -> Option<(u16, String)> {
         let agent: ureq::Agent = ureq::Agent::config_builder()
             .http_status_as_error(false)

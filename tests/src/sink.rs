@@ -1,5 +1,5 @@
-//! A bulk sink: answers `_bulk` as Elasticsearch does, and can be told to go wrong in ways that a real one
-//! cannot. It keeps what it is sent, so that a test can tell that nothing was lost or doubled.
+//! A bulk sink: a server that answers `_bulk` as Elasticsearch does, but can be told to fail in ways that a real one
+//! cannot. It keeps what it is sent, so that a test can check that nothing was lost or written twice.
 
 use std::collections::{HashMap, HashSet};
 use std::io::{self, BufReader, Write};
@@ -16,31 +16,31 @@ use crate::http::{listen, read_request};
 /// What goes wrong; by default, nothing.
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
-    /// All bulk requests are answered with 429 until so long after the first.
+    /// All bulk requests are answered with 429 until this long after the first.
     pub busy_for: Duration,
-    /// From some bulk request on, all of them are answered with 503.
+    /// From this bulk request on, all are answered with 503.
     pub down_from: Option<usize>,
     /// How long every bulk request, and every search, takes.
     pub delay: Duration,
     /// Searches are answered with 500.
     pub no_searches: bool,
-    /// When a 429 says to come back.
+    /// The `retry-after` of a 429, in seconds.
     pub retry_after: Option<u64>,
-    /// One in so many items is answered with 429, once.
+    /// About one in this many items is answered with 429, once.
     pub item_busy_once: Option<u64>,
-    /// One in so many items is always answered with 400.
+    /// About one in this many items is always answered with 400.
     pub item_refused: Option<u64>,
-    /// Larger requests are answered with 413, in bytes before compression.
+    /// Requests of more bytes, before compression, are answered with 413.
     pub too_large: Option<usize>,
-    /// Every so many-th bulk request is done, and its answer cut off in the middle.
+    /// Every n-th bulk request is carried out, but its answer is cut off in the middle.
     pub cut_answer: Option<usize>,
-    /// Every so many-th bulk request is done, and answered with what is not JSON.
+    /// Every n-th bulk request is carried out, but its answer is not JSON.
     pub not_json: Option<usize>,
-    /// Every so many-th bulk request is not done, and answered by a proxy with 502 in HTML.
+    /// Every n-th bulk request is not carried out, but answered as by a proxy: with 502 and HTML.
     pub bad_gateway: Option<usize>,
-    /// What it says of itself, without Elasticsearch's header: status and body.
+    /// The answer to a request for its version, without Elasticsearch's header: status and body.
     pub greeting: Option<(u16, String)>,
-    /// From some bulk request on, all items are answered with this status and type of error.
+    /// From a bulk request on, all items are answered with this status and type of error.
     pub all_items: Option<(usize, u16, &'static str)>,
 }
 
@@ -64,7 +64,7 @@ struct State {
 struct Kept {
     documents: HashMap<String, Stored>,
     was_busy: HashSet<String>,
-    /// How often a document was made that had been there.
+    /// See [`Sink::doubled`].
     doubled: usize,
     n_operations: usize,
 }
@@ -87,7 +87,7 @@ impl Sink {
         Sink { port, state }
     }
 
-    /// Nothing goes wrong any more.
+    /// Ends all faults.
     pub fn mend(&self) {
         *self.state.faults.lock().unwrap_or_else(PoisonError::into_inner) = Faults::default();
     }
@@ -117,12 +117,13 @@ impl Sink {
         self.state.kept().n_operations
     }
 
-    /// Who the last request said that it came from.
+    /// The `authorization` header of the last request.
     pub fn authorization(&self) -> String {
         self.state.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How often a document was written over one of the same id unseen: that must not happen.
+    /// How often a document overwrote one of the same id without naming the version that it replaces. That must not
+    /// happen.
     pub fn doubled(&self) -> usize {
         self.state.kept().doubled
     }
@@ -132,7 +133,7 @@ struct Answer {
     status: u16,
     headers: String,
     body: Vec<u8>,
-    /// How much of it is sent before the connection is closed.
+    /// How many bytes of the body are sent before the connection is closed; `None` sends all of it.
     cut: Option<usize>,
 }
 
@@ -195,7 +196,7 @@ impl State {
     /// Finds nothing.
     fn search(&self, body: &[u8]) -> Answer {
         let Faults { delay, no_searches, .. } = self.faults();
-        // Not what servers ask for themselves.
+        // Counts only searches for the terms of a field.
         let is_of_terms = body.windows(4).any(|word| word == b"\"by\"");
         self.n_searches.fetch_add(usize::from(is_of_terms), Ordering::Relaxed);
         thread::sleep(delay);
@@ -233,7 +234,7 @@ impl State {
         }
         let mut kept = self.kept();
         if faults.too_large.is_some_and(|most| body.len() > most) {
-            // In Amazon's words.
+            // Worded as Amazon OpenSearch Service does.
             let message = format!("Request size exceeded {} bytes", faults.too_large.unwrap_or(0));
             return Answer::json(413, &json!({ "Message": message }));
         }
@@ -311,7 +312,7 @@ fn error(kind: &str) -> Value {
     json!({ "error": { "type": kind, "reason": "because the sink was told so" } })
 }
 
-/// A number for an id, so that the same items go wrong each time.
+/// A hash of an id, so that the same items fail each time.
 fn number(id: &str) -> u64 {
     id.bytes().fold(7, |number: u64, byte| {
         (number ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3).rotate_left(23)

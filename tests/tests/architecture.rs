@@ -1,4 +1,4 @@
-//! The walls of the house: the layers of `crates/indexer`, as ARCHITECTURE.md has them, and the lengths of files.
+//! The rules of the architecture: the layers of `crates/indexer`, as in ARCHITECTURE.md, and the lengths of files.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::fs;
@@ -40,7 +40,7 @@ fn module(path: &Path) -> String {
     path.components().next().unwrap().as_os_str().to_string_lossy().into_owned()
 }
 
-/// The modules at the root of the crate that a text names: in `use crate::a`, `use crate::{a, b::c}` and `crate::a::b`.
+/// The modules at the root of the crate that code names: `a` and `b` in `use crate::{a, b::c}` and `crate::a::b`.
 fn named(text: &str) -> Vec<String> {
     let code: String =
         text.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();
@@ -135,7 +135,7 @@ fn an_import_that_runs_uphill_is_named() {
     }
 }
 
-/// What a reader can keep in mind. A file that outgrows it holds two ideas.
+/// The most lines of a file, about what a reader can keep in mind. A longer one should be split by topic.
 const LONGEST_FILE: usize = 450;
 
 #[test]

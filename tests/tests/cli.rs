@@ -186,7 +186,7 @@ fn start_pipe(workplace: &Workplace) -> Child {
         .unwrap()
 }
 
-/// Ctrl-C, and what comes of it.
+/// Sends Ctrl-C (SIGINT), and returns the output.
 fn interrupt(child: Child) -> std::process::Output {
     let pid = child.id().to_string();
     assert!(std::process::Command::new("kill").args(["-INT", &pid]).status().unwrap().success());
@@ -290,7 +290,7 @@ fn a_variable_means_the_same_to_all_commands() {
         let text = |bytes: &[u8]| String::from_utf8_lossy(bytes).into_owned();
         (output.status.code(), text(&output.stdout), text(&output.stderr))
     };
-    // What is asked for in one call has no variable. One that is set all the same is named.
+    // Options that concern a single call have no variable. If one is set all the same, there is a warning.
     for (name, value) in [
         ("INDEXER_MARKETPLACE", "GCP"),
         ("INDEXER_DRY_RUN", "true"),
@@ -305,7 +305,7 @@ fn a_variable_means_the_same_to_all_commands() {
         assert!(stdout.starts_with("2 tweets"), "{name}: {stdout}");
         assert!(stdout.contains("AWS"), "{name}: {stdout}");
     }
-    // The store is set once, for all.
+    // The variable of the store applies to all commands.
     run(&["backfill", "tweets.csv"], "INDEXER_STORE", "other");
     let (_, stdout, stderr) = run(&["search", ""], "INDEXER_STORE", "other");
     assert!(stdout.starts_with("2 tweets") && stderr.is_empty(), "{stdout}{stderr}");

@@ -1,4 +1,4 @@
-//! The stack of `deploy/template.yaml`, deployed to what stands in for AWS.
+//! The stack of `deploy/template.yaml`, deployed to the stand-in for AWS.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::time::{Duration, Instant};
@@ -18,7 +18,7 @@ fn the_template_brings_what_lands_in_its_bucket_into_the_index() {
             "CodeUri: ../target/lambda/indexer/",
             "CodeUri: { Bucket: code, Key: function.zip }",
         )
-        // What stands in for AWS compares this with a number.
+        // The stand-in for AWS compares this with a number, and does not resolve the reference first.
         .replace("MaximumConcurrency: !Ref MaxConcurrency", "MaximumConcurrency: 5");
     let tweets = tweets(PROGRAM, 500);
     for (stack, queue, id) in
@@ -56,7 +56,7 @@ fn the_template_brings_what_lands_in_its_bucket_into_the_index() {
     }
 }
 
-/// A zip archive with one file in it, stored as it is.
+/// A zip archive with one file in it, not compressed.
 fn zip(name: &str, path: &str) -> Vec<u8> {
     let body = std::fs::read(path).unwrap();
     let mut crc = flate2::Crc::new();

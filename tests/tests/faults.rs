@@ -1,4 +1,4 @@
-//! Whatever a cluster does, each tweet ends there once or in the rejects, and the run never stalls.
+//! Whatever a cluster does, each tweet ends up either there, once, or in the rejects, and the run never hangs.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::collections::HashSet;
@@ -30,7 +30,7 @@ fn run(faults: Faults, options: &str) -> Run {
 fn run_again(workplace: Workplace, sink: Sink, options: &str) -> Run {
     let sample = std::fs::read(workplace.path("tweets.ndjson")).unwrap();
     let ids = sample.split(|&b| b == b'\n').filter(|line| !line.is_empty());
-    // Others are notices.
+    // Lines without an id are deletion notices.
     let id =
         |line| Some(serde_json::from_slice::<Value>(line).ok()?["id_str"].as_str()?.to_owned());
     let ids = ids.filter_map(id).collect();

@@ -1,4 +1,4 @@
-//! What each panel of each dashboard asks, asked of a real Elasticsearch: it finds something, and no query is refused.
+//! Sends the queries of each panel of each dashboard to a real Elasticsearch: none is refused, and all find something.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::path::Path;
@@ -79,7 +79,7 @@ fn list(value: &Json) -> &[Json] {
     value.as_array().map_or(&[], Vec::as_slice)
 }
 
-/// KQL as far as our objects use it, in the language that Elasticsearch itself understands.
+/// Translates KQL, in the forms that the objects use, to a query of Elasticsearch.
 fn query(kql: &str) -> Json {
     let lucene = kql.replace(" and ", " AND ").replace("not ", "NOT ").replace(": ", ":");
     match lucene.is_empty() {
@@ -94,7 +94,7 @@ fn filtered(mut search: Json, filters: &[Json]) -> Json {
     search
 }
 
-/// What Kibana asks to draw an object.
+/// The searches that Kibana sends to draw an object.
 fn searches_of(object: &Json) -> Vec<Json> {
     let attributes = &object["attributes"];
     match text(&object["type"]) {
@@ -114,7 +114,7 @@ fn searches_of(object: &Json) -> Vec<Json> {
     }
 }
 
-/// What a layer of a map asks; a map's ground asks nothing.
+/// The search of a map's layer; `None` for the base map, which needs none.
 fn layer(layer: &Json) -> Option<Json> {
     let source = &layer["sourceDescriptor"];
     match text(&source["type"]) {
@@ -170,7 +170,7 @@ fn bucket(column: &Json) -> Json {
     let (field, params) = (&column["sourceField"], &column["params"]);
     match text(&column["operationType"]) {
         "terms" => {
-            // Our columns are ordered by the count of documents, or by their values.
+            // The objects order terms only by the count of documents, or by the terms themselves.
             let by_value = params["orderBy"]["type"] == "alphabetical";
             let by = if by_value { "_key" } else { "_count" };
             let order = json!({ by: params["orderDirection"] });
@@ -189,7 +189,8 @@ fn bucket(column: &Json) -> Json {
     }
 }
 
-/// None for what Kibana computes itself, and for the count that each bucket has.
+/// The aggregation of a metric. `None` for what Kibana computes itself, and for the count, which each bucket has
+/// anyway.
 fn metric(column: &Json) -> Option<Json> {
     let field = &column["sourceField"];
     let of = |kind: &str| Some(json!({ kind: { "field": field } }));
@@ -215,14 +216,14 @@ fn metric(column: &Json) -> Option<Json> {
     }
 }
 
-/// That no aggregation is without a bucket or number.
+/// Asserts that each aggregation has found a bucket or a number.
 fn assert_found(aggregations: &Json, name: &str) {
     for (column, answer) in aggregations.as_object().into_iter().flatten() {
         assert!(is_found(answer), "{name}: column {column} is empty: {answer}");
     }
 }
 
-/// Whether some bucket has all that is asked of it, or a number is there.
+/// Whether an aggregation has a number, or a bucket in which all inner aggregations have found something.
 fn is_found(answer: &Json) -> bool {
     let is_full = |bucket: &Json| {
         let mut inner = bucket.as_object().into_iter().flatten().filter(|(_, a)| a.is_object());

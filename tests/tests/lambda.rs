@@ -1,4 +1,4 @@
-//! The function under Lambda's own runtime emulator, with an S3 beside it: whatever comes, in whichever way.
+//! The function under Lambda's own runtime emulator, with an S3 beside it: all kinds of objects and events.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use serde_json::{Value, json};
@@ -130,7 +130,7 @@ fn no_secret_is_in_any_log() {
     let parameter = "arn:aws:ssm:us-east-1:000000000000:parameter/tweets/password";
     aws.put("tweets", "t.json", tweets(PROGRAM, 10).lines.join("\n").as_bytes());
     let sink = Sink::start(Faults::default());
-    // As Elasticsearch does it: whoever took the password for the user would show it.
+    // Elasticsearch repeats the user's name in this message. If the password was sent as the name, it would be shown.
     let reason = r#"{"error":{"type":"security_exception","reason":"unable to authenticate user [hunter2hunter2]"},"status":401}"#;
     let forbidden =
         Sink::start(Faults { greeting: Some((401, reason.into())), ..Faults::default() });
@@ -178,7 +178,7 @@ fn rejects_must_not_come_back_as_events() {
     let check = |input: &str, rejects: &str| {
         let mut command = workplace.command(["lambda"]);
         command.env("INPUT_URL", input).env("REJECTS_URL", rejects);
-        // Nobody answers there: that it was asked for means that the settings were taken.
+        // Nothing listens there, so that the function also ends if it accepts the settings.
         command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
         let output = command.output().unwrap();
         String::from_utf8_lossy(&output.stderr).contains("REJECTS_URL s3://")
@@ -213,7 +213,7 @@ fn objects_that_are_there_are_read_like_files() {
     let (code, created, updated, stderr) = run("s3://tweets/raw/ --resume");
     assert_eq!((code, created, updated), (Some(0), Some(3), Some(0)), "{stderr}");
     assert!(stderr.contains("3 of 6 sources were read before"), "{stderr}");
-    // One that has changed is another one.
+    // An object that has changed counts as a new one.
     aws.put("tweets", "raw/1 +.json", (tweet(1) + &tweet(7)).as_bytes());
     let (code, created, updated, _) = run("s3://tweets/raw/ --resume");
     assert_eq!((code, created, updated), (Some(0), Some(1), Some(1)));

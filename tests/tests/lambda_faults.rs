@@ -1,4 +1,4 @@
-//! The function while things break: each tweet ends in the store or in the rejects, and little is done twice.
+//! The function while things break: each tweet ends up in the store or in the rejects, and little work is done twice.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::collections::{BTreeMap, HashSet};
@@ -39,11 +39,11 @@ fn whatever_a_cluster_does_each_tweet_ends_there_or_in_the_rejects() {
     let rejects = aws.rejects("rejects", "of/tweets/");
     assert!((5..60).contains(&rejects.len()), "{}", rejects.len());
     check(&tweets, &sink, &rejects);
-    // A retry meets the same documents and writes the same objects.
+    // A retry finds the same documents and writes the same objects of rejects.
     let keys = aws.keys("rejects", "");
     assert_eq!(function.invoke(&put_event(&["t.gz"])), json!({ "objects": 1 }));
     assert_eq!(aws.keys("rejects", ""), keys);
-    // What is rejected again when its rejects are replayed stays where it is.
+    // When rejects are replayed, what is rejected again stays in the object where it was.
     let mut replay = put_event(&["t.gz"]);
     replay["Records"][0]["s3"]["bucket"]["name"] = json!("rejects");
     replay["Records"][0]["s3"]["object"]["key"] = json!(keys[0]);
@@ -70,7 +70,7 @@ fn a_cluster_that_is_down_fails_the_event_and_a_retry_completes_it() {
         json!({ "batchItemFailures": [{ "itemIdentifier": "m1" }, { "itemIdentifier": "m2" }] });
     assert_eq!(function.invoke(&batch), both);
 
-    // Killed in the middle of an object, and back before the function loses its patience.
+    // The server is killed in the middle of an object, and is back before the function stops retrying.
     server.restart();
     let settings = [("INDEXER_RETRY_FOR", "2m"), ("INDEXER_BULK_DOCUMENTS", "500")];
     let Some(function) = start(PROGRAM, &aws, &server.url(), 300, &settings) else { return };
@@ -164,7 +164,7 @@ fn what_a_deadline_stops_is_gone_on_with() {
     // After a small object that is done at once.
     aws.put("tweets", "small.json", tweet(1).as_bytes());
     for (name, count, packed, delay, options) in [
-        // In one member, as Firehose writes it.
+        // A single gzip member, as Firehose writes it.
         (
             "many_bulks.gz",
             40_000,

@@ -1,4 +1,4 @@
-//! Pipes on both sides: what comes through one is nowhere else, and what goes into one may lose its reader.
+//! Pipes as input and as output: what came through one cannot be read again, and the reader of one may go away.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::fs::{self, File};
@@ -19,7 +19,7 @@ fn workplace() -> Workplace {
     Workplace::new(env!("CARGO_BIN_EXE_indexer-under-test"))
 }
 
-/// A backfill of what is written to its stdin, and how often it has read something.
+/// A backfill that reads its stdin, and how often it has read from it.
 struct Backfill {
     child: Child,
     n_reads: Arc<AtomicUsize>,
@@ -45,7 +45,7 @@ impl Backfill {
         Backfill { child, n_reads }
     }
 
-    /// Waits until it has read so often.
+    /// Waits until it has read from the pipe `n_reads` times.
     fn wait(&self, n_reads: usize) {
         let started = Instant::now();
         while self.n_reads.load(Ordering::SeqCst) < n_reads {
@@ -112,7 +112,7 @@ fn an_interrupted_pipe_whose_writer_goes_on_loses_nothing_that_was_said() {
     let interrupted = Instant::now();
     let (code, report) = backfill.interrupt();
     let written = writer.join().unwrap();
-    // What was said just before may still be in the pipe itself.
+    // What was written just before Ctrl-C may still be in the pipe itself.
     let said =
         written.iter().filter(|at| **at + Duration::from_millis(200) < interrupted).count() as u64;
     assert!(report["created"].as_u64().unwrap() >= said && said > 0, "{said} were said: {report}");

@@ -17,7 +17,7 @@ use tests::{SERVERS, Server, Workplace, open};
 struct Scenario {
     /// The sources of each run.
     backfill: Vec<Vec<String>>,
-    /// What the runs' reports say, among other things.
+    /// Values that the reports of the runs must have; they may have others.
     #[serde(default)]
     reports: Vec<Value>,
     questions: Vec<Asked>,
@@ -36,7 +36,7 @@ struct Asked {
     n: Option<usize>,
     #[serde(default)]
     offset: usize,
-    /// How far a number may be off, as a share of it.
+    /// The relative error that a number may have.
     tolerance: Option<f64>,
     expect: Value,
 }
@@ -175,7 +175,7 @@ impl Asked {
     }
 }
 
-/// An object must have what is expected of it, and may have more; all else must be equal.
+/// Asserts that an answer is as expected. Objects may have more entries than expected; everything else must be equal.
 #[track_caller]
 fn assert_has(answer: &Value, expected: &Value) {
     match (answer, expected) {
@@ -201,7 +201,7 @@ fn labels(labels: LabelCounts) -> String {
     format!("positive {positive}, negative {negative}, neutral {neutral}, mixed {mixed}")
 }
 
-/// Runs every scenario on stores that `store` names, a new one for each.
+/// Runs every scenario, each on a new store: `store` returns its address.
 fn check_all(mut store: impl FnMut(&Workplace) -> String) {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR"));
     let mut paths: Vec<_> =

@@ -1,4 +1,4 @@
-//! The dashboard's server as its clients meet it: the API's answers, over either store, and what it bears.
+//! The dashboard's server as its clients see it: the answers of the API over both stores, access, and load.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::io::{Read, Write};
@@ -197,7 +197,7 @@ fn a_store_that_grows_is_shown_as_it_is() {
     stdin.write_all(&fixture).unwrap();
     drop(stdin);
     dashboard.wait("/api/summary", |page| page.status == 200 && page.json()["count"] == 6);
-    // And what another process adds, when this one has let go of the store.
+    // It also shows what another process adds, once this one has released the store.
     dashboard.wait_for_log("the dashboard stays at");
     workplace.file("more.csv", "id,text\n1601645088790257667,more of it\n");
     assert!(workplace.run(["backfill", "more.csv"]).status.success());
@@ -240,7 +240,7 @@ fn only_those_may_see_it_who_should() {
     }
     assert!(dashboard.get("/").text.contains("<form"), "a page asks for it");
     let log_in = |token: &str| {
-        // As the page has it.
+        // The query as the login page has encoded it.
         let asks = dashboard.get("/?q=%23aws&lang=en").text;
         let (_, back) = asks.split_once("name=\"back\" type=\"hidden\" value=\"").unwrap();
         let (back, _) = back.split_once('"').unwrap();
@@ -266,7 +266,7 @@ fn only_those_may_see_it_who_should() {
 fn identical_questions_are_asked_once() {
     let (_workplace, dashboard) = six_tweets(&[]);
     let questions = |n| format!("indexer_store_questions_seconds_count {n}\n");
-    // The page itself is asked for at the start.
+    // When it starts, the server itself asks for what the page shows.
     dashboard.wait("/metrics", |page| page.text.contains(&questions(1)));
     thread::scope(|scope| {
         for _ in 0..50 {
@@ -323,7 +323,7 @@ fn clients_that_say_too_much_or_too_little_do_not_hold_it_up() {
     let mut silent: Vec<TcpStream> =
         (0..500).map(|_| TcpStream::connect(address).unwrap()).collect();
     assert_eq!(dashboard.get("/api/summary").status, 200);
-    // The head of a request has fifteen seconds.
+    // A client has fifteen seconds to send the head of a request.
     let slow = &mut silent[0];
     slow.write_all(b"GET / HTTP/1.1\r\nhost: ").unwrap();
     slow.set_read_timeout(Some(Duration::from_secs(30))).unwrap();
@@ -343,16 +343,16 @@ fn the_api_is_as_it_is_described() {
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stdout));
 }
 
-/// What is answered to these very bytes.
+/// The answer to exactly these bytes.
 fn raw(dashboard: &Dashboard, request: &str) -> String {
     raw_for(dashboard, request, 2_000)
 }
 
-/// What is answered to these very bytes within so many milliseconds.
+/// The answer to exactly these bytes, as much of it as comes within this many milliseconds.
 fn raw_for(dashboard: &Dashboard, request: &str, millis: u64) -> String {
     let mut stream = TcpStream::connect(dashboard.url.trim_start_matches("http://")).unwrap();
     stream.set_read_timeout(Some(Duration::from_millis(millis))).unwrap();
-    // It may hang up before it has heard it all.
+    // The server may close the connection before it has read everything.
     let _ = stream.write_all(request.as_bytes());
     let mut answer = Vec::new();
     let _ = stream.read_to_end(&mut answer);

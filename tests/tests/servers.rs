@@ -1,4 +1,4 @@
-//! What only real servers can show: the same words, crashes survived, rights and mappings respected.
+//! What only real servers can show: the same words as in the embedded store, crashes, privileges and mappings.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::process::{Command, Stdio};
@@ -144,7 +144,7 @@ fn answers(store: &Store, filter: &Filter) -> Vec<String> {
         questions.into_iter().map(|question| Ask { filter: filter.clone(), question }).collect();
     let answers = store.ask(&asks).unwrap();
     for (ask, answer) in asks.iter().zip(&answers) {
-        // What comes after the 41st of a list is what the list goes on with.
+        // The page after the 41st tweet by cursor must be the same as the page at offset 41.
         if let Question::Search { sort, after: Some(_), .. } = ask.question {
             let page = store.search(filter, sort, 41, 10).unwrap();
             assert_eq!(*answer, Answer::Hits(page));
@@ -202,7 +202,7 @@ fn a_cluster_that_is_killed_twice_has_every_tweet_once() {
             thread::sleep(Duration::from_millis(50));
         }
         server.kill();
-        // How long it is gone: long enough for requests to fail.
+        // Long enough for requests to fail.
         thread::sleep(Duration::from_secs(1));
         server.restart();
     }
@@ -223,10 +223,10 @@ fn a_cluster_that_is_killed_twice_has_every_tweet_once() {
     }
 }
 
-/// How many tweets a server is killed over.
+/// How many tweets are loaded while the server is killed.
 const COUNT: u64 = 150_000;
 
-/// How many documents were taken, found or not yet.
+/// How many documents the server has accepted, whether or not searches find them yet.
 fn documents(server: &Server) -> u64 {
     let stats = server.ask("GET", "/_stats/docs,indexing?filter_path=_all.primaries.indexing", "");
     stats["_all"]["primaries"]["indexing"]["index_total"].as_u64().unwrap_or(0)
@@ -255,7 +255,7 @@ writer:
         shown(&mut workplace.command(backfill.split(' ').chain(["--store", &url])), &server),
         show("admin", "wrong", backfill),
         show("reader", PASSWORD, backfill),
-        // Indices have the mapping even if the template may not be put.
+        // The indices get their mapping even if the user may not install the template.
         show("writer", PASSWORD, backfill),
         show("writer", PASSWORD, "setup"),
         show("admin", PASSWORD, "setup"),

@@ -1,4 +1,4 @@
-//! `indexer setup --kibana`, against what stands in for Kibana and for Elasticsearch.
+//! `indexer setup --kibana`, against stand-ins for Kibana and Elasticsearch.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
 
 use std::process::Output;
@@ -26,7 +26,7 @@ impl Place {
         command.output().unwrap()
     }
 
-    /// What a person sees of it.
+    /// What a user sees of it.
     fn show(&self, password: &str, arguments: &[&str]) -> String {
         let output = self.setup(password, arguments);
         let text = |bytes: &[u8]| {
@@ -48,7 +48,7 @@ impl Place {
 fn dashboards_are_imported_once_and_what_people_changed_stays() {
     let place = Place::new(Kibana::start("8.12.2", 1));
     let mut seen = vec![place.show("changeme", &["--dry-run"])];
-    // One line an object is enough of that.
+    // Leave out the many Lens objects to keep the snapshot short.
     let is_object = |line: &&str| !line.starts_with("would import lens");
     seen[0] = seen[0].lines().filter(is_object).collect::<Vec<_>>().join("\n");
     assert!(place.kibana.objects().is_empty());
@@ -108,11 +108,11 @@ fn what_is_wrong_with_kibana_is_said_with_what_to_do() {
     let address =
         ["setup", "--store", &place.sink.url(), "--kibana", "http://elastic:hunter2@kibana"];
     seen.push(String::from_utf8(place.workplace.run(address).stderr).unwrap());
-    // The cluster's address in the place of Kibana's.
+    // Somebody gives the cluster's address instead of Kibana's.
     let output = place.workplace.run(["setup", "--store", &cluster, "--kibana", &cluster]);
     seen.push(String::from_utf8(output.stderr).unwrap().replace(&cluster, "http://CLUSTER"));
     let seen = seen.join("\n");
-    // The second is the first, as `elastic` sends it.
+    // The second is `elastic:hunter2` in Base64, as in the `authorization` header.
     for secret in ["hunter2", "ZWxhc3RpYzpodW50ZXIy"] {
         assert!(!seen.contains(secret), "{seen}");
     }

@@ -17,7 +17,7 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..").canonicalize().unwrap()
 }
 
-/// A stack of one's own; it is taken away with all that it keeps.
+/// A running stack; it is removed with all its data when this is dropped.
 struct Stack {
     project: String,
     settings: [(&'static str, String); 5],
@@ -25,7 +25,7 @@ struct Stack {
 }
 
 impl Stack {
-    /// None where this machine has no Docker that starts; then only its configuration can be checked.
+    /// `None` if Docker does not start on this machine; then at most the configuration can be checked.
     fn new() -> Option<Stack> {
         let ready = Command::new(root().join("tests/stack/start")).output().unwrap();
         let said = String::from_utf8_lossy(&ready.stderr).trim().to_owned();
@@ -35,7 +35,7 @@ impl Stack {
                 skip(&said);
                 return None;
             }
-            // It is here, and may not run on this machine.
+            // Docker is installed, but may not run containers on this machine.
             Some(4) => {
                 say(&format!("only the configuration is checked: {said}"));
                 return None;
@@ -69,7 +69,7 @@ impl Stack {
         String::from_utf8(output.stdout).unwrap()
     }
 
-    /// How many tweets its Elasticsearch has, asked with the password that was made up for it.
+    /// How many tweets its Elasticsearch has; asks with the password that the stack generated.
     fn count(&self) -> u64 {
         let ask =
             r#"curl -s -u "elastic:$(cat /secrets/elastic)" "localhost:9200/tweets-*/_count""#;
@@ -104,17 +104,17 @@ fn a_tweet_put_into_firehose_is_found_and_stays_when_the_stack_is_stopped() {
     let Some(stack) = Stack::new() else { return };
     stack.run(&["up", "--build", "--detach"]);
     stack.wait_for(SAMPLE_TWEETS);
-    // Before it was ever stopped properly, it knows nothing but what is in S3 then.
+    // Killed before it was ever stopped properly, the stand-in for AWS has nothing left but what is in S3.
     stack.put_into_firehose(1_601_645_088_790_257_667);
     stack.run(&["kill", "aws"]);
     stack.run(&["up", "--detach"]);
     stack.wait_for(SAMPLE_TWEETS + 1);
-    // Nor when it ends by itself, as for want of memory.
+    // The same if its process dies inside the container, as when memory runs out.
     stack.put_into_firehose(1_601_645_088_790_257_668);
     let kill = r#"for p in /proc/[0-9]*; do
         if grep -qa 'bin/mini[s]tack' "$p/cmdline"; then kill -9 "${p#/proc/}"; fi
     done"#;
-    // Which ends this command too.
+    // This kills the container and with it the command itself, so its result says nothing.
     stack.compose(&["exec", "-T", "aws", "bash", "-c", kill]);
     stack.run(&["up", "--detach"]);
     stack.wait_for(SAMPLE_TWEETS + 2);

@@ -89,7 +89,7 @@ fn generated_texts_score_as_in_python() {
 
 #[test]
 fn floods_are_scored_in_linear_time() {
-    // Each took the reference minutes, or would have.
+    // Each of these takes the reference minutes or longer.
     for text in [
         "💔".repeat(200_000),
         "not good but bad ".repeat(60_000),

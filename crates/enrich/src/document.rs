@@ -29,25 +29,25 @@ pub struct Document {
     pub id: String,
     /// Its full text, HTML entities decoded.
     pub text: String,
-    /// BCP 47, as given.
+    /// The BCP 47 tag of its language, as given; absent if unknown.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lang: Option<String>,
     /// The account that wrote the tweet.
     #[serde(default, skip_serializing_if = "Author::is_empty")]
     pub user: Author,
-    /// Without `#`, as written.
+    /// Hashtags without `#`, spelled as in the tweet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub hashtags: Vec<String>,
     /// Handles without `@`, as written.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub mentions: Vec<String>,
-    /// Without `$`, as written.
+    /// Cashtags (stock symbols) without `$`, spelled as in the tweet.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub cashtags: Vec<String>,
     /// Links, expanded where the source expands them.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub urls: Vec<String>,
-    /// Their hosts, without `www.`; none for a `t.co` link, which hides where it leads.
+    /// The hosts of the links, without `www.`, sorted. `t.co` links add none, because they hide where they lead.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub domains: Vec<String>,
     /// Emoticons and emoji in the text, without skin tones and variation selectors.
@@ -56,10 +56,10 @@ pub struct Document {
     /// Cloud marketplaces that it is about, sorted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub marketplace: Vec<String>,
-    /// Where it is on the map.
+    /// Its exact position, or else the center of the place it is tagged with.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub location: Option<Location>,
-    /// What that rests on.
+    /// Which of the two `location` is; absent if there is no location.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub geo_source: Option<GeoSource>,
     /// The place it is tagged with.
@@ -85,13 +85,13 @@ pub struct Document {
     /// `tweet`, `retweet`, `quote` or `reply`.
     #[serde(with = "kind")]
     pub kind: Kind,
-    /// The tweet it answers.
+    /// The id of the tweet that it replies to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub in_reply_to: Option<String>,
-    /// The tweet it repeats.
+    /// The id of the original, if it is a retweet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub retweet_of: Option<String>,
-    /// The tweet it quotes.
+    /// The id of the tweet that it quotes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub quote_of: Option<String>,
     /// The file or object it came from.
@@ -100,11 +100,12 @@ pub struct Document {
     /// When the source was written. It is not the time of the run, so that a rerun changes nothing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub received_at: Option<Timestamp>,
-    /// How many seconds after the tweet the source was written; `None` if it was written before.
+    /// How many seconds after the tweet the source was written; `None` if that is unknown, or if it was written before.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lag_seconds: Option<u64>,
-    /// The fields that the newest delivery, of `received_at`, does not state, and when the values that they still have
-    /// were received (`null` if that is unknown). Without it, a third delivery could not be told to be newer or older.
+    /// For each field whose value is older than the newest delivery (because that one does not state the field), when
+    /// the value was received (`null` if that is unknown). Without these times, it could not be decided whether a third
+    /// delivery is newer or older than the value. All other values were received at `received_at`.
     #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub as_of: BTreeMap<String, Option<Timestamp>>,
 }
@@ -152,12 +153,12 @@ impl Place {
     }
 }
 
-/// Where a tweet was read, for its document to tell.
+/// Where a tweet was read from, which its document records.
 #[derive(Debug, Clone, Copy, Default)]
 pub struct Origin<'s> {
     /// The file or object.
     pub source: &'s str,
-    /// When that was written.
+    /// When the file or object was written; `None` if unknown.
     pub received_at: Option<Timestamp>,
 }
 
@@ -229,7 +230,8 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     document
 }
 
-/// What the source lists, else what was found in the text; each once, with `folds` whatever its case.
+/// The items that the source lists, or else those found in the text, without duplicates. With `folds`, items that
+/// differ only in the case of ASCII letters are duplicates too.
 fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str], folds: bool) -> Vec<String> {
     let given = given.unwrap_or_else(|| found.iter().map(|item| Cow::Borrowed(*item)).collect());
     let same = |a: &str, b: &str| if folds { a.eq_ignore_ascii_case(b) } else { a == b };
@@ -255,11 +257,11 @@ fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str], folds: bool) -> Vec<
     list
 }
 
-/// How many tags or links are few.
+/// Lists that are shorter than this are searched item by item; longer ones are hashed.
 const FEW: usize = 32;
 
 impl Document {
-    /// Sets the fields that follow from others.
+    /// Computes the fields that depend on others: `hour`, `weekday`, `engagement` and `lag_seconds`.
     pub fn derive(&mut self) {
         self.hour = self.timestamp.hour();
         self.weekday = self.timestamp.weekday();
@@ -271,7 +273,7 @@ impl Document {
     }
 }
 
-/// `Kind` belongs to `ingest`, which knows no documents.
+/// The names of kinds in documents. They are here because `Kind` belongs to `ingest`, which knows nothing of documents.
 mod kind {
     use ingest::Kind;
     use serde::{Deserialize, Deserializer, Serializer};
@@ -299,7 +301,7 @@ mod kind {
     }
 }
 
-/// As documents have it.
+/// The name that documents have for a kind, such as `retweet`.
 pub fn kind_name(kind: Kind) -> &'static str {
     kind::name(kind)
 }

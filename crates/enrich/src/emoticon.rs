@@ -14,7 +14,7 @@ pub(crate) enum Mood {
     Negative,
     Mixed,
     Neutral,
-    /// Nothing, or now this and now that.
+    /// It says nothing, or people use it for opposite moods.
     None,
 }
 
@@ -92,10 +92,11 @@ fn is_link(text: &str) -> bool {
     text.starts_with("http://") || text.starts_with("https://")
 }
 
-/// Nobody needs more mouths; and looking for the end of a flood of them again and again takes time.
+/// The most repetitions of an emoticon's last character (`:)))`) that are counted as a part of it. Without a limit,
+/// looking for the end of a very long run again and again would take too much time.
 const MAX_REPEATED: usize = 100;
 
-/// How often the first byte comes again at once.
+/// How many times the first byte is repeated directly after itself. Letters and digits are not counted.
 fn repeated(bytes: &[u8]) -> usize {
     if bytes[0].is_ascii_alphanumeric() {
         0
@@ -113,7 +114,7 @@ fn emoticon_at(text: &str, at: usize) -> Option<(usize, Mood)> {
     let before = text[..at].chars().next_back();
     let found = candidates.iter().find(|(emoticon, _)| {
         rest.starts_with(emoticon) && {
-            // Whole emoji need no space around them, and hearts are emoji though old ones.
+            // Emoji need no space around them. Hearts count as emoji, although they are old text symbols.
             if is_emoji(first) {
                 let next = rest[emoticon.len()..].chars().next();
                 ends_before(next)
@@ -154,7 +155,7 @@ fn emoticon_at(text: &str, at: usize) -> Option<(usize, Mood)> {
     Some((found.0.len(), found.1))
 }
 
-/// Whether an emoji ends here: one that is joined to the next is a part of another.
+/// Whether an emoji ends before this character. If it is followed by a joiner, it is a part of a longer emoji.
 fn ends_before(next: Option<char>) -> bool {
     next != Some('\u{200D}')
 }
@@ -192,8 +193,8 @@ fn is_regional(character: char) -> bool {
     matches!(character, '\u{1F1E6}'..='\u{1F1FF}')
 }
 
-/// Whether Unicode calls a character an emoji, but for old signs that are mostly used as text (digits, ©, ™, arrows,
-/// geometric shapes). A white heart is one to whoever writes it.
+/// Whether Unicode calls a character an emoji, except for old signs that are mostly used as text (digits, ©, ™, arrows,
+/// geometric shapes). The white heart (♡) is added: Unicode does not list it, but people use it as an emoji.
 fn is_emoji(character: char) -> bool {
     const EMOJI: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<Emoji>();
     const PRESENTATION: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<EmojiPresentation>();
@@ -206,7 +207,7 @@ fn is_emoji(character: char) -> bool {
     }
 }
 
-/// What the emoticons of a text decide together.
+/// Collects the moods of a text's emoticons, to reach a verdict on all of them.
 #[derive(Debug, Default)]
 pub(crate) struct Tally {
     positive: bool,
@@ -226,7 +227,7 @@ impl Tally {
         }
     }
 
-    /// The mood that they tell, or that they tell none.
+    /// `Break` with the mood that the emoticons express together, or `Continue` if they express none.
     pub(crate) fn verdict(&self) -> ControlFlow<Mood> {
         match (self.positive, self.negative, self.mixed, self.neutral) {
             (_, _, true, _) | (true, true, ..) => ControlFlow::Break(Mood::Mixed),

@@ -1,7 +1,7 @@
 //! Hashtags, mentions, cashtags and links in a text that came without a list of them, by the rules of Twitter's own
 //! `twitter-text`, version 3 (<https://github.com/twitter/twitter-text>).
 //!
-//! Of a list (`@user/list`) the user is taken as mentioned: documents have no field for lists.
+//! A list (`@user/list`) counts as a mention of its user, because documents have no field for lists.
 
 use std::ops::Range;
 
@@ -16,7 +16,7 @@ use url::{find_urls, is_latin_accent};
 /// The general category of each character.
 const CATEGORIES: CodePointMapDataBorrowed<'_, GeneralCategory> = CodePointMapData::new();
 
-/// What a text holds, without the marks before them; each in order of appearance.
+/// The tags, mentions and links of a text, in order of appearance, without the `#`, `@` or `$` before them.
 #[derive(Debug, Default, PartialEq)]
 pub(crate) struct Found<'t> {
     pub(crate) hashtags: Vec<&'t str>,
@@ -25,7 +25,7 @@ pub(crate) struct Found<'t> {
     pub(crate) urls: Vec<&'t str>,
 }
 
-/// Finds them all. What is a part of a link is neither a tag nor a mention.
+/// Finds all tags, mentions and links. Nothing inside a link counts as a tag or a mention.
 pub(crate) fn find(text: &str) -> Found<'_> {
     let urls = find_urls(text);
     let mut found =
@@ -130,7 +130,7 @@ fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str
     mark + length
 }
 
-/// `RT@user` is a mention though a letter stands before it.
+/// Whether a text ends with a free-standing `RT` or `RT:`. `RT@user` is a mention although there is a letter before it.
 fn ends_with_rt(before: &str) -> bool {
     let before = before.strip_suffix(':').unwrap_or(before);
     let Some(start) = before.len().checked_sub(2) else { return false };
@@ -171,7 +171,8 @@ fn is_punctuation(c: char) -> bool {
     c.is_ascii_punctuation() && !matches!(c, '"' | '`')
 }
 
-/// The host of a link, in lower case and without `www.`; none of a `t.co` link, which hides it.
+/// The host of a link, in lower case and without `www.`. `None` for a `t.co` link, which hides where it leads, and for
+/// a host without a dot.
 pub(crate) fn domain(url: &str) -> Option<String> {
     let after = url.split_once("://").map_or(url, |(_, after)| after);
     let authority = after.split(['/', '?', '#']).next()?;

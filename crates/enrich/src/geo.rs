@@ -12,18 +12,18 @@ pub struct Location {
     pub lon: f64,
 }
 
-/// What a location rests on.
+/// What a location was taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum GeoSource {
-    /// The writer's position.
+    /// The exact position that the tweet was written at.
     Exact,
     /// The centre of the place's bounding box, which may be a whole country's.
     Place,
 }
 
 impl GeoSource {
-    /// As documents have it.
+    /// The name that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             GeoSource::Exact => "exact",
@@ -48,8 +48,8 @@ fn valid(Point { lat, lon }: Point) -> Option<Location> {
     (in_range && !is_placeholder).then_some(Location { lat, lon })
 }
 
-/// The middle of a box, the short way round: one that spans more than half the globe is one around
-/// the antimeridian whose edges were put in order (Fiji, and whatever has the Aleutians in it).
+/// The middle of a box, the shorter way around the globe. A box that spans more than half the globe really is a small
+/// one across the antimeridian whose edges were sorted (that of Fiji, or of any place that includes the Aleutians).
 fn centre(bounds: BoundingBox) -> Point {
     let BoundingBox { west, south, east, north } = bounds;
     let mut width = east - west;

@@ -1,7 +1,7 @@
 //! Turns a tweet into the document we index: readable text, sentiment, place, topics.
 //!
-//! Everything here is a pure function: no clock, no network, no file, no log. So enriching cannot
-//! fail, and a repeated delivery makes the same document, which meets the first instead of doubling it.
+//! Everything here is a pure function, without a clock, network, file or log. So enriching cannot fail, and a tweet
+//! that is delivered again gives the same document, under the same id, instead of a second one.
 //!
 //! ```
 //! use enrich::{Label, Origin, enrich};

@@ -21,8 +21,8 @@ static SPELLINGS: LazyLock<Vec<Spelling>> = LazyLock::new(|| {
         .collect()
 });
 
-/// The marketplaces of a tweet: those that its record and the rules it matched name, else the one that
-/// it is to be taken for, else those in its text.
+/// The marketplaces of a tweet: those that its record and the rules it matched name; or else the one that the user says
+/// to assume; or else those that its text mentions.
 pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
     let mut found: Vec<String> = Vec::new();
     let mut add = |name: Cow<'_, str>| {
@@ -53,7 +53,8 @@ pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
     found
 }
 
-/// Our name for what a column or a rule calls `AWS`, `amazon`, `Google Cloud` …
+/// The name that documents have for a marketplace that a column, a rule or the user calls `AWS`, `amazon`, `Google
+/// Cloud` and so on; `None` if the marketplace is not a known one.
 pub fn canonical(name: &str) -> Option<&'static str> {
     let folded = name.trim().to_ascii_lowercase();
     match folded.trim_end_matches("marketplace").trim_end() {
@@ -66,7 +67,7 @@ pub fn canonical(name: &str) -> Option<&'static str> {
 
 /// Calls `found` for each spelling of a marketplace in `text`.
 fn in_text(text: &str, mut found: impl FnMut(&'static str)) {
-    // All spellings hold it, and most tweets do not.
+    // All spellings contain "market" and most tweets do not, so most tweets need no splitting into words.
     let lower = text.to_ascii_lowercase();
     if memmem::find(lower.as_bytes(), b"market").is_none() {
         return;

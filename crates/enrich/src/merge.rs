@@ -8,8 +8,8 @@
 //!   delivery that states them: the one with the latest `received_at`. A delivery without that time is older than any
 //!   with it; of two deliveries that are equally new, the larger value counts.
 //! - **Facts that do not change** (text, position, kind, referenced ids) are those of the richest delivery, whenever
-//!   it was received: a whole text beats one that was cut, an exact position the middle of a place, expanded links
-//!   `t.co` links.
+//!   it was received: a whole text beats one that was cut, an exact position beats the center of a place, and expanded
+//!   links beat `t.co` links.
 //! - **Marketplaces** are the union.
 //!
 //! Nothing that one delivery knows is erased by another one.
@@ -52,7 +52,8 @@ impl Document {
         self.source = source.unwrap_or_default();
         (self.received_at, self.as_of) = (newest.received_at, newest.as_of);
 
-        // Times of ids are the same in every delivery; of two dates, the one without a time of day is the earlier.
+        // A time that was read from the id is the same in every delivery. Of two dates of one day, the one without a
+        // time of day became midnight, so the later one is the more precise.
         self.timestamp = self.timestamp.max(other.timestamp);
         if position_rank(other.location, other.geo_source)
             > position_rank(self.location, self.geo_source)
@@ -62,14 +63,14 @@ impl Document {
         if links_rank(&other.urls, &other.domains) > links_rank(&self.urls, &self.domains) {
             (self.urls, self.domains) = (other.urls, other.domains);
         }
-        // Without an id, a kind is a guess at the text.
+        // The kind is certain only if the id of the other tweet is known. Otherwise it may be a guess from the text.
         let is_told = |ids: [&Option<String>; 3]| ids.into_iter().any(Option::is_some);
         let mine = is_told([&self.in_reply_to, &self.retweet_of, &self.quote_of]);
         let theirs = is_told([&other.in_reply_to, &other.retweet_of, &other.quote_of]);
         if (theirs, kind_rank(other.kind)) > (mine, kind_rank(self.kind)) {
             self.kind = other.kind;
         }
-        // One tweet answers, repeats and quotes the same tweets in every delivery, so any of these will do.
+        // These ids are the same in every delivery that states them, so either will do; `max` prefers `Some`.
         self.in_reply_to = self.in_reply_to.take().max(other.in_reply_to);
         self.retweet_of = self.retweet_of.take().max(other.retweet_of);
         self.quote_of = self.quote_of.take().max(other.quote_of);
@@ -109,7 +110,7 @@ impl Document {
 struct Newest {
     mine: Times,
     theirs: Times,
-    /// Of the newer of the two.
+    /// When the newer of the two was received.
     received_at: Option<Timestamp>,
     /// The times of the merged facts that are older than that.
     as_of: BTreeMap<String, Option<Timestamp>>,
@@ -144,20 +145,20 @@ fn given(text: String) -> Option<String> {
     (!text.is_empty()).then_some(text)
 }
 
-/// Whole texts before those that were cut, originals before retweets (whose text may be cut without a mark), longer
-/// ones before shorter ones.
+/// Ranks a text: whole texts above those that were cut, originals above retweets (whose text may be cut without an
+/// ellipsis), then longer ones above shorter ones.
 fn text_rank(text: &str) -> (bool, bool, usize, &str) {
     (!text.ends_with('…'), !text.starts_with("RT @"), text.len(), text)
 }
 
-/// Exact positions before the middles of places. Which of two equally good ones counts does not matter, as long as it
-/// is always the same one; coordinates are finite, so their bits are in some order.
+/// Ranks a position: exact ones above the centers of places. Which of two equally good ones wins does not matter, as
+/// long as it is always the same one, so they are ordered by their bits (floats themselves have no total order).
 fn position_rank(at: Option<Location>, source: Option<GeoSource>) -> (bool, bool, [u64; 2]) {
     let bits = at.map_or([0; 2], |at| [at.lat.to_bits(), at.lon.to_bits()]);
     (at.is_some(), source == Some(GeoSource::Exact), bits)
 }
 
-/// Expanded links, whose hosts are known, before `t.co` links.
+/// Ranks a list of links: the more hosts are known, which takes expanded links, the better.
 fn links_rank<'l>(
     urls: &'l [String],
     domains: &'l [String],
@@ -165,7 +166,7 @@ fn links_rank<'l>(
     (domains.len(), urls.len(), urls, domains)
 }
 
-/// More items before fewer.
+/// Keeps the longer of two lists.
 fn richer(mine: &mut Vec<String>, theirs: Vec<String>) {
     if (theirs.len(), &theirs) > (mine.len(), mine) {
         *mine = theirs;

@@ -1,4 +1,4 @@
-//! How a tweet feels, read as a person reads it: emoticons first, then the words.
+//! The sentiment of a tweet, judged as a person would: by the emoticons first, then by the words.
 
 use std::borrow::Cow;
 use std::ops::ControlFlow;
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 use crate::emoticon::{Mood, Tally, each_emoticon};
 use crate::vader;
 
-/// The verdict on a text, and how it was come to.
+/// The sentiment of a text, and how it was determined.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct Sentiment {
     /// Which way the text leans.
     pub label: Label,
     /// What the label is based on.
     pub method: Method,
-    /// VADER's sum, -1 to 1, whatever the method.
+    /// VADER's compound score, -1 (negative) to 1 (positive). It is given even if emoticons decided the label.
     pub compound: f64,
     /// VADER's positive share, 0 to 1.
     pub positive: f64,
@@ -44,7 +44,7 @@ impl Label {
     /// All labels, in the order that dashboards show them in.
     pub const ALL: [Label; 4] = [Label::Positive, Label::Negative, Label::Neutral, Label::Mixed];
 
-    /// As documents have it.
+    /// The name that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Label::Positive => "positive",
@@ -55,18 +55,18 @@ impl Label {
     }
 }
 
-/// What a verdict rests on.
+/// What a label is based on.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Method {
-    /// Emoticons or emoji that tell a mood plainly.
+    /// Emoticons or emoji that express a mood unambiguously.
     Emoticon,
     /// VADER's compound, cut at ±0.05 as its authors do.
     Lexicon,
 }
 
 impl Method {
-    /// As documents have it.
+    /// The name that documents have for it.
     pub fn as_str(self) -> &'static str {
         match self {
             Method::Emoticon => "emoticon",
@@ -75,7 +75,7 @@ impl Method {
     }
 }
 
-/// From here on a compound is positive, and from its negative on negative (Hutto & Gilbert 2014).
+/// A compound score is positive from this value up, and negative from its negative down (Hutto & Gilbert 2014).
 const CUT: f64 = 0.05;
 
 /// Judges a text as a person would read it: HTML entities decoded, curly apostrophes and quotation
@@ -110,7 +110,7 @@ pub fn label_of(compound: f64) -> Label {
     }
 }
 
-/// The text as it was meant to look, borrowed if it looks so already.
+/// The text as it was meant to look; borrowed if nothing has to be changed.
 fn straighten(text: &str) -> Cow<'_, str> {
     let text = unescape_more(unescape_entities(Cow::Borrowed(text)));
     if text.is_ascii() || !text.chars().any(|c| straight(c) != Some(c)) {
@@ -119,7 +119,7 @@ fn straighten(text: &str) -> Cow<'_, str> {
     Cow::Owned(text.chars().filter_map(straight).collect())
 }
 
-/// What a character is read as; nothing, if it only changes the looks of the one before it.
+/// The character to read in place of this one; `None` if it only changes the appearance of the one before it.
 fn straight(character: char) -> Option<char> {
     match character {
         '\u{2018}' | '\u{2019}' | '\u{201B}' | '\u{02BC}' | '\u{FF07}' => Some('\''),

@@ -4,9 +4,9 @@
 //! Social Media Text, <https://doi.org/10.1609/icwsm.v8i1.14550>. The reference is the Python package,
 //! quirks included: [`score`] gives its four numbers to the last printed digit, on any text.
 //!
-//! The reference is quadratic on floods of emoji or repeated words; this is linear. One pass finds
-//! the words with what their letters are like, one look-up tells all that the rules ask of a word, and
-//! the buffers are the thread's.
+//! The reference takes quadratic time on long runs of emoji or repeated words; this implementation takes linear
+//! time. One pass splits the text into words and classifies their letters, a single look-up finds everything that the
+//! rules need to know about a word, and each thread reuses its buffers.
 //!
 //! Not covered: letters that Unicode assigned after version 14 (Python 3.11's) may differ in case.
 
@@ -34,9 +34,9 @@ pub struct Scores {
     pub compound: f64,
 }
 
-/// What writing a word in capitals adds, where others are not.
+/// What capitals add to the valence of a word, if not all words of the text are in capitals.
 const CAPITALS: f64 = 0.733;
-/// What a negation makes of a valence.
+/// What a negation multiplies a valence by.
 const NEGATION: f64 = -0.74;
 
 #[derive(Default)]
@@ -50,7 +50,7 @@ thread_local! {
     static BUFFERS: RefCell<Buffers> = RefCell::default();
 }
 
-/// Scores `text` as it stands.
+/// Scores `text` as it stands, unlike [`judge`](crate::judge), which first decodes and straightens it.
 ///
 /// ```
 /// let scores = enrich::vader::score("VADER is smart, handsome, and funny!");
@@ -86,7 +86,8 @@ fn spell_out_emoji(text: &str, spelled: &mut String) -> bool {
             found = true;
         }
         spelled.push_str(&text[copied..at]);
-        // A blank before the name unless one is there, none after it: `😀hi` reads `grinning facehi`.
+        // As in the reference, the name gets a blank before it unless there is one already, but none after it:
+        // `😀hi` becomes `grinning facehi`.
         if !spelled.is_empty() && (copied == at || !spelled.ends_with(' ')) {
             spelled.push(' ');
         }
@@ -101,6 +102,7 @@ fn spell_out_emoji(text: &str, spelled: &mut String) -> bool {
 
 struct Words<'t> {
     tokens: &'t [Token],
+    /// Whether some words, but not all, are in capitals.
     some_capitals: bool,
 }
 
@@ -171,6 +173,8 @@ impl Words<'_> {
     fn negated(&self, i: usize, back: usize, valence: f64) -> f64 {
         let is_so = |role| matches!(role, Role::So | Role::This);
         let role = |back| self.before(i, back).role;
+        // `never so` and `never this` emphasize. With three words, the reference means to ask for `never` before `so`
+        // or `this`, but its `and` binds more tightly than its `or`, which is reproduced here.
         let emphatic = match back {
             2 => role(2) == Role::Never && is_so(role(1)),
             3 => role(3) == Role::Never && is_so(role(2)) || is_so(role(1)),
@@ -187,7 +191,8 @@ impl Words<'_> {
         if !no_doubt && self.tokens[i - back].negates { valence * NEGATION } else { valence }
     }
 
-    /// Phrases that mean something else than their words; asked only with three words before `i`.
+    /// Handles phrases whose meaning differs from that of their words. Like the reference, it is used only if there
+    /// are at least three words before `i`.
     fn idioms(&self, i: usize, mut valence: f64) -> f64 {
         let [three, two, one, zero] = [3, 2, 1, 0].map(|back| self.before(i, back).role);
         let special = idiom_pair([one, zero])
@@ -224,6 +229,7 @@ fn sum_up(valences: &[f64], text: &str) -> Scores {
     } else if sum < 0.0 {
         sum -= emphasis;
     }
+    // 15 is the reference's `alpha`, with which it maps the sum into the range from -1 to 1.
     let compound = (sum / (sum * sum + 15.0).sqrt()).clamp(-1.0, 1.0);
 
     let (mut positive, mut negative, mut neutral) = (0.0, 0.0, 0.0);
@@ -270,7 +276,7 @@ fn round(value: f64, digits: usize) -> f64 {
     if from_tie > 1e-6 {
         return scaled.round() / scale;
     }
-    // So near to a tie that the product's own rounding could decide; printing is exact.
+    // So close to a tie that the rounding error of the product could decide it. Formatting works on the exact value.
     format!("{value:.digits$}").parse().unwrap_or(value)
 }
 

@@ -23,7 +23,8 @@ pub(crate) async fn config() -> &'static SdkConfig {
 }
 
 async fn load() -> SdkConfig {
-    // The same cryptography as for Elasticsearch; the SDK's default would be built from C a second time.
+    // Use the same cryptography library as for Elasticsearch: the SDK's default is another one, which would have to
+    // be compiled from C in addition.
     let http = Builder::new().tls_provider(Provider::Rustls(CryptoMode::Ring)).build_https();
     let timeouts = TimeoutConfig::builder()
         .connect_timeout(Duration::from_secs(5))

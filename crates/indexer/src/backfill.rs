@@ -57,7 +57,8 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
         failure.log();
     }
     if let Some(path) = rejects.finish()? {
-        let hint = "mend what the reasons say, then index them: indexer backfill REJECTS_FILE";
+        let hint =
+            "fix what the reasons describe, then index the rejects: indexer backfill REJECTS_FILE";
         tracing::warn!(
             rejected = report.rejected,
             hint,
@@ -103,7 +104,8 @@ pub(crate) fn enrich(config: ReadingConfig) -> Result<ExitCode> {
     Ok(exit_code(&report, &stop))
 }
 
-/// Looks at the first sources before anything is done. Those that are found later are checked when they are read.
+/// Checks the first sources and the rejects file before anything is done. Sources that are found later are checked
+/// before they are read.
 fn listing(mut sources: Listing, rejects: &Rejects) -> Result<Listing> {
     sources.first_page().flatten().try_for_each(|source| rejects.check_source(source))?;
     rejects.check_file()?;
@@ -137,10 +139,10 @@ fn exit_code(report: &Report, stop: &Stop) -> ExitCode {
 fn confirm(store: &Address) -> Result<()> {
     let refused = |why: &str| {
         let failure = Failure::new(format!("the store {store} was not emptied: {why}"));
-        failure.with_hint("say --recreate --yes to empty it without being asked")
+        failure.with_hint("use --recreate --yes to empty it without being asked")
     };
     if !io::stdin().is_terminal() {
-        return Err(refused("there is no terminal to ask on"));
+        return Err(refused("standard input is not a terminal, so nobody can be asked"));
     }
     write!(io::stderr(), "Empty the store {store}? Everything in it is lost. [y/N] ")?;
     let mut answer = String::new();

@@ -1,8 +1,9 @@
-//! The command line: the options that there are, and what they mean.
+//! The command line: which options there are, and what they mean.
 //!
-//! Options become the `Config` of a command here, so that commands do not depend on how they were said. A variable of
-//! the environment stands for an option that is set once: a store, credentials, limits; and for the settings of a Lambda,
-//! which has no command line. What is asked for in one call (`--dry-run`, filters) has none.
+//! This module turns options into the `Config` of a command, so that commands do not depend on where a setting came
+//! from. Options that stay the same from call to call (the store, credentials, limits) can also be set with an
+//! environment variable, and so can all settings of a Lambda function, which has no command line. Options that
+//! concern a single call (`--dry-run`, filters) have no variable.
 
 use std::ffi::OsString;
 
@@ -29,7 +30,7 @@ mod values;
 struct Cli {
     #[command(subcommand)]
     command: CommandArgs,
-    /// Log more: -v what is done to each source and request, -vv everything
+    /// Log more: -v shows what is done with each source and request, -vv shows everything
     #[arg(short, long, global = true, action = ArgAction::Count)]
     verbose: u8,
     /// Log errors only, and show no progress
@@ -44,8 +45,8 @@ struct Cli {
 enum CommandArgs {
     /// Index files, folders, globs, objects in S3 or standard input (-) into the store
     ///
-    /// Reads CSV and JSON in all their dialects, plain or gzipped, and tells them apart by content. Running it again
-    /// changes nothing: a tweet that is in the store already is merged with what the source says of it.
+    /// Reads CSV and JSON in all their dialects, plain or gzipped, and recognizes the format by the content. Running
+    /// it again changes nothing: a tweet that is already in the store is merged with what the source says about it.
     ///
     /// Exits with 0 if everything was indexed, 1 if some records were rejected (they are in the rejects file, with the
     /// reason), 2 if a source or the store could not be used, 130 after Ctrl-C.
@@ -70,16 +71,16 @@ enum CommandArgs {
     Serve(listen::ServeArgs),
     /// Install the index template into Elasticsearch, and the dashboards into Kibana
     ///
-    /// An index template that is there is brought up to date; `backfill` installs it by itself where it may. With
-    /// --kibana the dashboards are imported too, and open on the time from which there are tweets. Those that are there
-    /// already are left alone, unless --overwrite is given. Exits with 1 if there is an index that does not fit, or an
-    /// object was not imported.
+    /// An existing index template is brought up to date; `backfill` also installs it if its credentials allow that.
+    /// With --kibana the dashboards are imported too, and open on the period that the tweets in the store cover.
+    /// Existing dashboards are left alone, unless --overwrite is given. Exits with 1 if an existing index does not
+    /// fit the template, or if an object was not imported.
     #[command(after_help = store::SECRETS)]
     Setup(setup::SetupArgs),
     /// Answer the events of AWS Lambda: index what arrives in S3, queues and streams
     ///
-    /// This is what the program does without a command where AWS_LAMBDA_RUNTIME_API is set, so it can be its own
-    /// `bootstrap`. It takes S3 notifications (directly, or through SNS, SQS or EventBridge), Kinesis records, and
+    /// This is the default command if AWS_LAMBDA_RUNTIME_API is set, so the program can serve as the function's
+    /// `bootstrap`. It accepts S3 notifications (directly, or through SNS, SQS or EventBridge), Kinesis records, and
     /// rejects in SQS.
     #[command(after_help = store::SECRETS)]
     Lambda(lambda::LambdaArgs),
@@ -92,7 +93,7 @@ enum CommandArgs {
 /// Ends the process if they cannot be understood, or if help was asked for.
 pub(crate) fn read() -> Invocation {
     let is_function = variable("AWS_LAMBDA_RUNTIME_API").is_some();
-    // Where Lambda starts the program it gives no command. The function's handler says which one is meant.
+    // Lambda starts the program without a command; the function's handler setting says which one is meant.
     let handler = variable("_HANDLER").unwrap_or_default();
     let cli = match is_function && std::env::args_os().len() == 1 {
         true if handler == "serve" => parse(["indexer", "serve"].map(OsString::from)),
@@ -131,7 +132,8 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
     Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
 }
 
-/// The command line, with variables for the options of `lambda` that are options of one call elsewhere.
+/// The command line. Some options have no environment variable in other commands, since they concern a single call;
+/// for `lambda` they get one here.
 fn command() -> clap::Command {
     Cli::command().mut_subcommand("lambda", |lambda| {
         reading::RECORD_VARIABLES
@@ -146,7 +148,8 @@ fn variable(name: &str) -> Option<String> {
     std::env::var(name).ok()
 }
 
-/// The variables that are set and look like ours, but mean nothing: mistyped ones, and those of earlier versions.
+/// The environment variables that begin with `INDEXER_` but that no option reads: mistyped ones, and those of earlier
+/// versions. Variables that only `lambda` reads are unknown to all other commands.
 fn unknown_variables(is_lambda: bool) -> Vec<String> {
     let command = command();
     let commands = command.get_subcommands().filter(|sub| is_lambda || sub.get_name() != "lambda");

@@ -1,7 +1,8 @@
-//! What each command is told to do, however it was said.
+//! The configuration of each command, independent of where the settings came from.
 //!
-//! `cli` makes these of the command line and the environment, before anything runs. Whatever is asked for here is
-//! understood and complete; only secrets are looked up when they are needed, since that may take a network.
+//! `cli` builds these types from the command line and the environment before anything runs. They are complete, but
+//! addresses are checked and secrets are looked up only when they are used: a secret may have to be fetched over the
+//! network.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -21,11 +22,11 @@ mod token;
 pub(crate) use store::{Secrets, StoreConfig};
 pub(crate) use token::Token;
 
-/// A call of the program.
+/// One call of the program: the command to run, and how to log.
 pub(crate) struct Invocation {
     pub(crate) command: Command,
     pub(crate) logging: Logging,
-    /// Variables that look like settings of ours and are not, at least not of this command.
+    /// Environment variables that begin with `INDEXER_` but are not settings of this command.
     pub(crate) unknown_variables: Vec<String>,
 }
 
@@ -49,7 +50,8 @@ pub(crate) struct ReadingConfig {
     pub(crate) options: Arc<Options>,
     /// How many sources are read side by side.
     pub(crate) readers: usize,
-    /// The file for the records that could not be indexed, if it is not to be a new one.
+    /// The file for records that could not be indexed. `None` for a new file beside the store, or for standard error
+    /// in `enrich`.
     pub(crate) rejects: Option<PathBuf>,
     pub(crate) report: ReportFormat,
 }
@@ -68,14 +70,15 @@ pub(crate) enum ReportFormat {
 pub(crate) struct BackfillConfig {
     pub(crate) reading: ReadingConfig,
     pub(crate) store: StoreConfig,
-    /// Whether the store is emptied first, and whether that is confirmed.
+    /// Whether the store is emptied first.
     pub(crate) recreate: bool,
+    /// Whether the store may be emptied without asking.
     pub(crate) is_confirmed: bool,
     /// Whether sources are skipped that an earlier run has read to their end.
     pub(crate) resume: bool,
     /// Whether everything is read and enriched, but nothing written.
     pub(crate) dry_run: bool,
-    /// The dashboard, if it is to be shown meanwhile.
+    /// Where to serve the dashboard during the run and after it. `None` if it is not served.
     pub(crate) serve: Option<ListenConfig>,
 }
 
@@ -100,9 +103,9 @@ pub(crate) struct SearchConfig {
 /// Where the dashboard is served, and to whom.
 pub(crate) struct ListenConfig {
     pub(crate) address: SocketAddr,
-    /// What only those have who may see it.
+    /// The token that is required to see the dashboard. `None` if no token was given.
     pub(crate) token: Option<Token>,
-    /// Whether everybody may see it who can reach the address.
+    /// Whether everyone who can reach the address may see the dashboard without a token.
     pub(crate) is_public: bool,
 }
 
@@ -116,7 +119,7 @@ pub(crate) struct ServeConfig {
 
 /// `indexer setup`.
 pub(crate) struct SetupConfig {
-    /// What is to be shown instead.
+    /// What to print instead of installing anything. `None` to install.
     pub(crate) print: Option<Print>,
     pub(crate) dry_run: bool,
     pub(crate) kibana: Option<KibanaConfig>,
@@ -124,7 +127,7 @@ pub(crate) struct SetupConfig {
     pub(crate) store: StoreConfig,
 }
 
-/// What can be shown of what would be installed.
+/// What `indexer setup --print` can print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Print {
     /// The index template.
@@ -133,7 +136,8 @@ pub(crate) enum Print {
     Dashboards,
 }
 
-/// Where dashboards are imported. Addresses are checked when they are used, so that no message repeats a secret in them.
+/// The Kibana that dashboards are imported into. Its addresses are plain text and are checked only when they are
+/// used: a command-line error would repeat the value, and with it any password in it.
 pub(crate) struct KibanaConfig {
     pub(crate) url: String,
     pub(crate) space: Option<String>,
@@ -141,7 +145,7 @@ pub(crate) struct KibanaConfig {
     pub(crate) overwrite: bool,
     /// How long to wait for a Kibana that is not ready.
     pub(crate) wait: Duration,
-    /// The address at which people reach it, if that is another one.
+    /// The address at which people reach Kibana, if it differs from `url`. It is used in the links that are printed.
     pub(crate) public_url: Option<String>,
 }
 
@@ -151,17 +155,21 @@ pub(crate) struct LambdaConfig {
     pub(crate) options: Arc<Options>,
     /// Where rejects and checkpoints go.
     pub(crate) rejects: Option<S3Uri>,
-    /// What triggers the function.
+    /// The prefix of the objects that trigger the function. It is only used to check that `rejects` lies outside of
+    /// it.
     pub(crate) input: Option<S3Uri>,
-    /// How long before the function's timeout it stops; none for a tenth of the time that it has.
+    /// How long before the function's timeout it stops. `None` for the default, see [`LambdaConfig::margin`].
     pub(crate) deadline_margin: Option<Duration>,
+    /// The name of the Lambda function, which is the dimension of its metrics.
     pub(crate) function_name: String,
-    /// A variable that Lambda's runtime sets, if one is not set: then this is not a Lambda.
+    /// A variable that Lambda's runtime sets but that is missing, which means that the program does not run in
+    /// Lambda.
     pub(crate) missing: Option<&'static str>,
 }
 
 impl LambdaConfig {
-    /// How long before its timeout an invocation stops that has `left` until then.
+    /// How long before its timeout an invocation stops, if `left` is the time until the timeout. By default a tenth
+    /// of `left`, but at least 1 s and at most 10 s.
     pub(crate) fn margin(&self, left: Duration) -> Duration {
         let tenth = (left / 10).clamp(Duration::from_secs(1), Duration::from_secs(10));
         self.deadline_margin.unwrap_or(tenth).min(left)
@@ -175,7 +183,7 @@ pub(crate) struct SampleConfig {
     /// The seed of the random numbers.
     pub(crate) seed: u64,
     pub(crate) format: SampleFormat,
-    /// When the four weeks end from which the tweets are.
+    /// The end of the four weeks that the tweets cover.
     pub(crate) until: Timestamp,
 }
 
@@ -185,7 +193,7 @@ pub enum SampleFormat {
     /// The export of a query for the cloud marketplaces: index, User (which is the tweet's id), Tweet, Cloud.
     #[default]
     Csv,
-    /// API v1.1 tweets, one a line, as a stream with its notices.
+    /// API v1.1 tweets, one per line, as a stream sends them, with its notices.
     Ndjson,
     /// The same tweets as Firehose puts them into an object: `{…}{…}`.
     Firehose,

@@ -15,15 +15,15 @@
 //!   outermost cause to the innermost; and a line that begins with `hint:` if there is something they can do.
 //! - *Clients of the dashboard's API* get a problem (RFC 9457) that names the parameter at fault. What is wrong with
 //!   the server itself is for its operator, so they are referred to the log.
-//! - *Lambda* gets the kind of the error and its message, for whoever counts or reads them.
-//! - A secret is part of no message, and neither are the texts of tweets, but for the rejects.
+//! - *Lambda* gets the kind of the error and its message, for alarms that count errors and for people who read them.
+//! - No message contains a secret. The texts of tweets appear only in the rejects.
 //!
 //! # How
 //!
-//! Errors that callers tell apart are `enum`s beside the code that they come from (`StoreError`, `ClusterError`,
-//! `S3Error`, `ingest::Error`). They implement [`Hint`] there: what to do about each, and the exit code of a run that
-//! ends with it. On its way up an error becomes a [`Failure`], which keeps the hint while more and more context is put
-//! around it. **A failure is logged once**, by whoever does not pass it on (`Failure::log`).
+//! Errors that callers need to distinguish have their own types beside the code that they come from (`StoreError`,
+//! `ClusterError`, `S3Error`, `ingest::Error`). There they implement [`Hint`]: what to do about each, and the exit
+//! code of a run that ends with it. On its way up, an error becomes a [`Failure`], which keeps the hint while more
+//! and more context is added. **A failure is logged once** (`Failure::log`), by the code that does not pass it on.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -35,9 +35,10 @@ pub(crate) const COULD_NOT_RUN: u8 = 2;
 /// The exit code after Ctrl-C: 128 and the number of the signal, as shells have it.
 pub(crate) const INTERRUPTED: u8 = 130;
 
-/// What an error knows besides what happened.
+/// What an error says besides its message: what to do about it, and how the process should exit.
 pub trait Hint: std::error::Error + Send + Sync + 'static {
-    /// What its reader can do about it, on one line; none if there is nothing but to read it.
+    /// What the reader of the error can do about it, on one line. `None` if there is nothing more to say than its
+    /// message.
     fn hint(&self) -> Option<Cow<'static, str>> {
         None
     }
@@ -48,14 +49,15 @@ pub trait Hint: std::error::Error + Send + Sync + 'static {
     }
 }
 
-/// An error on its way to whoever reads it: with all that was being done, and what can be done about it.
+/// An error on its way up to the one who reads it, with the context in which it happened and a hint at what can be
+/// done about it.
 pub struct Failure {
     cause: anyhow::Error,
     hint: Option<Cow<'static, str>>,
     exit_code: u8,
 }
 
-/// What functions return that fail in ways which no caller tells apart.
+/// The result of functions whose callers do not need to distinguish between their errors.
 pub type Result<T, E = Failure> = std::result::Result<T, E>;
 
 impl<E: Hint> From<E> for Failure {
@@ -66,12 +68,12 @@ impl<E: Hint> From<E> for Failure {
 }
 
 impl Failure {
-    /// An error that is nothing but its message.
+    /// A failure that consists only of a message, without an underlying error.
     pub(crate) fn new(message: impl fmt::Display + fmt::Debug + Send + Sync + 'static) -> Failure {
         Failure { cause: anyhow::Error::msg(message), hint: None, exit_code: COULD_NOT_RUN }
     }
 
-    /// Says what can be done about it. A hint that it has already, from nearer to the cause, stays.
+    /// Adds a hint at what can be done about it. A hint that it already has, from closer to the cause, is kept.
     pub(crate) fn with_hint(mut self, hint: impl Into<Cow<'static, str>>) -> Failure {
         self.hint.get_or_insert_with(|| hint.into());
         self
@@ -92,7 +94,7 @@ impl Failure {
         self.exit_code
     }
 
-    /// The error of that type that it comes from, if it comes from one.
+    /// The first error of type `E` in the chain of its causes, if there is one.
     pub(crate) fn find<E: std::error::Error + Send + Sync + 'static>(&self) -> Option<&E> {
         self.cause.chain().find_map(|cause| cause.downcast_ref::<E>())
     }
@@ -131,10 +133,10 @@ impl std::error::Error for Failure {
 
 /// Says what was being done when something failed.
 pub(crate) trait Context<T> {
-    /// Says it in words that are there already.
+    /// Adds `what` as context.
     fn context(self, what: impl fmt::Display + Send + Sync + 'static) -> Result<T>;
 
-    /// Says it in words that are only put together if something failed.
+    /// Adds what `what` returns as context. It is only called if something failed.
     fn with_context<D: fmt::Display + Send + Sync + 'static>(
         self,
         what: impl FnOnce() -> D,
@@ -154,7 +156,7 @@ impl<T, E: Into<Failure>> Context<T> for Result<T, E> {
     }
 }
 
-/// An error of the system may carry a failure of ours, where a reader could return nothing else.
+/// An `io::Error` may wrap a [`Failure`], since implementations of `io::Read` cannot return any other type.
 impl Hint for io::Error {
     fn hint(&self) -> Option<Cow<'static, str>> {
         self.get_ref()?.downcast_ref::<Failure>()?.hint.clone()

@@ -14,7 +14,7 @@ use crate::failure::{Context, Failure, Result};
 use crate::source::Source;
 use crate::store::Address;
 
-/// A source, and which content of it was read.
+/// A source, and the version of its content that was read, see [`Source::version`].
 #[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub(crate) struct Entry {
     store: String,
@@ -63,7 +63,7 @@ impl Journal {
         fs::write(&self.path, kept).map_err(|error| unusable(&self.path, error))
     }
 
-    /// The entry for a source; none for a pipe, which cannot be read again.
+    /// The entry for a source. `None` if it has no version by which it could be recognized, such as a pipe.
     pub(crate) fn entry(&self, source: &Source) -> Option<Entry> {
         let (store, name) = (self.store.clone(), source.name());
         Some(Entry { store, source: name, version: source.version()? })
@@ -94,5 +94,5 @@ fn unusable(path: &Path, error: io::Error) -> Failure {
     let path = path.display();
     Failure::from(error)
         .context(format!("cannot use `{path}`, where --resume notes what was read"))
-        .with_hint("check its permissions, or leave out --resume: a rerun doubles nothing")
+        .with_hint("check its permissions, or run without --resume: reading sources again creates no duplicates")
 }

@@ -1,7 +1,8 @@
-//! `indexer lambda`: answers AWS Lambda's events until the runtime stops us.
+//! `indexer lambda`: handles AWS Lambda's events until the runtime stops the process.
 //!
-//! `event` tells what came, `worker` works it off and answers, `object` lets an object through the same
-//! pipeline as the command line, `checkpoint` keeps where a deadline stopped it, `metrics` tells what was done.
+//! `event` finds out what an event holds, `worker` processes its parts, `object` sends an object through the same
+//! pipeline as the command line, `checkpoint` saves where a deadline stopped reading, `answer` builds the answer, and
+//! `metrics` reports what was done.
 
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -40,7 +41,7 @@ pub(crate) fn run(config: LambdaConfig) -> Result<ExitCode> {
     check(&config)?;
     if let Some(name) = config.missing {
         return Err(Failure::new(format!("{name} is not set: this is not a Lambda function")).with_hint(
-            "to index what is there use `indexer backfill s3://bucket/prefix`; to try the function, start it with aws-lambda-rie",
+            "to index existing objects, use `indexer backfill s3://bucket/prefix`; to try the function locally, start it with aws-lambda-rie",
         ));
     }
     let service = Arc::new(Service { config, worker: Mutex::new(None) });
@@ -54,7 +55,7 @@ pub(crate) fn run(config: LambdaConfig) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Makes sure that what is written does not come back as an event.
+/// Makes sure that the rejects and checkpoints that the function writes do not trigger it again.
 fn check(config: &LambdaConfig) -> Result<()> {
     let (Some(rejects), Some(input)) = (&config.rejects, &config.input) else { return Ok(()) };
     let (rejects, input) = (folder(rejects.clone()), folder(input.clone()));
@@ -64,7 +65,7 @@ fn check(config: &LambdaConfig) -> Result<()> {
         )
     } else if rejects.covers(&input) {
         format!(
-            "INPUT_URL {input} lies under REJECTS_URL {rejects}: what comes in could not be told from rejects"
+            "INPUT_URL {input} lies under REJECTS_URL {rejects}: input could not be distinguished from rejects"
         )
     } else {
         return Ok(());
@@ -76,7 +77,8 @@ fn check(config: &LambdaConfig) -> Result<()> {
 
 struct Service {
     config: LambdaConfig,
-    /// Made when the first event comes, so that what is wrong is answered to it.
+    /// Created when the first event arrives, so that an error in the settings is returned as the answer to that
+    /// event.
     worker: Mutex<Option<Worker>>,
 }
 
@@ -86,7 +88,8 @@ impl Service {
         let deadline = i64::try_from(context.deadline).unwrap_or(i64::MAX);
         let left = Duration::from_millis(u64::try_from(deadline - clock::now()).unwrap_or(0));
         let margin = self.config.margin(left);
-        // Of the margin, what is under way gets all but what it takes to keep rejects and a checkpoint.
+        // Requests that have been sent may use the margin to finish, except for this reserve, which is needed to save
+        // rejects and a checkpoint.
         let reserve = (margin / 4).min(Duration::from_secs(2));
         let stop = Stop::before(Instant::now() + left.saturating_sub(reserve));
         let timer = tokio::spawn({
@@ -145,7 +148,7 @@ impl Service {
         }
         if self.config.rejects.is_none() {
             tracing::warn!(
-                "REJECTS_URL is not set: an object with one record that cannot be indexed fails, and one that takes longer than the timeout never ends"
+                "REJECTS_URL is not set: an object fails if any of its records cannot be indexed, and one that takes longer than the timeout is never finished"
             );
         }
         let store = StoreOutput {
@@ -168,7 +171,7 @@ impl Service {
     }
 }
 
-/// A prefix that ends like a folder's, so that `rejects` does not cover `rejects-of-others`.
+/// The prefix with a slash at its end, so that `rejects` does not cover `rejects-of-others`.
 fn folder(uri: S3Uri) -> S3Uri {
     match uri.key.is_empty() || uri.key.ends_with('/') {
         true => uri,

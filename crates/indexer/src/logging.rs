@@ -20,7 +20,7 @@ pub(crate) enum LogFormat {
     /// For people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -35,9 +35,10 @@ pub(crate) struct Logging {
 
 /// Sends log lines to standard error from now on, panics among them.
 pub(crate) fn start(logging: Logging) {
-    // Where a line cannot be written, the complaint could not be written either, and would panic.
+    // If a line cannot be written, an error message about that could not be written either, and trying it would
+    // panic.
     let layer = tracing_subscriber::fmt::layer().with_writer(Stderr).log_internal_errors(false);
-    // Libraries log their requests with all that is in them, secrets too.
+    // Log only what this program says: libraries log whole requests, including the secrets in them.
     let ours = Targets::new().with_target("indexer", logging.level);
     let registry = tracing_subscriber::registry().with(ours);
     // A second start, as in a test of several commands, changes nothing.

@@ -1,8 +1,9 @@
 //! Every record flows through here: read -> split -> parse -> enrich -> write.
 //!
-//! A thread for each source that is being read splits it into batches. A pool of threads parses and enriches batches side
-//! by side. The calling thread writes the results in the order of the sources and of their records, so that the same run
-//! always gives the same store. Every arrow is a channel of bounded length, so that whoever is ahead waits.
+//! Each source that is being read has a thread that splits it into batches. A pool of threads parses and enriches
+//! batches in parallel. The calling thread writes the results in the order of the sources and of their records, so
+//! that the same run always gives the same store. The threads are connected by bounded channels, so that a stage that
+//! is ahead waits for the next one.
 
 use std::collections::VecDeque;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -33,9 +34,9 @@ use sink::Sink;
 pub(crate) use sink::{Ended, Output, StoreOutput};
 use track::Track;
 
-/// How many batches of a source may be under way.
+/// How many batches of a source may be queued for writing.
 const BATCHES_AHEAD: usize = 4;
-/// The same for a run with a deadline, which has to read again whatever is under way then.
+/// The same for a run with a deadline: batches that have not been written by then have to be read again.
 const BATCHES_AHEAD_OF_DEADLINE: usize = 1;
 
 /// How long to wait for a batch, or for a source to be found, before looking whether the run was stopped.
@@ -49,8 +50,8 @@ struct Job {
     reply: Sender<Enriched>,
 }
 
-/// What the thread of a source sends: its batches, in order, and then why there are no more. If it sends no reason, it
-/// has crashed.
+/// What the thread that reads a source sends: the results of its batches, in order, and then the reason why there are
+/// no more. If the channel is closed without a reason, the thread has panicked.
 enum Sent {
     Batch(Receiver<Enriched>),
     End,
@@ -64,20 +65,21 @@ pub(crate) struct Run<'r> {
     pub(crate) options: Arc<Options>,
     /// Where documents go.
     pub(crate) output: Output<'r>,
-    /// Where records go that could not be indexed.
+    /// Where records that could not be indexed go.
     pub(crate) rejects: &'r mut Rejects,
-    /// When it is set, the batches under way are finished, and nothing more is read.
+    /// Stops the run: once it is set, the batches that have been read are finished, and nothing more is read.
     pub(crate) stop: Stop,
     /// How many sources are read side by side.
     pub(crate) readers: usize,
-    /// Where it is noted which sources were read to their end.
+    /// Records which sources were read to their end, for `--resume`. `None` if that was not asked for.
     pub(crate) journal: Option<&'r mut Journal>,
 }
 
 /// A source that is being read.
 struct Open {
     source: String,
-    /// How it is noted when it was read to its end; none once that has failed.
+    /// The source's entry in the journal, added once it was read to its end. `None` without a journal, or if the
+    /// source has no version by which it can be recognized, such as a pipe.
     entry: Option<Entry>,
     sent: Receiver<Sent>,
 }
@@ -92,7 +94,8 @@ impl<'r> Run<'r> {
         self.read(sources, None)
     }
 
-    /// Reads one source from a checkpoint on, and tells up to where all of it is safe.
+    /// Reads one source, starting at a checkpoint. The checkpoint that is returned says up to where all of the source
+    /// is safe, that is, in the store or in the rejects.
     ///
     /// # Errors
     ///
@@ -113,7 +116,8 @@ impl<'r> Run<'r> {
             && let Address::Cluster(_) = store.address
             && sources.first_page().any(Result::is_ok)
         {
-            // Before anything is read: most often a mistyped address is what is wrong with a cluster.
+            // Open a cluster before anything is read, so that a mistyped address, the most common mistake, shows at
+            // once.
             store.open()?;
         }
 
@@ -155,7 +159,7 @@ impl<'r> Run<'r> {
                     continue;
                 }
                 if let Err(failure) = sink.rejects.check_source(&source) {
-                    // It may have been made by this run, in a folder that is listed only now.
+                    // The source is the rejects file of this run itself, created in a folder before that was listed.
                     tracing::warn!("skipped `{}`: {}", source.name(), failure.story());
                     continue;
                 }
@@ -183,6 +187,7 @@ impl<'r> Run<'r> {
             };
             silent_since = None;
             match sent {
+                // What is taken now would not be safe before the deadline. The next invocation reads it again.
                 Sent::Batch(_) if sink.is_too_late() => {
                     halt.set();
                     sink.ended.is_stopped = true;
@@ -191,7 +196,8 @@ impl<'r> Run<'r> {
                 Sent::Batch(enriched) => {
                     sink.take(enriched.recv().map_err(|_| internal_error())?)?;
                     if sink.ended.failure.is_some() {
-                        // Only what has been read already is still taken, to be rejected.
+                        // Read nothing more. Batches that have been read are still taken, so that their records are
+                        // rejected and not lost.
                         halt.set();
                     }
                     let read = sink.ended.report.read;
@@ -205,7 +211,7 @@ impl<'r> Run<'r> {
                     }
                 }
                 Sent::Stopped => sink.ended.is_stopped = true,
-                // The store is what is wrong; what becomes of the source does not matter any more.
+                // The failure of the store is reported; an error of a source no longer matters then.
                 Sent::Failed(_) if sink.ended.failure.is_some() => {}
                 Sent::Failed(failure) => {
                     let failure = failure.context(format!("cannot read `{source}`"));
@@ -227,7 +233,7 @@ impl<'r> Run<'r> {
     }
 }
 
-/// What is reported of a thread that has crashed. What happened to it was logged when it did.
+/// The failure that is reported for a thread that has panicked. The panic itself has been logged already.
 fn internal_error() -> Failure {
     Failure::new("an internal error, which was logged before this")
 }
@@ -240,7 +246,8 @@ fn start_pool() -> Sender<Job> {
         let queue = queue.clone();
         thread::spawn(move || {
             for Job { batch, source, as_lines, reply } in queue {
-                // A panic within a record has been caught already; one between records must not cost the thread.
+                // Panics within a record are caught in `enrich_batch`. This catches any others, so that the thread
+                // survives.
                 let enriched =
                     catch_unwind(AssertUnwindSafe(|| enrich_batch(batch, &source, as_lines)));
                 if let Ok(enriched) = enriched {
@@ -253,14 +260,14 @@ fn start_pool() -> Sender<Job> {
     jobs
 }
 
-/// What the threads share that read sources.
+/// What the threads that read sources share.
 struct Reading {
     options: Arc<Options>,
     jobs: Sender<Job>,
     as_lines: bool,
     bytes_read: Arc<AtomicU64>,
     halt: Stop,
-    /// How many batches of each source may be under way.
+    /// How many batches of each source may be queued for writing.
     ahead: usize,
 }
 
@@ -287,14 +294,15 @@ impl Reading {
                     if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
                         return Ok(Sent::Stopped);
                     }
-                    // The rest of a file stays where it is. What came through a pipe is nowhere else.
+                    // The rest of a file can be read by another run. What has come through a pipe would be lost, so
+                    // it is taken until the pipe ends or reports that it was interrupted.
                     if halt.is_set() && source.can_be_read_again() {
                         return Ok(Sent::Stopped);
                     }
                 }
                 Ok(Sent::End)
             };
-            // Whoever has stopped listening needs no reason.
+            // If the receiver is gone, nobody needs the reason.
             let _ = sender.send(read().unwrap_or_else(Sent::Failed));
         });
         sent

@@ -19,7 +19,7 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    /// Starts to show it. `total` is the number of bytes that are to be read, if that is known.
+    /// Starts to show progress. `total` is the number of bytes that will be read, if it is known.
     pub(crate) fn start(total: Option<u64>) -> Progress {
         let now = Instant::now();
         let is_shown = io::stderr().is_terminal() && tracing::enabled!(tracing::Level::INFO);
@@ -41,7 +41,7 @@ impl Progress {
         Progress { bar, started: now, logged: now }
     }
 
-    /// Shows that so many bytes and records have been read.
+    /// Shows how many bytes and records have been read so far.
     pub(crate) fn at(&mut self, bytes: u64, records: u64) {
         if let Some(bar) = &self.bar {
             bar.set_position(bytes);

@@ -28,12 +28,12 @@ pub(crate) enum Rejects {
     Objects(RejectsObjects),
     /// Nowhere. If there are any, their source fails.
     Refused {
-        /// The first.
+        /// The first reject, which is named in the error message.
         first: Option<Box<Rejected>>,
         /// How many there are.
         count: u64,
     },
-    /// Nowhere: they were read from where they would go, and stay there.
+    /// Nowhere: they were read from an object with rejects, and stay in it.
     Kept,
 }
 
@@ -45,7 +45,8 @@ impl Rejects {
         )
     }
 
-    /// Makes sure that the file is not there, or holds nothing but rejects.
+    /// Makes sure that rejects are not appended to a file that holds something else. Only its first line is looked
+    /// at.
     ///
     /// # Errors
     ///
@@ -55,6 +56,7 @@ impl Rejects {
         let mut first = String::new();
         let read = File::open(path)
             .and_then(|file| BufReader::new(file.take(1 << 20)).read_line(&mut first));
+        // A first line of a megabyte or more, which was cut off, is taken for a reject.
         let holds_rejects = first.is_empty()
             || serde_json::from_str::<Rejected>(&first).is_ok()
             || first.len() == 1 << 20;
@@ -75,7 +77,7 @@ impl Rejects {
         else {
             return Ok(());
         };
-        // Most sources have another name; only then is the file system asked.
+        // The names of most sources differ from the file's, so that the file system need not be asked.
         let may_be_it = path.file_name() == source.file_name() || source.is_symlink();
         if may_be_it && is_same_file(path, source) {
             return Err(refused(path, "it is one of the sources"));
@@ -115,7 +117,8 @@ impl Rejects {
         }
     }
 
-    /// Makes sure that all have been written. Returns their file, if there is one.
+    /// Makes sure that all rejects have been written. Returns the path of their file, if they went to one. Fails if
+    /// there are rejects but nowhere to keep them.
     pub(crate) fn finish(&mut self) -> Result<Option<PathBuf>> {
         match self {
             Rejects::File(path, file) => {
@@ -145,7 +148,8 @@ fn refused(path: &Path, why: &str) -> Failure {
     failure.with_hint("name a new file: --rejects FILE")
 }
 
-/// The time, for the name of a file. What is in files does not depend on the clock.
+/// The current time, in a form that fits into the name of a file. Only the name depends on the clock, not what the
+/// file holds.
 fn now_for_a_name() -> String {
     let time = Timestamp::from_millis(clock::now()).to_string();
     time.chars().filter(|c| c.is_ascii_alphanumeric()).collect()

@@ -27,7 +27,7 @@ pub struct Report {
     pub bytes: u64,
     /// How long it took, in seconds.
     pub seconds: f64,
-    /// Tweets read, by label.
+    /// Tweets read, by sentiment label.
     pub sentiment: LabelCounts,
     /// Tweets read, by marketplace. A tweet about several marketplaces counts for each of them.
     pub marketplaces: BTreeMap<String, u64>,

@@ -27,7 +27,7 @@ pub(crate) fn run(config: &SampleConfig) -> Result<ExitCode> {
     Ok(ExitCode::SUCCESS)
 }
 
-/// Writes sample tweets, a record each.
+/// Writes sample tweets, one record each, and now and then a deletion notice in NDJSON.
 ///
 /// # Errors
 ///
@@ -60,7 +60,7 @@ pub fn write(format: SampleFormat, tweets: Tweets, out: &mut impl Write) -> io::
     out.flush()
 }
 
-/// A field as RFC 4180 has it, with the entities that the API escapes.
+/// A CSV field as in RFC 4180, in which `&`, `<` and `>` are escaped as the API does.
 fn csv_field(text: &str) -> String {
     let escaped = escape(text);
     match escaped.contains([',', '"', '\n', '\r']) {
@@ -74,7 +74,7 @@ fn escape(text: &str) -> String {
     text.replace('&', "&amp;").replace('<', "&lt;").replace('>', "&gt;")
 }
 
-/// `Sat Dec 10 18:32:18 +0000 2022`.
+/// A time as API v1.1 writes it: `Sat Dec 10 18:32:18 +0000 2022`.
 fn v1_time(time: Timestamp) -> String {
     // 1970-01-01 was a Thursday.
     const DAYS: [&str; 7] = ["Thu", "Fri", "Sat", "Sun", "Mon", "Tue", "Wed"];

@@ -1,4 +1,4 @@
-//! `indexer score`: the sentiment of texts, one a line.
+//! `indexer score`: the sentiment of texts, one per line.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, BufWriter, Write};
@@ -42,7 +42,7 @@ pub(crate) fn run(config: &ScoreConfig) -> Result<ExitCode> {
         }
         let text = String::from_utf8_lossy(line.strip_suffix(b"\n").unwrap_or(&line));
         let text = text.strip_suffix('\r').unwrap_or(&text);
-        // A text with line breaks in it is written as a JSON string.
+        // A line may also be a JSON string, so that a text can have line breaks.
         let decoded =
             text.starts_with('"').then(|| serde_json::from_str::<String>(text).ok()).flatten();
         let text = decoded.as_deref().unwrap_or(text);

@@ -1,4 +1,4 @@
-//! `indexer search`: a look into the store.
+//! `indexer search`: finds tweets in the store and prints them.
 
 use std::io::{self, BufWriter, IsTerminal, Write};
 use std::process::ExitCode;
@@ -10,7 +10,7 @@ use crate::failure::Result;
 use crate::stdout::shown;
 use crate::store::{Hits, Store};
 
-/// Asks the store and writes what it answers.
+/// Asks the store, and writes the tweets that it finds to standard output.
 pub(crate) fn run(config: &SearchConfig) -> Result<ExitCode> {
     let store = Store::open(&config.store.address()?)?;
     let hits = store.search(&config.filter, config.sort, 0, config.limit)?;
@@ -52,7 +52,7 @@ fn table(hits: &Hits, out: &mut impl Write) -> io::Result<()> {
     Ok(())
 }
 
-/// A text without what would drive a terminal: control characters, and marks that reverse the direction of text.
+/// Replaces what could control the terminal: control characters, and marks that change the direction of text.
 fn printable(text: &str) -> String {
     let is_mark =
         |c: char| c.is_control() || matches!(c, '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}');

@@ -1,8 +1,8 @@
 //! `indexer serve`: the dashboard and its JSON API, over either store, read-only.
 //!
-//! A request is understood ([`call`]). Unless its answer is known ([`cache`]), its endpoint ([`endpoints`]) puts questions
-//! to the store ([`questions`]) and makes its reply of the answers ([`view`]), which is kept, compressed, for all who ask
-//! the same ([`content`]).
+//! A request is parsed ([`call`]). If the cache has no current answer ([`cache`]), the endpoint ([`endpoints`]) asks
+//! the store its questions ([`questions`]) and makes a reply of the answers ([`view`]). The reply is compressed and
+//! kept for all clients that ask the same ([`content`]).
 
 use std::net::SocketAddr;
 use std::process::ExitCode;
@@ -49,31 +49,32 @@ pub(crate) fn run(config: &ServeConfig) -> Result<ExitCode> {
     }
     let stop = stop_on_ctrl_c()?;
     let dashboard = Dashboard::new(address, &config.listen)?;
-    // Better now than in a browser.
+    // Open the store now, so that an error shows up here rather than in a browser.
     dashboard.server.cache.open()?;
     dashboard.start(&stop)?.wait();
     Ok(ExitCode::SUCCESS)
 }
 
-/// A dashboard that is not shown yet.
+/// A dashboard that does not listen yet.
 pub(crate) struct Dashboard {
     server: Arc<Server>,
     listen: SocketAddr,
 }
 
-/// A dashboard that is shown.
+/// A dashboard that is being served, on a thread of its own.
 pub(crate) struct Shown {
     thread: JoinHandle<()>,
-    /// Where.
+    /// The address that it is served at, with a trailing slash.
     pub(crate) url: String,
 }
 
 impl Dashboard {
-    /// The dashboard of a store, which need not be there yet.
+    /// The dashboard of a store, which need not exist yet.
     ///
     /// # Errors
     ///
-    /// If others than this machine could reach it, and nobody has said who may see it.
+    /// If other machines could reach the dashboard and neither a token nor `--public` says who may see it, or if the
+    /// token cannot be resolved.
     pub(crate) fn new(address: Address, config: &ListenConfig) -> Result<Dashboard> {
         let ip = config.address.ip();
         let access = match &config.token {
@@ -81,7 +82,7 @@ impl Dashboard {
             None if config.is_public => Access::Public,
             None if ip.is_loopback() => Access::ThisMachine,
             None => {
-                let hint = "say who may see the dashboard: those who have INDEXER_TOKEN, or everybody (--public); or listen on 127.0.0.1 alone";
+                let hint = "say who may see the dashboard: set INDEXER_TOKEN, or open it to everybody with --public; or listen only on 127.0.0.1";
                 return Err(Failure::new(format!("{ip} can be reached from other machines"))
                     .with_hint(hint));
             }
@@ -89,11 +90,11 @@ impl Dashboard {
         Ok(Dashboard { server: server(address, access), listen: config.address })
     }
 
-    /// Shows it, until the run is stopped.
+    /// Starts to serve it, until the run is stopped.
     ///
     /// # Errors
     ///
-    /// If the address is taken, or there are no threads.
+    /// If the address is taken, or no thread can be started.
     pub(crate) fn start(self, stop: &Stop) -> Result<Shown> {
         let runtime = runtime().context("cannot start threads")?;
         let Dashboard { server, listen } = self;
@@ -109,12 +110,12 @@ impl Dashboard {
             })?;
         let url = format!("http://{}/", listener.local_addr().unwrap_or(listen));
         let stop = stop.clone();
-        // While nobody waits: what is sent as it is, and what most will ask for first.
+        // Prepare for the first visitor: compress the static files, and ask for what the page shows without filters.
         runtime.spawn_blocking(assets::prepare);
         let cache = Arc::clone(&server.cache);
         runtime.spawn(async move {
             if let Ok(call) = Call::parse(DASHBOARD, "", now()) {
-                // If there is no store yet, whoever asks is told.
+                // An error, such as that there is no store yet, is reported to the client that asks next.
                 let _ = cache.get(call).await;
             }
         });
@@ -133,12 +134,12 @@ impl Dashboard {
 impl Shown {
     /// Waits until the run is stopped.
     pub(crate) fn wait(self) {
-        // It does not panic; if it did, it has ended all the same.
+        // A panic in the thread is ignored: the dashboard has ended either way.
         let _ = self.thread.join();
     }
 }
 
-/// Answers what a function URL, or an API Gateway, hands on.
+/// Serves the dashboard as a Lambda function, behind a function URL or an API Gateway.
 fn function(address: Address, config: &ListenConfig) -> Result<ExitCode> {
     if let Address::Folder(path) = &address {
         let failure = Failure::new(format!(
@@ -153,7 +154,7 @@ fn function(address: Address, config: &ListenConfig) -> Result<ExitCode> {
         None if config.is_public => Access::Public,
         None => {
             let failure = Failure::new("everybody could see the dashboard");
-            let hint = "set INDEXER_TOKEN to the ARN of a secret, or INDEXER_PUBLIC=true where the URL itself asks who comes (AWS_IAM)";
+            let hint = "set INDEXER_TOKEN to the ARN of a secret, or INDEXER_PUBLIC=true if the URL itself checks who calls it (AWS_IAM)";
             return Err(failure.with_hint(hint));
         }
     };

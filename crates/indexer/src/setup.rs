@@ -1,4 +1,4 @@
-//! `indexer setup`: what a cluster needs before tweets are written to it, and Kibana to show them.
+//! `indexer setup`: installs what a cluster needs before tweets are written to it, and what Kibana needs to show them.
 
 use std::collections::HashMap;
 use std::io::{self, Write};
@@ -57,7 +57,8 @@ pub(crate) fn run(config: &SetupConfig) -> Result<ExitCode> {
 
 const CANNOT_WRITE: &str = "cannot write to stdout";
 
-/// When the tweets are from that are there; none if there are none, or that cannot be told.
+/// The time range of the tweets in the store, except for those that are dated in the future. `None` if there are no
+/// tweets, or if the store cannot be asked.
 fn time_range(address: &Address) -> Option<TimeRange> {
     let now = Timestamp::from_millis(now());
     let filter = Filter { to: Some(now), ..Filter::default() };
@@ -73,7 +74,7 @@ fn time_range(address: &Address) -> Option<TimeRange> {
         Ok(span) => span.map(|(oldest, newest)| TimeRange::of(oldest, newest, now)),
         Err(error) => {
             tracing::warn!(
-                "cannot look when the tweets are from, so dashboards open on five years: {error}"
+                "cannot find out when the tweets were written, so dashboards open on the last five years: {error}"
             );
             None
         }
@@ -84,7 +85,7 @@ fn time_range(address: &Address) -> Option<TimeRange> {
 struct Target<'a> {
     kibana: Kibana,
     config: &'a KibanaConfig,
-    /// What links to the dashboards begin with, if people reach Kibana at another address than we do.
+    /// What links to the dashboards begin with, if people reach Kibana at another address than this program does.
     public_url: Option<String>,
 }
 
@@ -104,7 +105,7 @@ impl Target<'_> {
         Ok(Target { kibana, config, public_url })
     }
 
-    /// Imports the dashboards, and tells what became of them; whether all is well.
+    /// Imports the dashboards and reports the result. Returns whether all of them are in Kibana now, or would be.
     fn install(
         &self,
         range: Option<&TimeRange>,
@@ -129,7 +130,7 @@ impl Target<'_> {
         Ok(done.failed.is_empty())
     }
 
-    /// What would be done.
+    /// Reports what would be done.
     fn tell(
         &self,
         objects: &[SavedObject],
@@ -141,14 +142,14 @@ impl Target<'_> {
             writeln!(out, "would import {kind} `{id}`: {}", object.title())?;
         }
         let what = if self.config.overwrite { "replaced" } else { "left as it is" };
-        writeln!(out, "what is there already of these would be {what}")?;
+        writeln!(out, "those of them that are there already would be {what}")?;
         if let Some(TimeRange { from, to }) = range {
             writeln!(out, "dashboards would open on the time of the tweets: {from} to {to}")?;
         }
         self.list_dashboards(objects, &HashMap::new(), out)
     }
 
-    /// What was done.
+    /// Reports what was done.
     fn report(
         &self,
         done: &Imported,
@@ -168,7 +169,7 @@ impl Target<'_> {
         Ok(())
     }
 
-    /// Where they are found, as whoever looks at them reaches Kibana.
+    /// Lists the dashboards with links, at the address at which people reach Kibana.
     fn list_dashboards(
         &self,
         objects: &[SavedObject],
@@ -214,7 +215,7 @@ fn report(done: &SetUp, dry_run: bool, out: &mut impl Write) -> io::Result<()> {
         Installed::Updated { from } => format!("{would}updated from version {from} to {version}"),
         Installed::Current => format!("is there already, version {version}"),
         Installed::Newer { version } => {
-            format!("is of a later indexer (version {version}) and was left as it is")
+            format!("was installed by a later indexer (version {version}) and was left as it is")
         }
     };
     writeln!(
@@ -228,7 +229,7 @@ fn report(done: &SetUp, dry_run: bool, out: &mut impl Write) -> io::Result<()> {
             let (fields, what) = (fields.join("`, `"), if dry_run { "would get" } else { "got" });
             writeln!(
                 out,
-                "index `{name}`: {what} the new fields `{fields}`, for tweets from now on; index others again"
+                "index `{name}`: {what} the new fields `{fields}`, for tweets from now on; to fill them for older tweets, index these again"
             )?;
             continue;
         }
@@ -236,9 +237,9 @@ fn report(done: &SetUp, dry_run: bool, out: &mut impl Write) -> io::Result<()> {
             Some(difference) => writeln!(out, "index `{name}`: has another mapping: {difference}")?,
             None if *has_alias => writeln!(out, "index `{name}`: fits")?,
             None if dry_run => {
-                writeln!(out, "index `{name}`: fits, and would be put under the alias")?
+                writeln!(out, "index `{name}`: fits, and would be added to the alias")?
             }
-            None => writeln!(out, "index `{name}`: fits, and is found under the alias now")?,
+            None => writeln!(out, "index `{name}`: fits, and was added to the alias")?,
         }
     }
     Ok(())

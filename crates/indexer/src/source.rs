@@ -57,7 +57,7 @@ impl Source {
         }
     }
 
-    /// Whether what was read from it is still there afterwards.
+    /// Whether it can be read a second time. A pipe cannot.
     pub(crate) fn can_be_read_again(&self) -> bool {
         !matches!(self, Source::Stream(_))
     }
@@ -71,7 +71,8 @@ impl Source {
         }
     }
 
-    /// Tells one content of it from another, as far as that is possible without reading it.
+    /// Identifies the current content of the source by its length and its modification time, without reading it.
+    /// `None` for a stream, or if either of them is not known.
     pub(crate) fn version(&self) -> Option<String> {
         let (length, modified) = match self {
             Source::File(path) => {
@@ -84,7 +85,7 @@ impl Source {
         Some(format!("{length} bytes, {modified}"))
     }
 
-    /// Opens it and tells its format. The number of bytes that are read from it is added to `bytes_read`.
+    /// Opens the source and detects its format. The number of bytes that are read from it is added to `bytes_read`.
     pub(crate) fn open(
         &self,
         options: &Arc<Options>,

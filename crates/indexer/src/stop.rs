@@ -6,8 +6,8 @@ use std::time::{Duration, Instant};
 
 use crate::failure::{Failure, INTERRUPTED, Result};
 
-/// Whether a run is to end, shared by all of its parts. Once it is, what is under way is finished and nothing new is
-/// begun.
+/// Whether a run is to stop, shared by all of its parts. Once it is set, work that has begun is finished and nothing
+/// new is begun.
 #[derive(Debug, Clone)]
 pub struct Stop {
     shared: Arc<Shared>,
@@ -17,33 +17,35 @@ pub struct Stop {
 #[derive(Debug)]
 struct Shared {
     is_set: AtomicBool,
-    /// The time after which not even work under way is waited for, once that is known.
+    /// The time after which unfinished work is not waited for any more. Set when the run is stopped, or before it
+    /// begins.
     cut_off: OnceLock<Instant>,
     grace: Duration,
 }
 
 impl Default for Stop {
-    /// A run whose work under way has three seconds to finish when it is stopped.
+    /// A run that goes on. Once it is stopped, unfinished work has three seconds to finish.
     fn default() -> Stop {
         Stop::new(Duration::from_secs(3))
     }
 }
 
 impl Stop {
-    /// A run that goes on. When it is stopped, work under way has `grace` to finish.
+    /// A run that goes on. Once it is stopped, unfinished work has `grace` to finish.
     pub fn new(grace: Duration) -> Stop {
         let shared = Shared { is_set: AtomicBool::new(false), cut_off: OnceLock::new(), grace };
         Stop { shared: Arc::new(shared), parent: None }
     }
 
-    /// A run whose end is known before it begins.
+    /// A run that is cut off at a time that is known before it begins. It still has to be stopped with [`Stop::set`],
+    /// some time before that.
     pub(crate) fn before(cut_off: Instant) -> Stop {
         let stop = Stop::default();
         stop.shared.cut_off.get_or_init(|| cut_off);
         stop
     }
 
-    /// A part of this run, which is stopped with it and may be stopped alone.
+    /// A part of this run. It stops when the run is stopped, and can be stopped while the rest of the run goes on.
     pub(crate) fn child(&self) -> Stop {
         let child = Stop::new(self.shared.grace);
         Stop { parent: Some(Arc::clone(&self.shared)), ..child }
@@ -64,19 +66,21 @@ impl Stop {
         self.all().any(|shared| shared.is_set.load(Ordering::Relaxed))
     }
 
-    /// How long a silent source is waited for once the run is stopped. The last third of the grace is for writing.
+    /// How long to wait for a source that sends nothing, once the run is stopped: two thirds of the grace. The rest
+    /// is left for writing.
     pub(crate) fn grace_for_reading(&self) -> Duration {
         self.time_left().map_or(self.shared.grace, |left| left.min(self.shared.grace)) * 2 / 3
     }
 
-    /// How long work under way may still take, if that is known.
+    /// How long unfinished work may still take. `None` as long as the run is not stopped, unless its end was known
+    /// before it began.
     pub fn time_left(&self) -> Option<Duration> {
         let now = Instant::now();
         let left = |cut_off: &Instant| cut_off.saturating_duration_since(now);
         self.all().filter_map(|shared| shared.cut_off.get().map(left)).min()
     }
 
-    /// Whether not even work under way is waited for any more.
+    /// Whether the time for unfinished work is over, so that it is not waited for any more.
     pub fn is_cut_off(&self) -> bool {
         self.time_left().is_some_and(|left| left.is_zero())
     }

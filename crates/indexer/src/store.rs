@@ -1,7 +1,7 @@
-//! Where documents are kept and asked for.
+//! Where documents are stored and queried.
 //!
-//! A closed `enum`: each `match` on it shows every place that a new store must fill. All stores take the
-//! same documents and give the same answers, which `tests/scenarios` holds them to.
+//! The stores are variants of a closed `enum`, so that the compiler points out every `match` that a new store has to be
+//! added to. All stores take the same documents and give the same answers; `tests/scenarios` checks that they do.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -41,19 +41,19 @@ pub use question::{
 /// What went wrong with a store, and what to do about it.
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
-    /// It was to be read, and there is none.
+    /// A store was to be opened for queries, but there is none at this path.
     #[error("there is no store at {path}")]
     Missing {
         /// The path of the folder that `--store` names.
         path: PathBuf,
     },
-    /// The folder holds other things than a store.
-    #[error("{path} is no store, but holds or is something else")]
+    /// The path is a file, or a folder that holds something other than a store.
+    #[error("{path} is not a store: it is a file, or a folder that holds something else")]
     NotAStore {
         /// The path of the folder that `--store` names.
         path: PathBuf,
     },
-    /// It was made by a version with other fields.
+    /// The store was made by a version of indexer with a different schema.
     #[error("the store at {path} was made by another version of indexer")]
     OtherVersion {
         /// The path of the folder that `--store` names.
@@ -71,7 +71,7 @@ pub enum StoreError {
     /// Files could not be made, read or written.
     #[error("cannot {action} the store at {path}")]
     Io {
-        /// What was being done.
+        /// What was being done, as a verb that goes before `the store`: `open`, `read`, `write to`.
         action: &'static str,
         /// The path of the folder that `--store` names.
         path: PathBuf,
@@ -81,8 +81,9 @@ pub enum StoreError {
 }
 
 impl StoreError {
-    /// Whether a writer that has failed so rejects what it could not write, so that what was read and
-    /// is nowhere else is not lost. The embedded store cannot tell what it had written.
+    /// Whether a writer that failed with this error returns the documents that it could not write as rejects, so that
+    /// they are not lost if they cannot be read from their source again. The embedded store does not, because it does
+    /// not know which documents it had written.
     pub fn rejects_the_rest(&self) -> bool {
         matches!(self, StoreError::Cluster(_))
     }
@@ -92,9 +93,9 @@ impl Hint for StoreError {
     fn hint(&self) -> Option<Cow<'static, str>> {
         let hint = match self {
             StoreError::Missing { .. } => {
-                "fill one: indexer backfill tweets.csv, or name one: --store FOLDER"
+                "make one: indexer backfill tweets.csv, or name an existing one: --store FOLDER"
             }
-            StoreError::NotAStore { .. } => "name an empty or a new folder: --store FOLDER",
+            StoreError::NotAStore { .. } => "name a new or empty folder: --store FOLDER",
             StoreError::OtherVersion { .. } => {
                 "build it again: indexer backfill --recreate SOURCE..., or name another folder: --store FOLDER"
             }
@@ -133,17 +134,17 @@ pub struct Delivery {
 pub struct Written {
     /// Ids that were not there before.
     pub created: u64,
-    /// Ids that were there, from this run or an earlier one.
+    /// How many records had an id that was there already, from this run or an earlier one.
     pub updated: u64,
     /// Documents that had to be sent again.
     pub retried: u64,
-    /// Documents that the store does not take, each with how many had been taken in before it.
+    /// Documents that the store refused, each with its position: how many deliveries had been taken in before it.
     pub rejected: Vec<(u64, Rejected)>,
-    /// How many records those were made of.
+    /// How many records were merged into the documents in `rejected`.
     pub rejected_records: u64,
-    /// Documents that were not taken because the store failed, as rejects.
+    /// Documents that were not written because the store itself failed, as rejects.
     pub left: Vec<Rejected>,
-    /// How many records those were made of.
+    /// How many records were merged into the documents in `left`.
     pub left_records: u64,
 }
 
@@ -159,7 +160,7 @@ impl std::ops::AddAssign for Written {
     }
 }
 
-/// A store, open to be asked.
+/// A store opened for queries.
 pub enum Store {
     /// A folder on this machine.
     Embedded(Embedded),
@@ -167,7 +168,7 @@ pub enum Store {
     Elasticsearch(Elasticsearch),
 }
 
-/// A store, open to be written to.
+/// A store opened for writing.
 pub enum Writer {
     /// A folder on this machine.
     Embedded(Box<EmbeddedWriter>),
@@ -206,7 +207,8 @@ impl FromStr for Address {
 }
 
 impl Address {
-    /// Where files that go with the store are put: the folder it lies in; here for a cluster.
+    /// Where files that accompany the store are put: the folder that contains the store, or the current directory for a
+    /// cluster.
     pub fn beside(&self) -> &Path {
         match self {
             Address::Folder(path) => match path.parent() {
@@ -219,7 +221,7 @@ impl Address {
 }
 
 impl Store {
-    /// Opens a store to ask it; another process may be writing to it.
+    /// Opens a store for queries, even while another process is writing to it.
     ///
     /// # Errors
     ///
@@ -231,7 +233,7 @@ impl Store {
         }
     }
 
-    /// Answers several questions in one round trip, in their order.
+    /// Answers several questions, in one round trip where possible. The answers are in the order of the questions.
     ///
     /// # Errors
     ///
@@ -253,7 +255,8 @@ impl Store {
         Ok(answers.remove(0))
     }
 
-    /// Changes when what it answers does; none if that cannot be told.
+    /// A number that changes whenever the store's answers may have changed; `None` for a cluster, where that is not
+    /// known.
     pub fn version(&self) -> Option<u64> {
         match self {
             Store::Embedded(store) => Some(store.version()),
@@ -288,8 +291,8 @@ impl Store {
 }
 
 impl Writer {
-    /// Opens a store to write to it, making it if it is not there; with `recreate`, what is in it is
-    /// dropped first. `stop` ends the waiting for a store that does not answer.
+    /// Opens a store for writing, and creates it if it does not exist. With `recreate`, its contents are dropped before
+    /// anything is written. `stop` ends the wait for a cluster that does not answer.
     ///
     /// # Errors
     ///
@@ -306,14 +309,14 @@ impl Writer {
         }
     }
 
-    /// Takes documents in, merging those whose ids are there already. What is added to `written` may
-    /// be of documents that came earlier: they are written in large steps.
+    /// Takes in documents, and merges each with the stored one of the same id, if there is one. Documents are written
+    /// in large steps, so what a call adds to `written` may concern documents of earlier calls.
     ///
     /// # Errors
     ///
-    /// If the store cannot be written; what was taken before is kept. If the error
-    /// [`rejects_the_rest`](StoreError::rejects_the_rest), what was not taken is in `written`, and so
-    /// will be whatever still comes.
+    /// If the store cannot be written to; what it had stored before is kept. If
+    /// [`rejects_the_rest`](StoreError::rejects_the_rest) holds for the error, the documents that were not stored are
+    /// in `written` as rejects, and later calls add theirs there too.
     pub fn write(
         &mut self,
         deliveries: Vec<Delivery>,
@@ -333,7 +336,7 @@ impl Writer {
         }
     }
 
-    /// How many of them, from the first on, are safe: stored or rejected.
+    /// How many deliveries, counted without gaps from the first, are safe: each of them is stored or rejected.
     pub fn settled(&self) -> u64 {
         match self {
             Writer::Embedded(writer) => writer.settled(),

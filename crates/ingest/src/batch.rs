@@ -1,11 +1,11 @@
-//! Records that stood side by side in a source.
+//! A batch: consecutive records of a source.
 
 use std::sync::Arc;
 
 use crate::format::Format;
 use crate::{Mark, Options, Position, Rejected, Stage};
 
-/// Records that stood side by side in a source, still to be read: see [`Batch::read`].
+/// Consecutive records of a source that have been found but not read yet: see [`Batch::read`].
 #[derive(Debug)]
 pub struct Batch {
     pub(crate) bytes: Vec<u8>,
@@ -14,7 +14,7 @@ pub struct Batch {
     pub(crate) options: Arc<Options>,
     /// Where the next batch begins.
     pub end: Position,
-    /// The places in this batch from which gzip data can be decompressed again; none for other sources.
+    /// The places in this batch at which decompressing gzip data can be resumed; empty for other sources.
     pub marks: Vec<Mark>,
 }
 
@@ -25,7 +25,7 @@ pub(crate) struct Record {
     pub(crate) end: usize,
     /// The line that it starts on, from 1.
     pub(crate) line: u64,
-    /// Why it is not a whole record, if it is not.
+    /// Why these bytes are not a whole record; `None` if they are one.
     pub(crate) fault: Option<&'static str>,
 }
 

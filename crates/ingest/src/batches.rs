@@ -18,7 +18,7 @@ use crate::{Batch, Checkpoint, Error, Options, Position};
 
 /// How many bytes of records make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
-/// How many records make one, however short they are.
+/// How many records make a batch, even if they hold fewer bytes.
 const BATCH_RECORDS: usize = 4096;
 
 /// The batches of one source, in order. After an error there is nothing more.
@@ -30,10 +30,11 @@ pub struct Batches<'r> {
     splitter: Box<dyn Split>,
     /// Where the buffer begins.
     start: Position,
-    /// What was read and has not left in a batch yet.
+    /// The bytes that were read and are not part of a returned batch yet.
     buffer: Vec<u8>,
-    /// The records found in the buffer, and up to where it has been split.
+    /// The records found in the buffer so far.
     records: Vec<Record>,
+    /// How many bytes of the buffer have been split into records.
     done: usize,
     /// The line that `done` lies on.
     line: u64,
@@ -43,11 +44,12 @@ pub struct Batches<'r> {
     is_read_again: bool,
 }
 
-/// Tells the format of what `reader` gives from its first bytes, and prepares to split it.
+/// Detects the format of a source from the first bytes of `reader`, and prepares to split it into batches.
 ///
 /// # Errors
 ///
-/// If it is empty, of a format that is not read, or CSV without a column for the text.
+/// If the source is empty, cannot be read from its first byte, has a format that is not supported, or is CSV without a
+/// column for the text or without a column that `options` name.
 pub fn open<'r>(
     reader: impl Read + Send + 'r,
     options: &Arc<Options>,
@@ -100,8 +102,9 @@ fn is_damage(error: &io::Error) -> bool {
 }
 
 impl<'r> Batches<'r> {
-    /// Continues at a checkpoint that was taken while the same source was read earlier. `open_at` opens the source, as
-    /// it is stored, at a byte; what has been read until now only served to tell its format.
+    /// Continues at a checkpoint that was taken while the same source was read earlier. `open_at` opens the source at
+    /// a byte offset of its stored (for gzip: compressed) form. What was read before this call served only to detect
+    /// the format, and is dropped.
     ///
     /// # Errors
     ///
@@ -142,8 +145,9 @@ impl<'r> Batches<'r> {
         Ok(())
     }
 
-    /// Announces that this source will be read again if reading it fails. The record in which it fails is then left
-    /// for that time and not rejected. (Damaged data will be damaged again, so what it cuts is rejected all the same.)
+    /// Declares that the source will be read again if reading it fails. The record in which reading fails is then not
+    /// rejected, since the next attempt will read it. (A record that is cut off by damaged data is rejected all the
+    /// same, since the data will be just as damaged the next time.)
     pub fn read_again(&mut self) {
         self.is_read_again = true;
     }

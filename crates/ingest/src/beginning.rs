@@ -1,4 +1,4 @@
-//! How a source begins, which is all that a format is recognized by.
+//! The beginning of a source, which is all that its format is detected from.
 
 use std::sync::Arc;
 
@@ -36,7 +36,7 @@ impl<'s> Beginning<'s> {
         self.bytes.len() - rest.len()
     }
 
-    /// A source of that format, whose records start with `rest`.
+    /// The verdict that the source has that format. Its records start at `rest`, which is the end of the bytes.
     pub(crate) fn is(&self, format: impl Format + 'static, rest: &[u8]) -> Sniffed {
         Sniffed { format: Arc::new(format), skip: self.length_before(rest) }
     }

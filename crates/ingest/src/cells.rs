@@ -1,4 +1,4 @@
-//! Named cells to a tweet: of a row of a table, or of a flat JSON object.
+//! Turns named cells into a tweet, be they the cells of a table row or the values of a flat JSON object.
 
 use std::borrow::Cow;
 

@@ -14,7 +14,7 @@ use columns::Columns;
 use read::Rows;
 use split::Splitter;
 
-/// Recognizes a table by a column for the text: by its name, or as the user says.
+/// Recognizes a table by its column for the text, which has a known name or is given by the user.
 pub(crate) fn recognize(
     beginning: &Beginning<'_>,
     options: &Options,

@@ -1,6 +1,6 @@
-//! Bytes as they lie there to UTF-8-like bytes: decompresses, and turns UTF-16 into UTF-8.
+//! Turns the bytes of a source into UTF-8-like bytes: decompresses them, and converts UTF-16 to UTF-8.
 //!
-//! Both are found by content. New compressions have their room here: a magic number and a reader.
+//! Both are detected from the content. To support another compression, add its magic number and a reader here.
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, channel};
@@ -10,7 +10,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 use crate::Error;
 use crate::gzip::{Gunzip, Mark};
 
-/// What the magic numbers of formats that we do not read tell, with a way out.
+/// The magic numbers of formats that are not supported, each with the name of the format and a hint for the user.
 const UNSUPPORTED: &[(&[u8], &str, &str)] = &[
     (b"PK\x03\x04", "a zip archive", "unzip it and give the files in it"),
     (b"PAR1", "a Parquet file", "export it as CSV or NDJSON"),
@@ -23,19 +23,19 @@ const UNSUPPORTED: &[(&[u8], &str, &str)] = &[
     (b"%PDF-", "a PDF", "give the CSV or JSON file that it was made from"),
 ];
 
-/// A reader that gives back what was read off it to look at.
+/// A reader that first returns the bytes that were peeked at.
 pub(crate) type Peeked<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
 
-/// Reads up to `length` bytes off `reader`; gives them and a reader that starts with them again.
+/// Reads up to `length` bytes from `reader`. Returns them, and a reader that starts with them again.
 ///
-/// An error is left for the returned reader to meet, so that what came before it is not lost.
+/// An error is left for the returned reader to report, so that the bytes before it are not lost.
 pub(crate) fn peek<R: Read>(mut reader: R, length: usize) -> (Vec<u8>, Peeked<FailLater<R>>) {
     let mut head = Vec::new();
     let error = reader.by_ref().take(length as u64).read_to_end(&mut head).err();
     (head.clone(), io::Cursor::new(head).chain(FailLater { reader, error }))
 }
 
-/// Reports an error that came up while peeking when it is its turn.
+/// Reports an error that occurred while peeking, but only when it is read from.
 pub(crate) struct FailLater<R> {
     reader: R,
     error: Option<io::Error>,
@@ -53,17 +53,17 @@ impl<R: Read> Read for FailLater<R> {
 /// A stream of UTF-8-like bytes.
 pub(crate) struct Decoded<'r> {
     pub(crate) reader: Box<dyn Read + Send + 'r>,
-    /// How it is compressed, and where to go on in that.
+    /// How the source is stored, which decides how reading can be resumed.
     pub(crate) packing: Packing,
 }
 
-/// How the bytes lie in their source.
+/// How a source is stored.
 pub(crate) enum Packing {
-    /// As they are.
+    /// Uncompressed and UTF-8-like: reading can be resumed at any byte.
     Plain,
-    /// Compressed; marks come as they are passed.
+    /// Compressed with gzip. The channel receives the marks that the reader passes, at which it can be resumed.
     Gzip(Receiver<Mark>),
-    /// In a way in which nobody can go on in the middle.
+    /// As UTF-16, compressed or not: reading cannot be resumed in the middle.
     Encoded,
 }
 
@@ -90,7 +90,7 @@ pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, E
     Ok(Decoded { reader: Box::new(text), packing: Packing::Encoded })
 }
 
-/// UTF-16 by its byte order mark, or by the zero halves of ASCII characters.
+/// Detects UTF-16 by its byte order mark, or by the zero byte in each ASCII character.
 fn utf16(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
     let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|&&b| b == 0).count();
     let pairs = start.len() / 2;

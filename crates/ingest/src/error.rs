@@ -2,24 +2,24 @@
 
 use std::io;
 
-/// Why a source could not be read, or not to its end. What was read before stays read.
+/// Why a source could not be read, or not to its end. The records before the error have been read all the same.
 ///
-/// A record that cannot be read is no error: it is a [`Rejected`](crate::Rejected).
+/// A record that cannot be read is not an error: it becomes a [`Rejected`](crate::Rejected).
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// There is not one byte, or nothing but white space.
     #[error("it is empty")]
     Empty,
-    /// It is of a kind that we know and do not read.
+    /// It is of a known kind that is not supported.
     #[error("it is {what}, not CSV or JSON")]
     Unsupported {
-        /// The kind, with its article.
+        /// The kind of source, to be put after "it is": `a zip archive`.
         what: &'static str,
         /// What to do about it.
         hint: &'static str,
     },
-    /// It is no text.
+    /// It is not text, and not of a kind that is known.
     #[error("it is a binary file, not CSV or JSON")]
     Binary,
     /// Its first row names no column that could hold the text.
@@ -54,14 +54,14 @@ impl Error {
             Error::Unsupported { hint, .. } => hint,
             Error::Binary => "give CSV, TSV or JSON files, plain or gzip",
             Error::NoTextColumn { .. } => {
-                "name it: --column text=NAME (or its number, from 1, if there is no header)"
+                "give its name: --column text=NAME (or its number, from 1, if there is no header)"
             }
             Error::NoSuchColumn { .. } => {
-                "use a name out of the first row, or a column's number, from 1"
+                "use a name from the first row, or the number of a column, counted from 1"
             }
-            Error::Gzip(_) => "fetch the file again; what came before the damage was read",
+            Error::Gzip(_) => "fetch the file again; everything before the damage was read",
             Error::Io(_) => {
-                "check the disk or the connection, then run again: a rerun repeats nothing"
+                "check the disk or the connection, then run again: a rerun creates no duplicates"
             }
         }
     }

@@ -178,7 +178,7 @@ impl Field {
         NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
     }
 
-    /// The field that has this name or alias, and how good a name for it that is (0 is the best).
+    /// The field that has this name or alias, and the rank of that name among the field's names (0 is the best).
     pub(crate) fn ranked(name: &str) -> Option<(Field, usize)> {
         let folded = fold(name);
         NAMES.iter().find_map(|(field, names)| {
@@ -197,7 +197,7 @@ impl Field {
     }
 }
 
-/// A name without the differences in case and in separators that exports have.
+/// Normalizes a column name, so that spellings that differ in case, separators or outer white space become equal.
 pub(crate) fn fold(name: &str) -> String {
     let name = name.trim().trim_start_matches('\u{FEFF}').to_lowercase();
     name.replace([' ', '.', '-', '/'], "_")

@@ -20,7 +20,7 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// Reads the records of a batch.
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn Read + 'f>;
 
-    /// What has to stand before a record so that it can be read by itself, such as the header of a CSV file.
+    /// What has to precede a record so that it can be read on its own, such as the header of a CSV file.
     fn header(&self) -> Option<String> {
         None
     }
@@ -35,8 +35,8 @@ pub(crate) enum Start {
     Middle,
 }
 
-/// Finds the ends of records. It is called again with more bytes until it has found one, so it remembers how far it
-/// has looked.
+/// Finds the ends of records. [`next`](Split::next) is called again with more bytes until it has found an end, so
+/// implementations remember how far they have looked.
 pub(crate) trait Split: Send {
     /// Looks for the end of the record at the front of `bytes`, which are all that have not been split yet.
     fn next(&mut self, bytes: &[u8], rest: Rest) -> Stretch;
@@ -52,7 +52,7 @@ pub(crate) trait Read {
 pub(crate) enum Stretch {
     /// A record up to `end`; with a `fault`, bytes that are not a whole record.
     Record { end: usize, fault: Option<&'static str> },
-    /// Nothing but separators up to `end`.
+    /// Bytes up to `end` that belong to no record: separators, or the header row of a CSV file.
     Separators { end: usize },
     /// The beginning of something that continues beyond the bytes.
     Unfinished,

@@ -1,9 +1,9 @@
-//! Gzip (RFC 1952), member after member, from which reading can go on in the middle.
+//! Decompresses gzip (RFC 1952) of one or more members, and can resume in the middle.
 //!
-//! Deflate data cannot be read from just anywhere: it needs the 32 KiB that came out before, and the codes
-//! of the block. So a [`Mark`] with all that is made every now and then. `zran.c` of zlib makes such marks
-//! between blocks, but some compressors make one block of many megabytes; `flate2` has no access to the
-//! state of its decompressor, `miniz_oxide` lets it be kept.
+//! Deflate data cannot be decompressed from an arbitrary position: that takes the 32 KiB of output before it, and the
+//! codes of the current block. So a [`Mark`] that holds all of this is made at regular intervals. zlib's `zran.c` makes
+//! such marks between blocks, but some compressors write a single block of many megabytes, so marks must be possible
+//! within blocks. `flate2` gives no access to the state of its decompressor; `miniz_oxide` does.
 
 use std::fmt;
 use std::io::{self, BufRead, BufReader, Read};
@@ -19,12 +19,12 @@ use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
 /// How far back deflate data may refer, in bytes.
 const WINDOW: usize = 32 * 1024;
-/// What comes out lies in a ring, of which the window is a part.
+/// The size of the ring buffer for decompressed bytes, which holds the window as well.
 const RING: usize = 4 * WINDOW;
-/// How far apart marks are, in bytes that come out.
+/// How far apart marks are, in decompressed bytes.
 const SPACING: u64 = 256 * 1024;
-/// What expands further than the densest of real tweets (deflate's limit is 1,032-fold) by this many bytes
-/// is a bomb.
+/// Data that has expanded to more than `BOMB_BYTES`, and by a factor of more than `BOMB_RATIO`, is rejected as a
+/// decompression bomb. No real tweets compress that well; deflate's limit is a factor of 1,032.
 const BOMB_RATIO: u64 = 800;
 const BOMB_BYTES: u64 = 256 * 1024 * 1024;
 
@@ -35,11 +35,11 @@ pub struct Mark {
     pub(crate) bytes_in: u64,
     /// Decompressed bytes before it.
     pub(crate) bytes_out: u64,
-    /// Of the member that it is in: the checksum and the length of what came out so far.
+    /// The checksum and the length of what has been decompressed of the current member.
     crc: u32,
     member_bytes: u64,
     state: Box<DecompressorOxide>,
-    /// What came out last.
+    /// The last decompressed bytes, up to 32 KiB, which the data that follows may refer to.
     #[serde(serialize_with = "to_base64", deserialize_with = "from_base64")]
     window: Vec<u8>,
 }
@@ -67,14 +67,15 @@ enum State {
     Ended,
 }
 
-/// A reader of what comes out.
+/// A reader of the decompressed data.
 pub(crate) struct Gunzip<R> {
     input: BufReader<R>,
     state: State,
     inflate: Box<DecompressorOxide>,
     ring: Box<[u8]>,
-    /// Where in the ring the next byte goes, and which ones were not taken yet.
+    /// Where in the ring the next decompressed byte goes.
     at: usize,
+    /// The part of the ring that has been decompressed but not returned to the caller yet.
     ready: Range<usize>,
     crc: crc32fast::Hasher,
     member_bytes: u64,
@@ -103,12 +104,12 @@ impl<R: Read> Gunzip<R> {
         }
     }
 
-    /// Goes on at `mark`, with an input that begins there.
+    /// Resumes at `mark`. The input must begin at the mark's compressed offset.
     pub(crate) fn at(mark: &Mark, input: R, marks: Sender<Mark>) -> io::Result<Gunzip<R>> {
         let mut gunzip = Gunzip::new(input, marks);
-        // The window stands at the end of the ring, before its first byte.
+        // Writing starts at the first byte of the ring, so what came before it belongs at the ring's end.
         let start =
-            RING.checked_sub(mark.window.len()).ok_or_else(|| damaged("the mark is none"))?;
+            RING.checked_sub(mark.window.len()).ok_or_else(|| damaged("the mark is invalid"))?;
         gunzip.ring[start..].copy_from_slice(&mark.window);
         gunzip.inflate = mark.state.clone();
         gunzip.state = State::Body;
@@ -119,7 +120,7 @@ impl<R: Read> Gunzip<R> {
         Ok(gunzip)
     }
 
-    /// Makes more ready to be taken, or changes the state.
+    /// Decompresses more data into `ready`, or moves on to the next state.
     fn advance(&mut self) -> io::Result<()> {
         match self.state {
             State::Header => {
@@ -135,6 +136,7 @@ impl<R: Read> Gunzip<R> {
             State::Body => self.body()?,
             State::Trailer => {
                 let trailer: [u8; 8] = self.bytes()?;
+                // The trailer holds the length modulo 2^32.
                 let length = (self.member_bytes as u32).to_le_bytes();
                 let crc = self.crc.clone().finalize().to_le_bytes();
                 if trailer[..4] != crc || trailer[4..] != length {
@@ -163,7 +165,7 @@ impl<R: Read> Gunzip<R> {
         self.crc.update(&self.ring[self.ready.clone()]);
         self.at = (self.at + n_out) % RING;
         if self.bytes_out > BOMB_BYTES && self.bytes_out / BOMB_RATIO > self.bytes_in {
-            return Err(damaged("it expands more than 800-fold, as only bombs do"));
+            return Err(damaged("it expands more than 800-fold, as only decompression bombs do"));
         }
         match status {
             TINFLStatus::Done => self.state = State::Trailer,
@@ -172,7 +174,7 @@ impl<R: Read> Gunzip<R> {
                     self.mark();
                 }
             }
-            _ => return Err(damaged("its data are not deflate's")),
+            _ => return Err(damaged("its data is not valid deflate")),
         }
         Ok(())
     }
@@ -193,11 +195,11 @@ impl<R: Read> Gunzip<R> {
             state: self.inflate.clone(),
             window,
         };
-        // Nobody may want it.
+        // If the receiver is gone, nobody wants marks.
         let _ = self.marks.send(mark);
     }
 
-    /// Reads a member's header. Tells whether there was one, or the end.
+    /// Reads a member's header. Returns `false` if the input has ended instead.
     fn header(&mut self) -> io::Result<bool> {
         // Tapes and some uploads pad the last member with zeros.
         loop {
@@ -356,6 +358,9 @@ mod tests {
         let mut sink = io::sink();
         let mut gunzip = Gunzip::new(&bomb[..], channel().0);
         let error = io::copy(&mut gunzip, &mut sink).unwrap_err();
-        assert_eq!(error.to_string(), "it expands more than 800-fold, as only bombs do");
+        assert_eq!(
+            error.to_string(),
+            "it expands more than 800-fold, as only decompression bombs do"
+        );
     }
 }

@@ -1,8 +1,8 @@
 //! Which tweet a record is, and when it was written.
 //!
-//! An id is believed as far as it agrees with the rest of the record. The ids of other networks, of spreadsheets and
-//! of database tables are numbers too, and a number of the right size always holds *some* time in the way that a
-//! tweet's id does. So where a record has a date of its own that is another day, the date counts.
+//! The time in an id is trusted only if it agrees with the rest of the record. The ids of other networks, of
+//! spreadsheets and of database tables are numbers too, and any number of the right size yields *some* time when it is
+//! read as a tweet's id. So if a record has a date that is more than a day away from that time, the date wins.
 
 use std::borrow::Cow;
 use std::hash::Hasher;
@@ -16,7 +16,7 @@ pub(crate) struct Claims<'a, 'c> {
     pub(crate) id: Option<Cow<'a, str>>,
     pub(crate) date: Option<Date<'a>>,
     pub(crate) text: Cow<'a, str>,
-    /// The author's handle or id. It tells tweets apart that have no id of their own.
+    /// The author's handle or id. It distinguishes tweets that have no id of their own.
     pub(crate) author: Option<&'c str>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Date<'a> {
 /// The longest `_id` that Elasticsearch takes, in bytes.
 pub const MAX_ID_BYTES: usize = 512;
 
-/// Makes a tweet of what a record claims, or says why it is none.
+/// Makes a tweet of what a record claims. The error says why that is not possible.
 pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<Tweet<'a>, String> {
     let Claims { id, date, text, author } = claims;
     let id = id.map(bare_id).filter(|id| is_usable_id(id));
@@ -83,7 +83,7 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
                 "its time `{given}` cannot be read; hint: write it as 2022-12-10T18:08:00Z, or give --timestamp T"
             ),
             None => {
-                "no timestamp: its id holds none and it has no date; hint: --timestamp T".to_owned()
+                "no timestamp: the record has no date, and its id contains no time; hint: give --timestamp T".to_owned()
             }
         });
     };
@@ -108,8 +108,8 @@ fn bare_id(id: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// Whether an id tells tweets apart. Ids that a spreadsheet has rounded (`1.60165E+18`) and the zeros of scrapers do
-/// not.
+/// Whether an id can identify a tweet. An id that a spreadsheet has rounded (`1.60165E+18`) cannot, and neither can the
+/// `0` that some scrapers write.
 fn is_usable_id(id: &str) -> bool {
     let is_rounded = id.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b))
         && !id.bytes().all(|b| b.is_ascii_digit());
@@ -122,6 +122,7 @@ fn content_hash(text: &str, created_at: Option<&str>, author: Option<&str>) -> S
     let mut hasher = SipHasher24::new();
     for part in [text, created_at.unwrap_or_default(), author.unwrap_or_default()] {
         hasher.write(part.as_bytes());
+        // UTF-8 never contains this byte, so it marks the end of a part unambiguously.
         hasher.write_u8(0xFF);
     }
     let hash = hasher.finish128();

@@ -28,7 +28,7 @@ pub enum Item<'a> {
     Notice {
         /// The line on which it starts, from 1, in the decompressed source.
         line: u64,
-        /// Its name, as the API calls it.
+        /// The kind of message, such as `delete`, `limit` or `empty page`: the API's name for it where there is one.
         kind: &'static str,
     },
     /// A record that could not be read.

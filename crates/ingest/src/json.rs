@@ -1,6 +1,6 @@
-//! JSON, however its objects are strung together and whatever they are.
+//! JSON objects, whether they stand one per line, one after another or in arrays, and whatever they hold.
 //!
-//! [`split`] finds where objects end, [`read`] tells what an object is. Tweets of the API are described in [`schema`]
+//! [`split`] finds where objects end, [`read`] finds out what one is. Tweets of the API are described in [`schema`]
 //! and read in [`tweet`]; other objects are rows and tables ([`flat`]).
 
 use crate::beginning::{Beginning, Sniffed};

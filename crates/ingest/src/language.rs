@@ -11,7 +11,8 @@ static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     languages.flat_map(|(tag, names)| names.split(", ").map(move |name| (name, tag))).collect()
 });
 
-/// The tag that a record means: as it is, or of the language that it names. None for what is neither.
+/// The language tag that a record gives: either a tag as it is, or the tag of the language that it names. `None` if it
+/// gives neither.
 pub(crate) fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
     if is_tag(&given) {
         return Some(given);
@@ -23,8 +24,8 @@ pub(crate) fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
     NAMES.get(name.as_str()).map(|tag| Cow::Borrowed(*tag))
 }
 
-/// Whether a text has the form of a tag whose language is written as Twitter writes it: `en`, `pt-BR`, `zh-Hant`,
-/// `qme`. Whether there is such a language is not asked. The word `null` is longer than a language's code.
+/// Whether a text has the form of a tag as Twitter writes it, with the language in lower case: `en`, `pt-BR`,
+/// `zh-Hant`, `qme`. Whether the language exists is not checked. (`null` is no tag: language codes are shorter.)
 fn is_tag(text: &str) -> bool {
     let (language, rest) = text.split_once('-').unwrap_or((text, "x"));
     let is_language =

@@ -1,4 +1,4 @@
-//! Reads tweets in the files that people have: bytes in, tweets out.
+//! Reads tweets from files as people export and archive them: bytes go in, tweets come out.
 //!
 //! It reads CSV in its dialects and JSON in any arrangement: v1.1 tweets and stream notices, v2 pages, stream lines and
 //! flattened lines, Twitter archives; plain or gzip. Formats are told apart by content.
@@ -24,7 +24,7 @@
 //! ```
 //!
 //! Start reading at [`open`], which splits a stream into batches of records, then at
-//! [`Batch::read`], which reads the tweets of a batch, on whichever thread has time.
+//! [`Batch::read`], which reads the tweets of a batch and can be called on any thread.
 
 // In reading order.
 mod batches;

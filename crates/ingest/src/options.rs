@@ -2,11 +2,11 @@
 
 use crate::{Field, Timestamp};
 
-/// What a user may say about a source that it does not say itself.
+/// What the user can specify about a source because the source itself does not say it.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Options {
-    /// The columns of a CSV file that hold a field, by name or by number from 1. They come before the names that are
-    /// known without being told.
+    /// The columns of a CSV file that hold certain fields, by name or by number from 1. They take precedence over
+    /// columns that are recognized by their names.
     pub columns: Vec<(Field, String)>,
     /// The creation time of tweets that have neither a date nor a time in their id.
     pub timestamp: Option<Timestamp>,

@@ -1,4 +1,4 @@
-//! Where reading has come to, and how to continue there.
+//! How far a source has been read, and how to continue from there.
 
 use std::collections::VecDeque;
 
@@ -22,7 +22,8 @@ pub struct Position {
 pub struct Checkpoint {
     /// How far the source was read.
     pub position: Position,
-    /// A mark at or before that position; none for a source that is not compressed, or to start at its beginning.
+    /// A mark at or before that position; `None` if the source is not compressed, or if decompressing has to start at
+    /// its beginning.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) mark: Option<Mark>,
 }
@@ -42,7 +43,7 @@ impl Checkpoint {
         }
     }
 
-    /// Its mark alone.
+    /// The mark at which decompressing can be resumed, if the checkpoint has one.
     pub fn into_mark(self) -> Option<Mark> {
         self.mark
     }

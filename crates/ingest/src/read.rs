@@ -1,4 +1,5 @@
-//! The records of a batch to tweets, notices and rejects; and rejects of earlier runs, whatever their format.
+//! Turns the records of a batch into tweets, notices and rejects. A record that is a reject of an earlier run is read
+//! again, whatever the format of its original source.
 
 use std::borrow::Cow;
 use std::sync::Arc;
@@ -13,8 +14,9 @@ impl Batch {
         self.read_from(&mut 0, sink);
     }
 
-    /// Reads the records from the one at `next` on. While it reads, `next` is the record that is being read, so that
-    /// a caller who catches a panic of `sink` or of ours can reject that record and go on after it.
+    /// Reads the records starting with the one at index `next`. `next` always is the index of the record being read,
+    /// so that a caller that catches a panic, whether in `sink` or in this crate, can reject that record and continue
+    /// after it.
     pub fn read_from(&self, next: &mut usize, mut sink: impl FnMut(Item<'_>)) {
         let mut reader = self.format.reader(&self.options);
         while let Some(record) = self.records.get(*next) {
@@ -33,7 +35,7 @@ impl Batch {
     }
 }
 
-/// Reads a reject again: its `raw` is a record as it stood in its source.
+/// Reads the record that an earlier run rejected again: `raw` holds it as it stood in its original source.
 fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(Item<'_>)) {
     let again = |reason: String| {
         let mut again = rejected.clone();
@@ -41,7 +43,9 @@ fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(I
         Item::Rejected(again)
     };
     if rejected.raw_cut_from.is_some() {
-        return sink(again("only its beginning was kept; hint: read its source again".to_owned()));
+        return sink(again(
+            "only the beginning of this record was kept; hint: read its source again".to_owned(),
+        ));
     }
     let text = match &rejected.header {
         Some(header) => Cow::Owned(format!("{header}\n{}\n", rejected.raw)),

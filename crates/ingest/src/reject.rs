@@ -7,13 +7,13 @@ use serde::{Deserialize, Serialize};
 /// How much of a record is kept in its reject, in bytes.
 pub const MAX_RAW_BYTES: usize = 64 * 1024;
 
-/// Where on its way a record was given up.
+/// The step at which a record was rejected.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Stage {
-    /// Its bytes could not be told apart from their neighbors'.
+    /// The bytes could not be split off as a whole record: they are broken, cut off, too long, or no record at all.
     Read,
-    /// It is no tweet that we can read.
+    /// No tweet could be made of the record.
     Parse,
     /// The store refused it.
     Index,
@@ -31,7 +31,7 @@ pub struct Rejected {
     pub id: Option<String>,
     /// Where it was given up.
     pub stage: Stage,
-    /// Why.
+    /// Why it was rejected, worded for the user.
     pub reason: String,
     /// The header of its CSV file, without which the row could not be read again.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -44,13 +44,12 @@ pub struct Rejected {
 }
 
 impl Rejected {
-    /// A reject of `raw`, which is cut if it is too long. The source's name is filled in by
-    /// whoever knows it.
+    /// A reject of `raw`, which is cut if it is too long. `source` is left empty for the caller to fill in.
     pub fn new(line: u64, stage: Stage, reason: impl Into<String>, raw: &[u8]) -> Rejected {
         let kept = &raw[..raw.len().min(MAX_RAW_BYTES)];
         let mut text = String::from_utf8_lossy(kept);
         if kept.len() < raw.len() {
-            // A character cut in two is no replacement character's business.
+            // The cut may have split a character in two: drop the replacement character it was decoded to.
             text = Cow::Owned(text.trim_end_matches('\u{FFFD}').to_owned());
         }
         Rejected {

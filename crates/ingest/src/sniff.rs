@@ -1,18 +1,19 @@
-//! Which format a source has, told from how it begins, never from its name.
+//! Detects the format of a source from its first bytes, never from its name.
 
 use crate::beginning::{Beginning, Sniffed};
 use crate::{Error, Options, csv, json};
 
-/// The formats in the order in which they are tried. The first one that recognizes a source has it; if none does, the
-/// first complaint is reported.
+/// The formats in the order in which they are tried. The first one that recognizes a source is used; if none does, the
+/// first error is reported.
 const FORMATS: [Recognize; 3] = [
     json::recognize,
     csv::recognize,
-    // A log line or two before the first object are junk records, not a CSV header.
+    // Text before the first object, such as a log line, is rejected as a junk record and not taken for a CSV header.
     json::recognize_after_junk,
 ];
 
-/// Recognizes a source by how it begins. An error tells why it is not, for a format that anything could be.
+/// Recognizes a source by how it begins. `Ok(None)` means that it has another format. Since any text could be CSV, CSV
+/// returns an error instead, which says what is missing.
 type Recognize = fn(&Beginning<'_>, &Options) -> Result<Option<Sniffed>, Error>;
 
 /// Tells the format of a source that begins with `start`.

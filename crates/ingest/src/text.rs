@@ -1,4 +1,4 @@
-//! Text as a person reads it.
+//! Decodes text: HTML entities, the encoding of bytes, and broken surrogate pairs in JSON.
 
 use std::borrow::Cow;
 
@@ -47,14 +47,15 @@ pub(crate) fn is_windows_1252(bytes: &[u8]) -> bool {
     bytes.utf8_chunks().all(|chunk| chunk.valid().is_ascii())
 }
 
-/// Replaces `\uD83D`-like halves of a pair that stand alone (a text cut in the middle of an emoji)
-/// by `\uFFFD`, which JSON readers accept. `None` if there are none.
+/// Replaces escaped surrogates without their other half, such as a lone `\uD83D` (from a text cut in the middle of an
+/// emoji), with `\uFFFD`, which JSON parsers accept. Returns `None` if there are none.
 pub(crate) fn mend_lone_surrogates(json: &[u8]) -> Option<Vec<u8>> {
     let mut mended: Option<Vec<u8>> = None;
     let mut at = 0;
     while let Some(found) = memmem::find(&json[at..], b"\\u") {
         let start = at + found;
         let backslashes = json[..start].iter().rev().take_while(|&&b| b == b'\\').count();
+        // An odd number of backslashes before this one means that it is itself escaped: `\\u` is not an escape.
         let unit = utf16_unit(&json[start..]).filter(|_| backslashes % 2 == 0);
         at = start + 2;
         match unit {

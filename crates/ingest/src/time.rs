@@ -1,4 +1,4 @@
-//! When a tweet was created: off its id, or out of the spellings of time that exports use.
+//! When a tweet was created: read from its id, or parsed from the formats of time that exports use.
 
 use std::fmt;
 
@@ -17,7 +17,7 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
 /// Ids up to here were handed out one by one, before November 2010, and hold no time.
 const LAST_SEQUENTIAL_ID: u64 = 29_700_000_000;
-/// Years outside of this are a misread number, not a time that a tweet was written at.
+/// A number that would be a time outside these years was misread: it is not the time of a tweet.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 1_104_537_600_000..4_102_444_800_000; // 2005..2100
 
 impl Timestamp {
@@ -62,15 +62,16 @@ impl Timestamp {
         if id <= LAST_SEQUENTIAL_ID || id > i64::MAX as u64 {
             return None;
         }
+        // All but the lowest 22 bits of a snowflake id are the milliseconds since its epoch.
         Some(Timestamp((id >> 22) as i64 + SNOWFLAKE_EPOCH_MS))
     }
 
-    /// Reads a time as tweets and their exports spell it.
+    /// Parses a time in any of the formats that tweets and their exports use.
     ///
-    /// API v1.1 (`Wed Aug 27 13:08:45 +0000 2008`), RFC 3339 and ISO 8601 with `T` or a space and
-    /// without a zone (then UTC), a date alone, Unix seconds or milliseconds, and Sentiment140's
-    /// `Mon Apr 06 22:19:45 PDT 2009`. Dates whose day and month can be mistaken for each other
-    /// (`4/5/2009`) are not guessed at.
+    /// These are API v1.1 (`Wed Aug 27 13:08:45 +0000 2008`), RFC 3339 and ISO 8601 with `T` or a space and with or
+    /// without a zone (UTC if there is none), a date alone, Unix seconds, milliseconds or microseconds, and
+    /// Sentiment140's `Mon Apr 06 22:19:45 PDT 2009`. A date whose day and month can be mistaken for each other
+    /// (`4/5/2009`) gives `None`.
     pub fn parse(text: &str) -> Option<Timestamp> {
         let text = text.trim();
         if text.is_empty() {
@@ -89,6 +90,7 @@ impl Timestamp {
 
 fn from_unix(digits: &str) -> Option<Timestamp> {
     let number: i64 = digits.parse().ok()?;
+    // Seconds, milliseconds or microseconds: whichever gives a plausible year.
     [number.checked_mul(1000)?, number, number / 1000]
         .into_iter()
         .find(|millis| PLAUSIBLE_MS.contains(millis))

@@ -1,10 +1,10 @@
-//! What every format is read into.
+//! The tweet that a record becomes, whatever the format of its source.
 
 use std::borrow::Cow;
 
 use crate::Timestamp;
 
-/// One tweet, as its source tells it; text borrows from the bytes it was read from where it can.
+/// One tweet, with what its source says about it. Text is borrowed from the source's bytes where possible.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Tweet<'a> {
     /// The id as given, digit for digit; for a record that has none, a stable hash of its content.
@@ -19,13 +19,14 @@ pub struct Tweet<'a> {
     pub user: User<'a>,
     /// Hashtags, mentions, cashtags and links where the source lists them.
     pub entities: Entities<'a>,
-    /// Where it was written, to the point: as given, not yet checked.
+    /// The exact position that it was written at, as given: it may be out of range.
     pub coordinates: Option<Point>,
     /// The place it is tagged with.
     pub place: Option<Place<'a>>,
     /// Marketplaces that the record itself names (a CSV column), as given.
     pub marketplaces: Vec<Cow<'a, str>>,
-    /// The marketplace to take it for if neither its record nor a rule names one.
+    /// The marketplace to assign if neither its record nor a rule names one: see
+    /// [`Options::marketplace`](crate::Options::marketplace).
     pub assumed_marketplace: Option<Cow<'a, str>>,
     /// Tags of the filtered-stream rules that it matched.
     pub rule_tags: Vec<Cow<'a, str>>,
@@ -33,11 +34,11 @@ pub struct Tweet<'a> {
     pub counts: Counts,
     /// What sort of tweet it is.
     pub kind: Kind,
-    /// The tweet it answers.
+    /// The id of the tweet that it replies to.
     pub in_reply_to: Option<Cow<'a, str>>,
-    /// The tweet it repeats.
+    /// The id of the original, if it is a retweet.
     pub retweet_of: Option<Cow<'a, str>>,
-    /// The tweet it quotes.
+    /// The id of the tweet that it quotes.
     pub quote_of: Option<Cow<'a, str>>,
 }
 
@@ -82,8 +83,8 @@ pub struct User<'a> {
     pub followers: Option<u64>,
 }
 
-/// What the source lists of the text's parts. `None` means that it does not say, so the text
-/// itself must be asked; an empty list means that there are none.
+/// The parts of the text that the source lists. `None` means that the source has no such list, so that they have to be
+/// searched for in the text; an empty list means that there are none.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Entities<'a> {
     /// Hashtags without `#`; `None` if the source does not list them.
@@ -147,12 +148,12 @@ pub struct Counts {
 /// What sort of tweet it is. One that quotes and answers at once is a quote.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Kind {
-    /// Written on its own.
+    /// An ordinary tweet: none of the others.
     #[default]
     Tweet,
-    /// Somebody else's tweet, repeated.
+    /// A tweet shared again without a comment.
     Retweet,
-    /// A tweet about another one.
+    /// A tweet that shares another one and comments on it.
     Quote,
     /// An answer to another tweet.
     Reply,

@@ -14,7 +14,7 @@ use std::ops::Range;
 use idna::punycode;
 use memchr::memchr;
 
-/// The most characters of a `t.co` link's path. There are no longer ones, so a longer one is no link.
+/// The most characters that the path of a `t.co` link may have. With a longer path, it is not a link.
 const MAX_TCO_SLUG: usize = 40;
 /// The most bytes of a part of a host name between dots, encoded for the DNS (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
@@ -24,7 +24,7 @@ const MAX_TLD_CHARS: usize = 24;
 /// Finds the links of a text, in order.
 pub(super) fn find_urls(text: &str) -> Vec<Range<usize>> {
     let mut urls = Vec::new();
-    // Up to where dots were looked for, and up to where characters were used up by matches.
+    // `at` is how far dots have been searched for; `used` is the end of the last match.
     let (mut at, mut used) = (0, 0);
     while let Some(dot) = memchr(b'.', &text.as_bytes()[at..]).map(|dot| at + dot) {
         let hosts = Hosts::around(text, dot, used);
@@ -53,13 +53,14 @@ struct Label {
     end: usize,
     /// Whether its last character is none of `-` and `_`.
     ends_well: bool,
-    /// Whether its first character is.
+    /// Whether its first character is neither `-` nor `_`.
     starts_well: bool,
     /// Where its last `_` is. Only subdomains may have one.
     underscore: Option<usize>,
-    /// Where the top-level domain ends that it begins with, if it does.
+    /// If the label begins with a top-level domain, where that ends.
     tld_end: Option<usize>,
-    /// The label whose top-level domain ends the longest host name of which this label, whole, is a part.
+    /// The index of the label with the top-level domain of the longest host name that begins where this label begins;
+    /// `None` if no host name begins there.
     reach: Option<usize>,
 }
 
@@ -108,7 +109,7 @@ impl<'t> Hosts<'t> {
         hosts
     }
 
-    /// The last label of the longest host name that begins with the rest of a label from `start` on.
+    /// The index of the last label of the longest host name that begins at `start`, which lies in the label at `index`.
     fn reach_from(&self, index: usize, start: usize) -> Option<usize> {
         let label = &self.labels[index];
         let next = self.labels.get(index + 1)?;
@@ -135,7 +136,7 @@ impl<'t> Hosts<'t> {
                 if let Some(reach) = self.reach_from(index, start) {
                     return Some(self.matched(start, start, reach));
                 }
-                // A label that ends badly does so wherever a link begins in it.
+                // If the label ends with `-` or `_`, no link can begin anywhere in it.
                 if !label.ends_well {
                     break;
                 }
@@ -165,7 +166,7 @@ impl<'t> Hosts<'t> {
                         '@' | '＠' | '$' | '#' | '＃' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}'
                     )
             }
-            // The match before has used the character before up.
+            // Unless the text begins here, the previous match ends here, and a link cannot directly follow it.
             None => start == 0,
         }
     }
@@ -201,7 +202,8 @@ impl Match {
             urls.extend(tco_end(text, self).map(|end| self.start..end));
             return;
         }
-        // Without a scheme a link stands free, and has only letters of the Latin alphabet before its top-level domain.
+        // A link without a scheme must not follow one of these characters, and only those parts of its host are links
+        // that have nothing but Latin letters, digits and `-` before their top-level domain.
         if text[..self.start].ends_with(['-', '_', '.', '/']) {
             return;
         }
@@ -220,7 +222,7 @@ fn latin_hosts(text: &str, host: Range<usize>) -> Vec<Range<usize>> {
     let mut at = host.start;
     while let Some(skipped) = text[at..host.end].find(is_latin) {
         let start = at + skipped;
-        // As many labels as there are, and then a top-level domain.
+        // Take as many labels as possible, of which the last one begins with a top-level domain.
         let (mut label_start, mut end) = (start, None);
         loop {
             let rest = &text[label_start..host.end];
@@ -248,8 +250,8 @@ fn latin_hosts(text: &str, host: Range<usize>) -> Vec<Range<usize>> {
     hosts
 }
 
-/// Where a link with a scheme ends: at the end of its path and query, but for `t.co` right after its letters and
-/// digits. None if it is a `t.co` link that cannot be one.
+/// Where a link with a scheme ends: after its path and query. In the path of a `t.co` link, only the letters and digits
+/// after the slash belong to the link. `None` if it is a `t.co` link with a path that is too long.
 fn tco_end(text: &str, found: &Match) -> Option<usize> {
     if !text[found.host.clone()].eq_ignore_ascii_case("t.co") {
         return Some(found.end);
@@ -268,8 +270,8 @@ fn tco_end(text: &str, found: &Match) -> Option<usize> {
     Some(end + query_length(&text[end..found.end]))
 }
 
-/// Whether the DNS could have such a name: encoded for it, no label is too long. One that seems to be encoded already
-/// must have a part that is a name without encoding.
+/// Whether the DNS could have such a name, which means that no label is too long once it is encoded. A name that begins
+/// with `xn--`, so that it seems to be encoded already, must have a part that is a host name in Latin letters.
 fn is_resolvable(host: &str, has_latin: bool) -> bool {
     let is_encoded = host.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
     let encoded_length = |label: &str| match label.is_ascii() {
@@ -341,7 +343,8 @@ fn segment_length(text: &str) -> usize {
     end
 }
 
-/// The length of a parenthesis with something in it, and at most one more parenthesis within it.
+/// The length of the pair of parentheses that a text begins with. No pair may be empty, and they may be nested two deep
+/// at most; otherwise it is `None`.
 fn parenthesis_length(text: &str) -> Option<usize> {
     let (mut depth, mut is_empty) = (0, true);
     for (at, c) in text.char_indices() {

@@ -1,8 +1,8 @@
 //! "But" halves the valences before it and raises those after it by half.
 //!
-//! The reference looks each valence up by its value (`list.index`) while it changes the list, so of
-//! equal valences an earlier one may be changed twice and a later one not at all. That is part of its
-//! numbers, so it is done here too, though in less than quadratic time.
+//! The reference looks up each valence by its value (`list.index`) while it changes the list, so among equal valences
+//! an earlier one may be changed twice and a later one not at all. Its scores depend on that, so it is reproduced here,
+//! but in less than quadratic time.
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
@@ -36,6 +36,7 @@ fn weigh_few(valences: &mut [f64], but: usize) {
         }
         places[n_places] = i;
         n_places += 1;
+        // As `list.index` does: the first valence that is equal now, which need not be the one at `i`.
         let first = places[..n_places].iter().copied().find(|&place| valences[place] == valence);
         if let Some(first) = first {
             valences[first] = weighed(valence, first, but);

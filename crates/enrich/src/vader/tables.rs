@@ -19,7 +19,7 @@ pub(super) struct Word {
     pub(super) role: Role,
 }
 
-/// Words that single rules ask for.
+/// Words that individual rules look for.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(super) enum Role {
     #[default]
@@ -137,9 +137,9 @@ const NEGATIONS: &str = "aint arent cannot cant couldnt darent didnt doesnt ain'
     mustn't neednt needn't never none nope nor not nothing nowhere oughtnt shant shouldnt uhuh wasnt werent oughtn't \
     shan't shouldn't uh-uh wasn't weren't without wont wouldnt won't wouldn't rarely seldom despite";
 
-/// What `vader_sentiment` 0.1.1 lacks of the reference's lexicon, or has of another spelling.
+/// Entries of the reference's lexicon that `vader_sentiment` 0.1.1 lacks or spells differently.
 const MISSING: [(&str, f64); 3] = [("heart", 3.2), ("hearts", 3.3), (":p", 1.0)];
-/// In the reference's file in capitals only, so that its look-up in lower case never finds them.
+/// Entries that the reference's file has in capitals only. It looks words up in lower case, so it never finds them.
 const UNREACHABLE: [&str; 2] = [":-þ", ":þ"];
 
 /// No word of the tables is longer, in bytes.
@@ -153,7 +153,8 @@ static WORDS: LazyLock<HashMap<&'static [u8], Word>> = LazyLock::new(|| {
     let mut words: HashMap<&'static [u8], Word> = HashMap::with_capacity(8192);
     for (word, valence) in LEXICON.iter() {
         let word: &'static str = word.into_inner();
-        // Made once and kept for good; the crate keys its table without case.
+        // The crate's keys ignore case, ours are in lower case. The new strings are leaked on purpose: the table is
+        // built once and lives as long as the program.
         let lower: &'static str = match word.chars().any(char::is_uppercase) {
             true => Box::leak(word.to_lowercase().into_boxed_str()),
             false => word,
@@ -186,7 +187,7 @@ pub(super) fn word(lower: &[u8]) -> &'static Word {
     WORDS.get(lower).unwrap_or(UNKNOWN)
 }
 
-/// The emoji that the reference knows; those of several characters it never finds.
+/// The emoji that the reference finds. It knows some of several characters too, but looks up single characters only.
 pub(super) struct Emoji {
     names: HashMap<char, &'static str>,
 }

@@ -1,5 +1,5 @@
-//! A text to the words that VADER's rules see, as Python's `str.split`, `str.strip` and
-//! `str.isupper` would give them.
+//! Splits a text into the words that VADER's rules see, with the same results as Python's `str.split`, `str.strip` and
+//! `str.isupper`.
 
 use super::tables::{self, MAX_WORD_BYTES, Word};
 
@@ -81,6 +81,7 @@ pub(super) fn split(text: &str, tokens: &mut Vec<Token>) {
     }
 }
 
+/// The token of a word. `seen` is the union of the classes of its bytes.
 fn token(text: &str, seen: u8) -> Token {
     let text = if seen & PUNCTUATION != 0 { strip_punctuation(text) } else { text };
     if seen & NON_ASCII != 0 {
@@ -104,7 +105,8 @@ fn token(text: &str, seen: u8) -> Token {
     }
 }
 
-/// No word of the tables has a letter beyond ASCII; but the Kelvin sign's lower case is `k`.
+/// The token of a word with characters beyond ASCII. The tables have no such words, so there is nothing to look up,
+/// unless the word contains the Kelvin sign (U+212A), whose lower case is an ASCII `k`.
 #[cold]
 fn wide_token(text: &str) -> Token {
     let word = match text.contains('\u{212A}') {

@@ -42,7 +42,7 @@ impl S3 {
         let config = runtime.block_on(config());
         let has_own_endpoint = config.endpoint_url().is_some() || has_endpoint_of_s3();
         let s3 = aws_sdk_s3::config::Builder::from(config)
-            // Other servers have no host name for each bucket.
+            // Servers other than AWS usually have no host name for each bucket.
             .force_path_style(has_own_endpoint)
             // Neither a part of an object nor an object that was uploaded in parts has a checksum to compare with.
             .response_checksum_validation(ResponseChecksumValidation::WhenRequired)
@@ -51,8 +51,8 @@ impl S3 {
         Ok(S3 { runtime, client })
     }
 
-    /// Calls `visit` with the objects below a prefix, in the order of their keys, as they are listed page by page, until
-    /// it returns false. `start_after` and what comes before it are left out.
+    /// Lists the objects below a prefix page by page, in the order of their keys, and calls `visit` with each until
+    /// it returns false. Keys up to and including `start_after` are left out.
     pub(crate) fn list(
         &self,
         prefix: &S3Uri,
@@ -79,7 +79,7 @@ impl S3 {
         Ok(())
     }
 
-    /// Opens a range of bytes of an object. `stop` ends the waiting for a server that does not answer.
+    /// Opens a range of bytes of an object. If the server does not answer, retrying ends when `stop` is set.
     pub(crate) fn open(&self, object: &S3Object, bytes: Range<u64>, stop: &Stop) -> Result<Body> {
         let mut body = Body {
             s3: self.clone(),
@@ -94,7 +94,7 @@ impl S3 {
         Ok(body)
     }
 
-    /// The entity tag of an object's present content, and whether that is rejects of ours.
+    /// The entity tag of an object's current content, and whether that content is rejects written by this program.
     pub(crate) fn head(&self, object: &S3Object) -> Result<(Option<String>, bool)> {
         let S3Object { uri: S3Uri { bucket, key }, version_id, .. } = object;
         let head = self.client.head_object().bucket(bucket).key(key);
@@ -119,7 +119,7 @@ impl S3 {
         })
     }
 
-    /// Writes rejects.
+    /// Writes an object with rejects, marked as such by its metadata.
     pub(crate) fn put_rejects(&self, uri: &S3Uri, lines: Bytes) -> Result<()> {
         let put = self.client.put_object().bucket(&uri.bucket).key(&uri.key);
         let put = put.content_type("application/x-ndjson").metadata(HOLDS_REJECTS, "1");
@@ -144,7 +144,7 @@ impl S3 {
     }
 }
 
-/// Whether an endpoint is set for S3 alone. The SDK reads this variable too, but does not tell.
+/// Whether an endpoint is set for S3 alone. The SDK reads this variable too, but has no way to ask for its value.
 #[expect(clippy::disallowed_methods, reason = "it is a setting of the AWS SDK, not one of ours")]
 fn has_endpoint_of_s3() -> bool {
     std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()

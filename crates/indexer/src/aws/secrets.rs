@@ -25,7 +25,8 @@ pub(crate) enum Secret {
 }
 
 impl Secret {
-    /// The value of a key.
+    /// The value of a key of the JSON object. `None` for plain text, or if the key is missing or its value is not a
+    /// string.
     pub(crate) fn key(&self, key: &str) -> Option<&str> {
         match self {
             Secret::Text(_) => None,
@@ -47,18 +48,18 @@ impl Secret {
         value.map(str::to_owned).ok_or_else(|| {
             let (wanted, names) = (keys.join(" or "), object.keys().map(String::as_str));
             let names = names.collect::<Vec<_>>().join(", ");
-            let failure = Failure::new(format!("it has no key {wanted}; it has {names}"));
-            failure.with_hint("name the key that is meant after the ARN: arn:…:secret:NAME:KEY")
+            let failure =
+                Failure::new(format!("the secret has no key {wanted}; its keys are {names}"));
+            failure.with_hint("append the key to use to the ARN: arn:…:secret:NAME:KEY")
         })
     }
 }
 
-/// Looks up a secret. The key that is meant may follow the ARN, in the notation of ECS:
-/// `arn:…:secret:name:key`.
+/// Looks up a secret. To select one key of a JSON secret, append it to the ARN as in ECS: `arn:…:secret:name:key`.
 ///
 /// # Errors
 ///
-/// If it cannot be read. No error repeats its value.
+/// If the secret cannot be read. No error message contains its value.
 pub(crate) fn read(arn: &str) -> Result<Secret> {
     let form = "write it as arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
     let parts: Vec<&str> = arn.split(':').collect();
@@ -137,7 +138,7 @@ async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) 
         };
         if attempts == 3 {
             return Err(failure.with_hint(
-                "check that the function can reach the service: in a VPC it needs an endpoint of that service or a NAT gateway",
+                "check that the service can be reached: a function in a VPC needs a NAT gateway or a VPC endpoint for it",
             ));
         }
         tokio::time::sleep(Duration::from_millis(200 * attempts)).await;

@@ -14,7 +14,8 @@ pub(super) struct BackfillArgs {
     reading: ReadingArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// Empty the store before the first tweet is written; asks on a terminal, and needs --yes elsewhere
+    /// Empty the store before the first tweet is written; asks for confirmation on a terminal, and requires --yes
+    /// elsewhere
     #[arg(long)]
     recreate: bool,
     /// Do not ask before emptying the store

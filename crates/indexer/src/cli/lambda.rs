@@ -1,4 +1,5 @@
-//! The options of `indexer lambda`. A function is started without any, so each has a variable.
+//! The options of `indexer lambda`. Lambda starts the program without arguments, so each option has an environment
+//! variable.
 
 use std::time::Duration;
 
@@ -18,11 +19,12 @@ pub(super) struct LambdaArgs {
     store: StoreArgs,
     #[command(flatten)]
     records: RecordArgs,
-    /// Where to write what could not be indexed, and how far long objects were read. Without it, an object with one
-    /// record that cannot be indexed fails
+    /// Where to write records that could not be indexed, and checkpoints of objects that take more than one
+    /// invocation. Without it, an object fails if any of its records cannot be indexed
     #[arg(long, value_name = "s3://BUCKET/PREFIX/", env = "REJECTS_URL")]
     rejects_url: Option<S3Uri>,
-    /// What triggers the function, to make sure that its own rejects do not
+    /// The prefix of the objects that trigger the function; only used to make sure that its rejects would not trigger
+    /// it too
     #[arg(long, value_name = "s3://BUCKET/PREFIX/", env = "INPUT_URL")]
     input_url: Option<S3Uri>,
     /// How long before the function's timeout to stop and note how far it has come: 5s [default: a tenth of the time
@@ -50,7 +52,7 @@ impl LambdaArgs {
     }
 }
 
-/// A variable that Lambda's runtime sets, if one is not set.
+/// The first of the variables set by Lambda's runtime that is missing. `None` if all of them are set.
 fn missing_variable() -> Option<&'static str> {
     let needed = [
         "AWS_LAMBDA_RUNTIME_API",

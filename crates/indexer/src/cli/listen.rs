@@ -28,8 +28,8 @@ pub(super) struct ListenArgs {
     /// Where to serve the dashboard: an address, a port, or both
     #[arg(help_heading = "Dashboard", long, value_name = "ADDRESS:PORT", value_parser = parse_listen, default_value = "127.0.0.1:8080", env = "INDEXER_LISTEN")]
     listen: SocketAddr,
-    /// Show it only to those who have this token, sent as `Authorization: Bearer` or typed in once. It may be the ARN
-    /// of a secret. Set the variable rather than the option, which other users of this machine can see
+    /// Require this token, sent as `Authorization: Bearer` or entered once in the browser. It may be the ARN of a
+    /// secret. Prefer the environment variable: other users of this machine can see command-line options
     #[arg(
         help_heading = "Dashboard",
         long,
@@ -38,7 +38,7 @@ pub(super) struct ListenArgs {
         env = "INDEXER_TOKEN"
     )]
     token: Option<Token>,
-    /// Show it to everybody who can reach the address
+    /// Serve the dashboard, without a token, to everyone who can reach the address
     #[arg(help_heading = "Dashboard", long, conflicts_with = "token", env = "INDEXER_PUBLIC")]
     public: bool,
 }

@@ -34,7 +34,7 @@ pub(super) struct ReadingArgs {
 
 #[derive(Debug, Args)]
 struct ObjectArgs {
-    /// Only objects whose keys come after this one; Firehose's keys are in the order of time
+    /// Only objects whose keys sort after this one; the keys that Firehose writes sort by time
     #[arg(help_heading = "S3", long, value_name = "KEY")]
     start_after: Option<String>,
     /// Only objects that were written at this time or later
@@ -58,7 +58,7 @@ pub(super) struct RecordArgs {
     timestamp: Option<Timestamp>,
 }
 
-/// The variables that a Lambda has for the options of [`RecordArgs`].
+/// The environment variables that `indexer lambda` reads for the options of [`RecordArgs`], by the option's id.
 pub(super) const RECORD_VARIABLES: [(&str, &str); 3] = [
     ("columns", "INDEXER_COLUMN"),
     ("marketplace", "INDEXER_MARKETPLACE"),

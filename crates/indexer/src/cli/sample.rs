@@ -18,7 +18,8 @@ pub(super) struct SampleArgs {
     /// The format to write
     #[arg(long, value_enum, default_value_t)]
     format: SampleFormat,
-    /// When the four weeks end from which the tweets are: a time, or `now`, which gives other bytes each time
+    /// The end of the four weeks that the tweets cover: a time, or `now`, with which the output differs from run to
+    /// run
     #[arg(long, value_name = "TIME", value_parser = parse_time_or_now, default_value = "2026-03-02")]
     until: Timestamp,
 }
@@ -35,7 +36,8 @@ fn parse_time_or_now(text: &str) -> Result<Timestamp, String> {
         "now" => Timestamp::from_millis(now()),
         _ => parse_time(text)?,
     };
-    // Ids have 41 bits for the time since November 2010.
+    // A tweet's id has 41 bits for the milliseconds since 4 November 2010, and the first of the sample tweets are
+    // from four weeks before this time.
     let can_be_in_ids = "2010-12-03".."2080";
     match can_be_in_ids.contains(&time.to_string().as_str()) {
         true => Ok(time),

@@ -11,7 +11,8 @@ use crate::store::Load;
 
 #[derive(Debug, Args)]
 pub(super) struct SetupArgs {
-    /// Write the index template to standard output and do nothing else; or the file with the dashboards
+    /// Write the index template (or, with `dashboards`, the file that Kibana imports) to standard output and do
+    /// nothing else
     #[arg(
         long,
         value_enum,
@@ -46,13 +47,13 @@ struct KibanaArgs {
     /// The identifier of the space to import them into [default: the default space]
     #[arg(help_heading = "Kibana", long, value_name = "ID", env = "KIBANA_SPACE")]
     space: Option<String>,
-    /// Replace what is there already; changes that people have made to these dashboards are lost
+    /// Replace existing dashboards; changes that people have made to them are lost
     #[arg(help_heading = "Kibana", long)]
     overwrite: bool,
     /// How long to wait for a Kibana that is not ready
     #[arg(help_heading = "Kibana", long, value_name = "TIME", default_value = "5m", value_parser = parse_duration, env = "KIBANA_WAIT")]
     kibana_wait: Duration,
-    /// The address at which people reach it, for the links that are printed, if it is another one
+    /// The address at which people reach Kibana, if it differs from --kibana; used in the links that are printed
     #[arg(
         help_heading = "Kibana",
         long,
@@ -77,9 +78,9 @@ impl SetupArgs {
 }
 
 impl KibanaArgs {
-    /// None if no Kibana is named.
+    /// `None` if no Kibana address was given.
     fn config(self) -> Option<KibanaConfig> {
-        // In docker-compose, an option that is not set is an empty variable.
+        // docker-compose passes an option that is not set as an empty variable.
         let given = |value: Option<String>| value.filter(|value| !value.is_empty());
         Some(KibanaConfig {
             url: given(self.kibana)?,

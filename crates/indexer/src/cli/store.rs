@@ -52,7 +52,7 @@ struct ClusterArgs {
         env = "ELASTICSEARCH_CA_FILE"
     )]
     ca_file: Option<PathBuf>,
-    /// Accept any certificate. Anybody on the way can then read and change everything
+    /// Accept any certificate. Anyone between this program and the cluster can then read and change everything
     #[arg(help_heading = "Elasticsearch", long, env = "ELASTICSEARCH_INSECURE")]
     insecure: bool,
     /// Sign requests with the AWS credentials, as Amazon OpenSearch Service accepts them
@@ -83,13 +83,14 @@ struct ClusterArgs {
 pub(super) struct LoadArgs {
     #[command(flatten)]
     index_by: IndexByArgs,
-    /// The most bytes of documents in a bulk request [default: 8388608; in Lambda 1048576]
+    /// The maximum number of bytes of documents in a bulk request [default: 8388608; in Lambda 1048576]
     #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_BYTES")]
     bulk_bytes: Option<usize>,
-    /// The most documents in a bulk request [default: 5000]
+    /// The maximum number of documents in a bulk request [default: 5000]
     #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_DOCUMENTS")]
     bulk_documents: Option<usize>,
-    /// The most bulk requests at a time. There are fewer while the cluster is overloaded [default: 4; in Lambda 2]
+    /// The maximum number of bulk requests at a time; fewer are sent while the cluster is overloaded [default: 4; in
+    /// Lambda 2]
     #[arg(help_heading = "Elasticsearch", long, value_name = "N", env = "INDEXER_BULK_REQUESTS")]
     bulk_requests: Option<usize>,
     /// Whether request bodies are compressed
@@ -102,7 +103,7 @@ pub(super) struct LoadArgs {
 
 #[derive(Debug, Args)]
 pub(super) struct IndexByArgs {
-    /// The period of time that one index holds [default: as the cluster has it, else year]
+    /// The period of time that one index holds [default: that of the cluster's indices or template, otherwise year]
     #[arg(
         help_heading = "Elasticsearch",
         long,
@@ -114,7 +115,7 @@ pub(super) struct IndexByArgs {
 }
 
 impl LoadArgs {
-    /// As the store takes it. What is not said is as in `defaults`.
+    /// The settings in the form that the store uses. Options that were not given are taken from `defaults`.
     pub(super) fn load(&self, defaults: Load) -> Load {
         Load {
             index_by: self.index_by.index_by,

@@ -25,7 +25,8 @@ pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number of at least 1".to_owned())
 }
 
-/// Lists the words that stand for the variants of a type, each with its help, so that the type need not know of them.
+/// Implements `ValueEnum` for a type from the words for its variants, each with its help text. The type itself can
+/// thus stay independent of clap.
 macro_rules! words {
     ($type:ident { $($variant:ident $word:literal $help:literal,)* }) => {
         impl ValueEnum for $type {
@@ -42,7 +43,7 @@ macro_rules! words {
 
 words!(LogFormat {
     Text "text" "For people",
-    Json "json" "One JSON object a line",
+    Json "json" "One JSON object per line",
 });
 
 words!(ReportFormat {
@@ -51,9 +52,9 @@ words!(ReportFormat {
 });
 
 words!(Gzip {
-    Auto "auto" "Unless all nodes are on this machine, where it would cost more than it saves",
-    Always "always" "In any case",
-    Never "never" "In no case",
+    Auto "auto" "Compress unless all nodes are on this machine, where it would cost more than it saves",
+    Always "always" "Always compress",
+    Never "never" "Never compress",
 });
 
 words!(IndexBy {
@@ -69,7 +70,7 @@ words!(Print {
 
 words!(SampleFormat {
     Csv "csv" "The export of a query for the cloud marketplaces: index, User (which is the tweet's id), Tweet, Cloud",
-    Ndjson "ndjson" "API v1.1 tweets, one a line, as a stream with its notices",
+    Ndjson "ndjson" "API v1.1 tweets, one per line, as a stream sends them, with its notices",
     Firehose "firehose" "The same tweets as Firehose puts them into an object: `{…}{…}`",
     V2 "v2" "API v2 filtered-stream lines with includes and matching rules",
 });

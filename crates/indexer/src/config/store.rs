@@ -9,12 +9,13 @@ use crate::store::{
     Address, Cluster, ClusterError, Identity, Load, parse_cloud_id, parse_proxy, place_of,
 };
 
-/// Which store, and how it is reached. Its secrets are looked up anew each time that its address is asked for.
+/// Which store is used, and how it is reached. Its secrets are looked up again on every call of
+/// [`StoreConfig::address`].
 #[derive(Debug)]
 pub(crate) struct StoreConfig {
     /// A folder, or the addresses of nodes.
     pub(crate) place: String,
-    /// The deployment in Elastic Cloud, which comes before that.
+    /// The cloud ID of a deployment in Elastic Cloud. If it is set, `place` is ignored.
     pub(crate) cloud_id: Option<String>,
     /// PEM certificates of authorities that are trusted besides the well-known ones.
     pub(crate) ca_file: Option<PathBuf>,
@@ -22,7 +23,7 @@ pub(crate) struct StoreConfig {
     pub(crate) insecure: bool,
     /// Whether requests are signed with the AWS credentials of the process.
     pub(crate) aws_sigv4: bool,
-    /// What requests go through; without it, what `HTTP_PROXY` and `HTTPS_PROXY` say.
+    /// The proxy for requests. If it is `None`, `HTTP_PROXY`, `HTTPS_PROXY` and `NO_PROXY` apply.
     pub(crate) proxy: Option<String>,
     /// How long one request may take.
     pub(crate) request_timeout: Duration,
@@ -41,6 +42,7 @@ impl StoreConfig {
         let nodes = match &self.cloud_id {
             Some(cloud_id) => vec![parse_cloud_id(cloud_id)?],
             None => match place_of(&self.place)? {
+                // `place_of` returns `Ok` for a folder, and `Err` for the addresses of nodes.
                 Ok(folder) => return Ok(Address::Folder(folder)),
                 Err(nodes) => nodes,
             },
@@ -70,7 +72,7 @@ impl StoreConfig {
 pub(crate) struct Secrets(BTreeMap<&'static str, String>);
 
 impl Secrets {
-    /// Their names.
+    /// The names of these variables.
     pub(crate) const NAMES: [&str; 6] = [
         "ELASTICSEARCH_API_KEY",
         "ELASTICSEARCH_API_KEY_FILE",
@@ -91,7 +93,7 @@ impl Secrets {
     }
 }
 
-/// Their names alone.
+/// Shows the names of the variables that are set, but not their values.
 impl fmt::Debug for Secrets {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(self.0.keys()).finish()

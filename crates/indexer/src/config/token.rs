@@ -1,4 +1,4 @@
-//! The token of those who may see the dashboard.
+//! The token that is required to see the dashboard.
 
 use std::fmt;
 
@@ -16,14 +16,14 @@ impl fmt::Debug for Token {
 }
 
 impl From<String> for Token {
-    /// Takes any text. Whether it is good is checked later, by a message that does not repeat it.
+    /// Accepts any text. It is checked only in [`Token::resolve`], whose error message does not repeat it.
     fn from(text: String) -> Token {
         Token(text)
     }
 }
 
 impl Token {
-    /// The token itself, looked up if it is a secret's.
+    /// The token itself. If this is the ARN of a secret, the secret is looked up.
     ///
     /// # Errors
     ///
@@ -47,8 +47,8 @@ impl Token {
             return Ok(token);
         }
         let failure = Failure::new(match is_secret {
-            true => format!("the secret `{text}` does not hold a token"),
-            false => "INDEXER_TOKEN (--token) is not a token".to_owned(),
+            true => format!("the secret `{text}` does not hold a valid token"),
+            false => "INDEXER_TOKEN (--token) is not a valid token".to_owned(),
         });
         Err(failure.with_hint(
             "a token has at least 16 characters: letters, digits and signs, without blanks; make one: openssl rand -hex 16",

@@ -16,7 +16,7 @@ use crate::stop::Stop;
 use crate::store::Writer;
 
 impl Worker {
-    /// Works off an event until `stop`.
+    /// Handles an event, at most until `stop` is set.
     pub(super) fn handle(&mut self, event: &Value, stop: &Stop) -> Result<Value, Refusal> {
         let event = event::read(event)
             .map_err(|unknown| Refusal { kind: "UnknownEvent", message: unknown.to_string() })?;
@@ -24,6 +24,7 @@ impl Worker {
         if let Some(Writer::Elasticsearch(cluster)) = &mut self.store.writer {
             cluster.renew(stop.clone());
         }
+        // A checkpoint is only valid for the same store and the same options.
         let into = format!("{} with {:?}", self.store.address, self.options);
         let checkpoints =
             self.rejects.as_ref().map(|rejects| Checkpoints::beside(rejects, &self.s3, into));
@@ -92,7 +93,7 @@ impl Shift<'_> {
         if let Some(fault) = fault {
             self.tell(&name, &fault);
             let message = &fault.message;
-            // Lambda repeats from there on.
+            // Lambda sends the records again from this one on.
             let number = numbers.get(safe).or(numbers.last()).cloned();
             tracing::error!(
                 "the batch has failed at {}: {message}",
@@ -105,14 +106,16 @@ impl Shift<'_> {
         serde_json::to_value(answer).unwrap_or_default()
     }
 
-    /// Writes a line about a fault that came before anything was read.
+    /// Writes a line of metrics about a fault that occurred before anything was read. Other faults have their line
+    /// already.
     fn tell(&self, name: &str, fault: &Fault) {
         if !fault.is_told {
             self.worker.metrics.emit(name, &Ended::default(), 0, None, Some(fault));
         }
     }
 
-    /// Works off what is done or fails together.
+    /// Processes parts that succeed or fail together: those of a whole event, or of one message. Returns the faults
+    /// of those that failed.
     fn unit(&mut self, works: Vec<Work>) -> Vec<Fault> {
         let is_only_one = works.len() == 1;
         let (mut faults, mut done) = (Vec::new(), Vec::new());
@@ -143,7 +146,8 @@ impl Shift<'_> {
         }
         if let Some(checkpoints) = &self.checkpoints {
             for Finished { object, etag, has_checkpoint } in done {
-                // What is done need not be done again when the rest is.
+                // If another part has failed, all of them will be sent again. A checkpoint with nothing left to read
+                // then says that this object is done. Otherwise its checkpoint is no longer needed.
                 let is_over = faults.is_empty() || is_only_one;
                 let kept = match etag {
                     _ if is_over && has_checkpoint => checkpoints.delete(&object),

@@ -7,30 +7,31 @@ use crate::aws::s3::{S3, S3Object, S3Uri};
 use crate::failure::{Context, Result};
 use crate::source::CHECKPOINT_EXTENSION;
 
-/// What is kept of an object that is not done, or whose event is not.
+/// The checkpoint of an object that is not done, or that is done but belongs to an event that will be sent again.
 #[derive(Serialize, Deserialize)]
 struct Saved {
-    /// For people.
+    /// The address of the object, for people who look at the checkpoint; it is not read again.
     object: String,
-    /// Of what was read: another content is read from its start.
+    /// The entity tag of the content that was read. If the object has another one now, it is read from its start.
     etag: String,
-    /// Where it went, and how it was understood: elsewhere, or otherwise, none of it is done.
+    /// The store and the options. With another store or other options, the object is read from its start.
     into: String,
-    /// As it is written by this version.
+    /// The version of this format, see [`FORMAT`].
     format: u32,
-    /// None if nothing is left.
+    /// What is still to be read. `None` if nothing is.
     rest: Option<Rest>,
 }
 
-/// To be counted up whenever a checkpoint means something else, also because of the decompressor.
+/// The version of the format of checkpoints. Increase it whenever their meaning changes, also if the cause is a new
+/// version of the decompressor, whose state is a part of them.
 const FORMAT: u32 = 1;
 
 /// What of an object is still to be read.
 #[derive(Debug, Clone, Default, Serialize, Deserialize)]
 pub(super) struct Rest {
     pub(super) from: Checkpoint,
-    /// Whether reading was begun anew because a checkpoint led to what cannot be read: then it is the
-    /// object that is damaged, and not the checkpoint.
+    /// Whether the object is being read from its start because it could not be read from a checkpoint. If that fails
+    /// too, the object is damaged and not the checkpoint.
     pub(super) is_second_try: bool,
 }
 
@@ -42,7 +43,8 @@ pub(super) struct Checkpoints {
 }
 
 impl Checkpoints {
-    /// Below the rejects, of what goes `into` a store.
+    /// Checkpoints below the prefix of the rejects. `into` describes the store and the options that they are valid
+    /// for.
     pub(super) fn beside(rejects: &S3Uri, s3: &S3, into: String) -> Checkpoints {
         Checkpoints { s3: s3.clone(), prefix: rejects.join("checkpoints/"), into }
     }
@@ -56,7 +58,8 @@ impl Checkpoints {
         self.prefix.join(&format!("{}{}", object.without_etag().digest(), CHECKPOINT_EXTENSION))
     }
 
-    /// What is left of an object, if anything is, and whether there is a checkpoint of it.
+    /// What is still to be read of an object (`None` if nothing is), and whether there is a checkpoint of it. If the
+    /// checkpoint is valid, sets the object's entity tag, so that no other content is read.
     pub(super) fn load(&self, object: &mut S3Object) -> Result<(Option<Rest>, bool)> {
         let uri = self.uri(object);
         let kept = self.s3.get(&uri);
@@ -71,7 +74,9 @@ impl Checkpoints {
                 Ok((rest, true))
             }
             _ => {
-                tracing::info!("{uri} is of something else: reading from the start");
+                tracing::info!(
+                    "the checkpoint {uri} is not valid any more: reading the object from its start"
+                );
                 Ok((Some(Rest::default()), true))
             }
         }
@@ -92,7 +97,7 @@ impl Checkpoints {
             .with_context(|| format!("cannot keep a checkpoint at {uri}"))
     }
 
-    /// Forgets an object.
+    /// Deletes the checkpoint of an object.
     pub(super) fn delete(&self, object: &S3Object) -> Result<()> {
         let uri = self.uri(object);
         self.s3.delete(&uri).with_context(|| format!("cannot delete {uri}"))

@@ -1,8 +1,8 @@
-//! What came: objects and records, however they were sent, told apart by their content.
+//! Finds the objects and records in an event. The kind of an event is recognized by its content.
 //!
-//! Objects are announced by S3 itself, through SNS, SQS or both, or through EventBridge; each of these
-//! wraps the one before it in its own way. Records come in Kinesis batches, and as rejects that somebody
-//! put into a queue to have them indexed again.
+//! Objects are announced by S3 itself, through SNS, SQS or both, or through EventBridge; each of these services wraps
+//! the notification in its own way. Records arrive in Kinesis batches, or as rejects that somebody has put into a
+//! queue to have them indexed again.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -19,16 +19,16 @@ use serde_json::Value;
 use crate::aws::s3::{S3Object, S3Uri};
 use crate::pipeline::InMemory;
 
-/// How deep wrappings go: a failed event in a queue, with SNS in SQS in it, is four.
+/// How many layers of wrapping are removed. A failed event in a queue, with SNS in SQS in it, has four.
 const MAX_DEPTH: usize = 6;
 
-/// An event, by the answer that it wants.
+/// An event, by the kind of answer that Lambda expects to it.
 pub(super) enum Event {
-    /// It is done or it failed as a whole.
+    /// Succeeds or fails as a whole.
     Whole(Vec<Work>),
-    /// Messages of a queue, each of which is done or failed.
+    /// Messages of a queue, each of which succeeds or fails separately.
     Messages(Vec<Message>),
-    /// Records of a stream, which are done up to one that failed.
+    /// Records of a stream. If one fails, those before it are done, and Lambda sends the others again.
     Stream(Vec<StreamRecord>),
 }
 
@@ -44,13 +44,13 @@ pub(super) struct StreamRecord {
     pub(super) record: InMemory,
 }
 
-/// Something to be read.
+/// A part of an event: an object to read, or rejects that came in a message.
 pub(super) enum Work {
     Object(S3Object),
     Rejects(InMemory),
 }
 
-/// An event that is none of ours.
+/// An event, or a part of one, of a kind that indexer does not handle.
 #[derive(Debug, PartialEq, Eq)]
 pub(super) struct Unknown {
     what: String,
@@ -60,13 +60,13 @@ impl fmt::Display for Unknown {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "the event is none that indexer knows: {}; it takes S3 notifications (by themselves, or through SNS, SQS or EventBridge), Kinesis records, and rejects in SQS",
+            "indexer does not know this kind of event: {}; it accepts S3 notifications (directly, or through SNS, SQS or EventBridge), Kinesis records, and rejects in SQS",
             self.what
         )
     }
 }
 
-/// Reads what Lambda was given.
+/// Parses the payload of an invocation.
 pub(super) fn read(event: &Value) -> Result<Event, Unknown> {
     let records = event["Records"].as_array().map(Vec::as_slice).unwrap_or_default();
     match records.first().map(|first| first["eventSource"].as_str().unwrap_or_default()) {
@@ -79,10 +79,10 @@ pub(super) fn read(event: &Value) -> Result<Event, Unknown> {
     }
 }
 
-/// The objects that an event announces, unwrapped as often as it takes.
+/// The objects that an event announces, with all layers of wrapping removed.
 fn objects(event: &Value, depth: usize) -> Result<Vec<Work>, Unknown> {
     if depth > MAX_DEPTH {
-        return Err(Unknown { what: "it is wrapped too often".to_owned() });
+        return Err(Unknown { what: "it is nested too deeply".to_owned() });
     }
     if let Some(records) = event["Records"].as_array() {
         let mut works = Vec::new();
@@ -103,7 +103,7 @@ fn objects(event: &Value, depth: usize) -> Result<Vec<Work>, Unknown> {
     {
         return text_objects(message, depth);
     }
-    // What an on-failure destination is sent.
+    // This is how Lambda wraps an event that it sends to an on-failure destination.
     if event["requestPayload"].is_object() {
         return objects(&event["requestPayload"], depth + 1);
     }
@@ -130,14 +130,15 @@ fn text_objects(text: &str, depth: usize) -> Result<Vec<Work>, Unknown> {
     }
 }
 
-/// What a record of S3 announces, unless something was deleted or is empty.
+/// The object that a record of S3 announces. `None` if the object was not created, or is empty.
 fn s3_object(record: &Value) -> Result<Option<S3Object>, Unknown> {
     let name = record["eventName"].as_str().unwrap_or("ObjectCreated");
     let Ok(entity) = S3Entity::deserialize(&record["s3"]) else { return Err(unknown(record)) };
     let (Some(bucket), Some(key)) = (entity.bucket.name, entity.object.key) else {
         return Err(unknown(record));
     };
-    // As a form's fields are: the crate leaves `url_decoded_key` empty.
+    // S3 encodes keys like the fields of an HTML form. `url_decoded_key` would be the decoded key, but the crate
+    // leaves it empty.
     let key = percent_decode_str(&key.replace('+', " ")).decode_utf8_lossy().into_owned();
     let uri = S3Uri { bucket, key };
     let is_created = name.trim_start_matches("s3:").starts_with("ObjectCreated");
@@ -211,7 +212,7 @@ fn stream_record(record: &Value) -> Result<StreamRecord, Unknown> {
     Ok(StreamRecord { sequence_number, record })
 }
 
-/// Names what came, as far as it can be told.
+/// Describes an unknown event by its source, or else by its keys or its value.
 fn unknown(event: &Value) -> Unknown {
     let source = ["eventSource", "EventSource", "source", "Type"]
         .iter()

@@ -12,10 +12,10 @@ pub(super) struct Fault {
     pub(super) is_told: bool,
 }
 
-/// Why an event has failed, as Lambda is told.
+/// The error that is returned to Lambda if an event has failed.
 #[derive(Debug)]
 pub(super) struct Refusal {
-    /// For whoever counts errors.
+    /// The kind of error, for people or alarms that count errors by kind.
     pub(super) kind: &'static str,
     pub(super) message: String,
 }
@@ -32,7 +32,7 @@ impl Fault {
         Fault::of(kind, format!("{}{hint}", failure.story()))
     }
 
-    /// Something panicked, and that was logged when it did.
+    /// The fault for a panic, which has been logged already.
     pub(super) fn internal(name: &str) -> Fault {
         let message = format!("{name}: an internal error, which was logged before this");
         Fault::of(INTERNAL, message)

@@ -1,5 +1,5 @@
-//! What is told of each object: one line of JSON, which is a log line for people and machines and, in
-//! CloudWatch's embedded metric format, a set of metrics. Nothing is called for it.
+//! Reports what was done with each object in one line of JSON. It is a log line for people and machines and also, in
+//! CloudWatch's embedded metric format, a set of metrics, so that no API has to be called to send them.
 //!
 //! <https://docs.aws.amazon.com/AmazonCloudWatch/latest/monitoring/CloudWatch_Embedded_Metric_Format_Specification.html>
 
@@ -12,17 +12,17 @@ use super::fault::{Fault, Outcome};
 use crate::clock;
 use crate::pipeline::Ended;
 
-/// Writes the lines.
+/// Writes a line of metrics for each object.
 pub(super) struct Metrics {
     /// The function's name, which is the dimension of all metrics.
     pub(super) function: String,
-    /// Of the invocation.
+    /// The request id of the current invocation.
     pub(super) request_id: String,
 }
 
 impl Metrics {
-    /// Tells what was read of an object, from the record `started_at` on, that was written at `modified`, and
-    /// why that is not all of it.
+    /// Writes the line for an object that was written at `modified`: what was read of it, starting at the record
+    /// `started_at`, and the `fault` if that is not all of it.
     pub(super) fn emit(
         &self,
         object: &str,
@@ -86,7 +86,7 @@ impl Metrics {
             "object_to_index_ms": object_to_index,
             "tweet_to_object_ms": tweet_to_object,
         });
-        // Nothing is to be done about a log that cannot be written.
+        // If the log cannot be written, nothing can be done about it.
         let _ = writeln!(io::stdout().lock(), "{line}");
     }
 }

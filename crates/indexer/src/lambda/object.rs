@@ -15,12 +15,15 @@ use crate::source::{ObjectSource, Source};
 /// An object that was read to its end.
 pub(super) struct Finished {
     pub(super) object: S3Object,
+    /// The entity tag of the content that was read. `None` if nothing was left to be read.
     pub(super) etag: Option<String>,
+    /// Whether there was a checkpoint of it when this invocation began.
     pub(super) has_checkpoint: bool,
 }
 
 impl Shift<'_> {
-    /// Reads an object into the store. Tells what was done, if anything was.
+    /// Reads an object into the store. Returns `None` if there was nothing to do, because the object is a checkpoint
+    /// or was read for the same event already.
     pub(super) fn object(&mut self, mut object: S3Object) -> Result<Option<Finished>, Fault> {
         let same = (object.uri.clone(), object.version_id.clone());
         if self.done.contains(&same) {
@@ -48,7 +51,7 @@ impl Shift<'_> {
         Ok(Some(Finished { object, etag, has_checkpoint }))
     }
 
-    /// Reads what is left of an object. Tells its entity tag.
+    /// Reads what is left of an object. Returns its entity tag.
     fn read_object(&mut self, object: &S3Object, rest: Rest) -> Result<Option<String>, Fault> {
         let Rest { from, is_second_try } = rest;
         let name = object.uri.to_string();
@@ -68,7 +71,8 @@ impl Shift<'_> {
         let etag = seen.get().and_then(|object: &S3Object| object.etag.clone());
         let modified = seen.get().and_then(|object| object.modified);
         let damage = damage(&ended);
-        // It may be the checkpoint that led astray, once.
+        // If reading began at a checkpoint, that may be wrong and not the object: read the object once more, from its
+        // start.
         let is_doubtful = damage.is_some() && started_at > 0 && !is_second_try;
         if let (Some(damage), false) = (&damage, is_doubtful) {
             ended.failed_sources.clear();
@@ -99,7 +103,8 @@ impl Shift<'_> {
         Err(Fault { is_told: true, ..fault })
     }
 
-    /// What comes after the damage in an object is one reject: reading it again would find the same.
+    /// Writes one reject for everything after the damage in an object. To fail instead would not help: reading the
+    /// object again would find the same damage.
     fn reject_rest(
         &self,
         damage: &Damage,
@@ -138,10 +143,14 @@ impl Shift<'_> {
         })?;
         match holds_rejects {
             true => {
-                tracing::info!("{}: what is rejected again stays there", object.uri);
+                tracing::info!(
+                    "{}: records that are rejected again stay in this object",
+                    object.uri
+                );
                 Ok(Rejects::Kept)
             }
-            // Its rejects would trigger the function again, for ever.
+            // An object below `REJECTS_URL` that does not hold rejects has triggered the function, so its rejects
+            // would trigger it again, without end.
             false => Ok(Rejects::Refused { first: None, count: 0 }),
         }
     }

@@ -1,4 +1,4 @@
-//! Works off the parts of an event one by one, and tells why one of them has failed.
+//! Processes the parts of an event one by one, and finds out why one of them has failed.
 
 use std::collections::HashSet;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -16,30 +16,31 @@ use crate::rejects::{Rejects, RejectsName, RejectsObjects};
 use crate::stop::Stop;
 use crate::store::{ClusterError, StoreError};
 
-/// What is made once and lives as long as the environment that Lambda starts.
+/// What is created once and kept from invocation to invocation, as long as Lambda's execution environment lives.
 pub(super) struct Worker {
     pub(super) s3: S3,
     pub(super) store: StoreOutput,
     pub(super) options: Arc<Options>,
     pub(super) rejects: Option<S3Uri>,
     pub(super) metrics: Metrics,
-    /// Whether the cluster did not accept who we are: the secret may have been changed.
+    /// Whether the next event needs a new worker: because the cluster did not accept the credentials, which may have
+    /// been changed, or because of a panic.
     pub(super) is_stale: bool,
 }
 
-/// One event, while it is being worked off.
+/// One event, while it is being processed.
 pub(super) struct Shift<'w> {
     pub(super) worker: &'w mut Worker,
     pub(super) stop: Stop,
     pub(super) checkpoints: Option<Checkpoints>,
-    /// What was done already, for events that announce an object twice.
+    /// The objects, with their versions, that are done already. Some events announce an object twice.
     pub(super) done: HashSet<(S3Uri, Option<String>)>,
-    /// Why the rest need not be tried.
+    /// The kind and the message of a fault that the rest of the event would have too, so that it is not tried.
     pub(super) over: Option<(&'static str, String)>,
 }
 
 impl Worker {
-    /// A run into the store.
+    /// A run that writes into the store.
     pub(super) fn run<'r>(&'r mut self, rejects: &'r mut Rejects, stop: &Stop) -> Run<'r> {
         Run {
             options: Arc::clone(&self.options),
@@ -53,7 +54,8 @@ impl Worker {
 }
 
 impl Shift<'_> {
-    /// Does something that may panic; none if it did. Nobody knows then in which state it left the worker.
+    /// Does `work` and returns its result, or `None` if it panicked. The worker is not used again after a panic,
+    /// since its state is unknown.
     pub(super) fn survive<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(|| work(self))).ok();
         if done.is_none() {
@@ -63,14 +65,15 @@ impl Shift<'_> {
         done
     }
 
-    /// The store could not be opened, or rejects could not be written, and nobody knows what is under way.
+    /// The fault for a run that ended early because the store could not be opened or rejects could not be written.
+    /// Closes the store, since it is unknown which requests are still unfinished.
     pub(super) fn broken_off(&mut self, error: Failure) -> Fault {
         self.worker.is_stale |= error.find::<StoreError>().is_some_and(is_unauthorized);
         self.worker.store.writer = None;
         Fault { is_common: true, ..Fault::new(NOT_INDEXED, &error) }
     }
 
-    /// Why a source that was read is not done, if it is not.
+    /// Why a source that was read is not done. `None` if it is.
     pub(super) fn fault(&mut self, name: &str, ended: &Ended) -> Option<Fault> {
         self.worker.is_stale |= ended.failure.as_ref().is_some_and(is_unauthorized);
         let records = ended.checkpoint.position.records;
@@ -86,7 +89,7 @@ impl Shift<'_> {
                 None => String::new(),
             };
             let message = format!(
-                "{name}: stopped before the function's timeout, {records} records are done and the next invocation goes on from there{why}"
+                "{name}: stopped before the function's timeout; {records} records are done, and the next invocation continues from there{why}"
             );
             return Some(Fault { is_common: true, ..Fault::of(DEADLINE, message) });
         }
@@ -98,7 +101,7 @@ impl Shift<'_> {
         if let Some(error) = ended.failed_sources.first() {
             return Some(Fault::new(UNREADABLE, error));
         }
-        // Whatever the reason: what is not safe is not done.
+        // Whatever the reason is, a source is not done while records are neither stored nor rejected.
         (ended.left > 0).then(|| {
             let message =
                 format!("{} records of {name} are neither indexed nor rejected", ended.left);
@@ -106,7 +109,7 @@ impl Shift<'_> {
         })
     }
 
-    /// Indexes records that came with the event. Tells how many of them are safe.
+    /// Indexes records that came with the event. Returns how many of them are safe, and why the others are not.
     pub(super) fn in_memory(
         &mut self,
         records: Vec<InMemory>,
@@ -139,14 +142,14 @@ impl Shift<'_> {
         (safe, fault.map(|fault| Fault { is_told: true, ..fault }))
     }
 
-    /// Whether there is any use in beginning.
+    /// Fails if it makes no sense to begin: the timeout is near, or an earlier fault would occur again.
     pub(super) fn may_begin(&self, name: &str) -> Result<(), Fault> {
         let (kind, why) = match &self.over {
             _ if self.stop.is_set() => (DEADLINE, "the function's timeout is near"),
             Some((kind, why)) => (*kind, why.as_str()),
             None => return Ok(()),
         };
-        Err(Fault::of(kind, format!("{name}: not begun, since {why}")))
+        Err(Fault::of(kind, format!("{name}: not started: {why}")))
     }
 }
 

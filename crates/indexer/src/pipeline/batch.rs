@@ -15,7 +15,7 @@ pub(super) struct SourceInfo {
     pub(super) written_at: Option<Timestamp>,
 }
 
-/// What a batch became.
+/// The result of enriching a batch.
 #[derive(Default)]
 pub(super) struct Enriched {
     pub(super) deliveries: Vec<Delivery>,
@@ -109,8 +109,8 @@ pub(super) fn enrich_batch(batch: Batch, source: &SourceInfo, as_lines: bool) ->
     enriched
 }
 
-/// Reads `length` records with `read`, which advances the index that it is given past each record that it has read.
-/// Where it panics, that record is handed to `reject`, and reading continues after it.
+/// Reads `length` records with `read`, which gets the index of the next record and advances it after each record that
+/// it has read. If it panics, the record at the index is passed to `reject`, and reading continues after it.
 fn isolate_panics<T>(
     state: &mut T,
     length: usize,
@@ -128,8 +128,9 @@ fn isolate_panics<T>(
 
 /// Reads a document that an earlier run has made of a tweet.
 fn parse_document(json: &str) -> Result<Document, String> {
-    let mut document: Document = serde_json::from_str(json)
-        .map_err(|error| format!("it looks like a document of indexer, but: {error}"))?;
+    let mut document: Document = serde_json::from_str(json).map_err(|error| {
+        format!("it looks like a document written by indexer, but is invalid: {error}")
+    })?;
     document.derive();
     match document.id.len() {
         0 => Err("its id is empty".to_owned()),

@@ -20,7 +20,8 @@ pub(crate) struct InMemory {
 }
 
 impl Run<'_> {
-    /// Reads sources that are in memory, and tells how many of them are safe: the `records` of the checkpoint.
+    /// Reads sources that are in memory. The `records` of the checkpoint that is returned is the number of sources,
+    /// from the first on, that are safe.
     ///
     /// # Errors
     ///
@@ -47,6 +48,7 @@ impl Run<'_> {
                         match batch {
                             Ok(batch) => {
                                 let mut enriched = enrich_batch(batch, &info, false);
+                                // This source only counts as safe once all of its batches are.
                                 enriched.end = position(done as u64);
                                 enriched.marks.clear();
                                 sink.take(enriched)?;

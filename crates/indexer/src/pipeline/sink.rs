@@ -1,4 +1,4 @@
-//! Takes what batches became, in order, hands it to the output, and keeps account of it.
+//! Takes the results of batches in order, passes them to the output, and counts what was done.
 
 use std::collections::VecDeque;
 use std::io::Write;
@@ -74,11 +74,12 @@ impl StoreOutput {
         }
     }
 
-    /// How many deliveries are settled, from the first one since it was opened on.
+    /// How many deliveries, counted from the first one since the store was opened, are settled without a gap.
     fn settled(&self) -> u64 {
         self.writer.as_ref().map_or(0, Writer::settled)
     }
 
+    /// How many deliveries were made since the store was opened.
     fn taken(&self) -> u64 {
         self.writer.as_ref().map_or(0, Writer::taken)
     }
@@ -96,11 +97,11 @@ pub(crate) struct Ended {
     pub(crate) is_stopped: bool,
     /// How many records were read and are neither stored nor rejected.
     pub(crate) left: u64,
-    /// Up to where the source is safe, if the run kept track of that.
+    /// The position up to which the source is safe. Meaningless if the run did not keep track of it.
     pub(crate) checkpoint: Checkpoint,
 }
 
-/// Takes what batches became.
+/// Takes the results of batches, and passes them to the output, the rejects and the journal.
 pub(super) struct Sink<'r> {
     pub(super) output: Output<'r>,
     pub(super) rejects: &'r mut Rejects,
@@ -131,12 +132,14 @@ impl<'r> Sink<'r> {
         }
     }
 
-    /// Whether the run keeps track of what is safe. Its caller then reports what is wrong.
+    /// Whether the run keeps track of what is safe, as it does in Lambda. In that case its caller reports failed
+    /// sources.
     pub(super) fn is_tracked(&self) -> bool {
         self.track.is_some()
     }
 
-    /// Whether what would be taken now would not be safe before the run is cut off. It is read again later.
+    /// Whether it is too late to take more: it would not be safe before the run is cut off. Only for runs that keep
+    /// track of what is safe, as they can leave the rest to a later run.
     pub(super) fn is_too_late(&self) -> bool {
         match &self.output {
             Output::Store(StoreOutput { writer: Some(Writer::Elasticsearch(cluster)), .. }) => {
@@ -174,7 +177,7 @@ impl<'r> Sink<'r> {
             && *taken <= settled
             && self.ended.failure.is_none()
         {
-            // Its rejects have to be on disk before its name.
+            // The rejects of a source have to be written before the source is recorded as done.
             self.rejects.finish()?;
             journal.add(entry)?;
             self.read.pop_front();
@@ -182,7 +185,7 @@ impl<'r> Sink<'r> {
         Ok(())
     }
 
-    /// Takes what a batch became.
+    /// Takes the result of a batch.
     ///
     /// # Errors
     ///
@@ -220,7 +223,7 @@ impl<'r> Sink<'r> {
         Ok(())
     }
 
-    /// Writes what has been gathered, and closes the account.
+    /// Writes everything that is still buffered, and returns how the run ended.
     pub(super) fn finish(mut self) -> Result<Ended> {
         match &mut self.output {
             Output::Store(store) => {
@@ -232,13 +235,14 @@ impl<'r> Sink<'r> {
                     self.ended.checkpoint = Checkpoint::new(track.safe, marks);
                 }
                 if done.is_err() || self.ended.failure.is_some() {
-                    // Whoever needs it again opens it again.
+                    // After a failure the store is closed. The next run that needs it will open it again.
                     if let Some(Writer::Elasticsearch(cluster)) = store.writer.take() {
                         store.experience = Some(cluster.experience());
                     }
                 }
                 self.settle(written, done)?;
                 if let Some(track) = &self.track {
+                    // These rejects were counted but not written: they will be found again from the checkpoint on.
                     let held = track.held.len() as u64;
                     self.ended.report.rejected -= held;
                     self.ended.left += held;
@@ -251,7 +255,7 @@ impl<'r> Sink<'r> {
         Ok(self.ended)
     }
 
-    /// Takes account of what was written, and of what was not.
+    /// Counts what was written, and rejects what was not.
     fn settle(&mut self, written: Written, done: Result<(), StoreError>) -> Result<()> {
         self.ended.report.add_written(&written);
         if let Err(error) = done {
@@ -266,6 +270,7 @@ impl<'r> Sink<'r> {
         if let Some(track) = &mut self.track {
             self.ended.left += written.left_records;
             let rejected = written.rejected.into_iter();
+            // A rejected document is a delivery too, so it counts with those before it.
             track.held.extend(rejected.map(|(before, rejected)| (before + 1, rejected)));
             return track.release(self.rejects);
         }

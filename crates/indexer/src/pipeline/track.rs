@@ -1,4 +1,5 @@
-//! Up to where a source is safe in the store or in the rejects, while it is still being read.
+//! Keeps track of the position up to which a source is safe, that is, in the store or in the rejects, while it is
+//! still being read.
 
 use std::collections::VecDeque;
 
@@ -7,15 +8,17 @@ use ingest::{Checkpoint, Mark, Position, Rejected};
 use crate::failure::Result;
 use crate::rejects::Rejects;
 
-/// Up to where a source is safe. The store settles deliveries out of order, so this follows the longest stretch from the
-/// beginning of which all are settled.
+/// The position up to which a source is safe. The store settles deliveries out of order, so only those before the
+/// first one that is not settled count.
 #[derive(Default)]
 pub(super) struct Track {
-    /// The ends of the batches that are not safe yet, each with how many deliveries had been made by then.
+    /// The ends of the batches that are not safe yet, each with the number of deliveries made up to there.
     pub(super) positions: VecDeque<(u64, Position)>,
+    /// The places from which gzip data can be decompressed again, except those that no checkpoint needs any more.
     pub(super) marks: VecDeque<Mark>,
+    /// The position up to which everything is safe.
     pub(super) safe: Position,
-    /// How many deliveries had been made by then.
+    /// The number of deliveries made up to `safe`.
     safe_deliveries: u64,
     /// Rejects, each with how many deliveries have to be safe before it is written. Those after the checkpoint will be
     /// found again when reading continues there.
@@ -28,7 +31,7 @@ impl Track {
         Track { marks: checkpoint.into_mark().into_iter().collect(), safe, ..Track::default() }
     }
 
-    /// Takes note of how many deliveries are settled, from the first one on.
+    /// Advances `safe`, given that the first `settled` deliveries are settled.
     pub(super) fn settled(&mut self, settled: u64) {
         while let Some(&(taken, position)) = self.positions.front()
             && taken <= settled

@@ -14,7 +14,8 @@ const OBJECT_BYTES: usize = 4 * 1024 * 1024;
 pub(crate) struct RejectsObjects {
     s3: S3,
     prefix: S3Uri,
-    /// Their names, but for a number. The same records get the same names, so that a retry replaces what it wrote before.
+    /// The names of the objects, without the number at their end. The same records always get the same names, so that
+    /// a retry replaces what was written before.
     name: RejectsName,
     n_written: u32,
     lines: Vec<u8>,
@@ -24,7 +25,8 @@ pub(crate) struct RejectsObjects {
 pub(crate) enum RejectsName {
     /// This name.
     Fixed(String),
-    /// A name made of the object that was read, which is known once it is open, and of where reading began in it.
+    /// A name made from the object that was read (which is set once the object is open) and the number of the record
+    /// at which reading began.
     Of(Arc<OnceLock<S3Object>>, u64),
 }
 

@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use super::tweets::{Relation, Tweet, User};
 use super::{escape, v1_time};
 
-/// Longer texts are cut in `text`, with the whole in `extended_tweet`.
+/// Texts of more characters are cut in `text`; the whole text is then in `extended_tweet`.
 const CLASSIC_LENGTH: usize = 140;
 
 /// Writes a v1.1 tweet.
@@ -21,7 +21,7 @@ pub(super) fn v1(tweet: &Tweet, out: &mut impl Write) -> io::Result<()> {
             original["coordinates"] = Value::Null;
             let text = format!("RT @{}: {}", author.screen_name(), tweet.text);
             let mut retweet = v1_body(tweet, tweet.id, tweet.author, &text);
-            // Its own text is all that there is of it, and cut.
+            // The API gives retweets only a `text`, which is cut; the whole text is that of the original.
             retweet["text"] = json!(escape(&cut(&text)));
             retweet["truncated"] = json!(false);
             if let Some(fields) = retweet.as_object_mut() {
@@ -231,8 +231,8 @@ fn expanded(tweet: &Tweet) -> String {
     format!("https://{}/{}", site[index], tweet.id % 1000)
 }
 
-/// The words of a text that begin with `mark`, without it, and where they stand: in code points of the
-/// escaped text, as the API counts.
+/// The words of a text that begin with `mark`, without the mark, and where they start and end with it: in code points
+/// of the escaped text, as the API counts.
 fn tags(text: &str, mark: char) -> impl Iterator<Item = (&str, [usize; 2])> {
     words(text).filter_map(move |(word, start)| {
         let name = word.strip_prefix(mark)?;

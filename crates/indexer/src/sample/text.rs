@@ -28,7 +28,7 @@ pub(super) const MARKETPLACES: &[Marketplace] = &[
     },
 ];
 
-/// One of them; AWS is written about most.
+/// Picks a marketplace at random, most often AWS.
 pub(super) fn marketplace(random: &mut Random) -> &'static Marketplace {
     match random.below(100) {
         0..66 => &MARKETPLACES[0],
@@ -41,7 +41,7 @@ pub(super) fn marketplace(random: &mut Random) -> &'static Marketplace {
 /// for a product and `{u}` for a user; those that begin with `-` are complaints.
 pub(super) struct Language {
     pub(super) tag: &'static str,
-    /// Of a hundred tweets.
+    /// How many tweets are in this language, relative to the shares of the others.
     share: usize,
     about_marketplaces: &'static [&'static str],
     about_the_day: &'static [&'static str],
@@ -245,7 +245,7 @@ pub(super) const LAST_NAMES: &[&str] = &[
     "kaya", "singh", "larsen", "dubois", "smith", "news", "labs", "daily", "weekly", "hq",
 ];
 
-/// One of the languages, by how much is written in it.
+/// Picks a language at random, weighted by [`Language::share`].
 pub(super) fn language(random: &mut Random) -> &'static Language {
     let mut rest = random.below(LANGUAGES.iter().map(|language| language.share).sum());
     for language in LANGUAGES {
@@ -257,7 +257,7 @@ pub(super) fn language(random: &mut Random) -> &'static Language {
     &LANGUAGES[0]
 }
 
-/// Writes a tweet.
+/// Writes the text of a tweet at random: about a marketplace, if there is one.
 pub(super) fn write(
     random: &mut Random,
     language: &'static Language,

@@ -15,17 +15,17 @@ pub struct Tweet {
     pub(super) author: User,
     pub(super) marketplace: Option<&'static Marketplace>,
     pub(super) city: Option<&'static City>,
-    /// Where in the city, if the phone tells.
+    /// Latitude and longitude, near the city's; `None` if the tweet has no exact position.
     pub(super) position: Option<(f64, f64)>,
     pub(super) retweets: u64,
     pub(super) likes: u64,
     pub(super) relation: Relation,
 }
 
-/// What a tweet has to do with another.
+/// How a tweet relates to another one, which has the given id and author.
 pub(super) enum Relation {
     None,
-    /// It repeats the tweet with that id, whose author that is.
+    /// It repeats the other tweet.
     Retweet(u64, User),
     Quote(u64),
     Reply(u64, User),
@@ -54,7 +54,7 @@ impl User {
     }
 
     pub(super) fn followers(self) -> u64 {
-        // Few have many.
+        // Few accounts have many followers.
         20 + 4_000_000 / (1 + self.number.wrapping_mul(2_654_435_761) % 20_000)
     }
 
@@ -67,7 +67,8 @@ impl User {
     }
 }
 
-/// The tweets of four weeks, the earliest first: those from 2 February 2026 on, or others.
+/// Makes the tweets of four weeks, the earliest first. The weeks begin on 2 February 2026, unless [`Tweets::until`]
+/// says when they end.
 pub struct Tweets {
     random: Random,
     count: u64,
@@ -80,19 +81,19 @@ pub struct Tweets {
 const START_MS: i64 = 1_769_990_400_000;
 const DAY_MS: i64 = 86_400_000;
 const DAYS: i64 = 28;
-/// How many of a day's tweets are written in each hour (UTC), in no unit.
+/// How many tweets are written in each hour of the day (UTC), relative to the other hours.
 const HOURS: [u32; 24] =
     [5, 4, 3, 3, 3, 4, 6, 9, 12, 14, 14, 14, 15, 17, 19, 20, 19, 18, 17, 15, 13, 11, 9, 7];
 
 impl Tweets {
-    /// `count` tweets; with `only_marketplaces`, those that a query for marketplaces would find, some of
-    /// them under two.
+    /// `count` tweets. With `only_marketplaces`, all of them mention a marketplace, and some come twice with different
+    /// marketplaces, as if two queries had found them.
     pub fn new(count: u64, seed: u64, only_marketplaces: bool) -> Tweets {
         let (random, start_ms) = (Random::new(seed), START_MS);
         Tweets { random, count, made: 0, start_ms, only_marketplaces, previous: None }
     }
 
-    /// The same, of the four weeks that end then.
+    /// Moves the tweets to the four weeks that end at `end`.
     pub fn until(self, end: Timestamp) -> Tweets {
         Tweets { start_ms: end.as_millis() - DAYS * DAY_MS, ..self }
     }
@@ -153,7 +154,7 @@ impl Iterator for Tweets {
             26..38 => Relation::Reply(other_id, other),
             _ => Relation::None,
         };
-        // Most are seen by few.
+        // Most tweets get few retweets and likes.
         let popularity = 1.0 / (random.fraction() + 0.000_5);
         if let Some(marketplace) = marketplace {
             self.previous = Some((id, author, text.clone(), marketplace));

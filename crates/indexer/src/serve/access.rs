@@ -1,7 +1,7 @@
-//! Who may ask: everybody on this machine, everybody who has the token, or everybody.
+//! Who may use the dashboard: everybody on this machine, everybody who has the token, or everybody.
 //!
-//! A web page of somebody else's can make a browser ask servers on this machine under a name of its own (DNS
-//! rebinding), so one that listens on loopback answers only to loopback's names.
+//! A malicious web page can make a browser send requests to this machine under the page's own host name (DNS
+//! rebinding). A server that listens on loopback therefore answers only requests to a loopback name.
 
 use axum::http::header::{AUTHORIZATION, COOKIE, HOST, HeaderMap};
 use axum::http::uri::Authority;
@@ -15,13 +15,13 @@ const COOKIE_NAME: &str = "indexer_session";
 /// How long they stay logged in.
 const SESSION: Duration = Duration::days(30);
 
-/// Who may ask.
+/// Who may use the dashboard.
 pub(super) enum Access {
-    /// Everybody who gets through.
+    /// Everybody who can reach the server.
     Public,
-    /// Everybody who asks for this machine by one of its own names.
+    /// Requests whose `Host` is a name of this machine itself, such as `localhost`.
     ThisMachine,
-    /// Those who have the token, or the cookie that it was changed for.
+    /// Requests with the token, or with the cookie that was given in exchange for it.
     Token(Token),
 }
 
@@ -32,19 +32,19 @@ pub(super) struct Token(String);
 #[derive(Debug, PartialEq, Eq)]
 pub(super) enum Admission {
     Welcome,
-    /// Whoever asks has to say who they are.
+    /// There is no token or cookie, or it is not the right one.
     Unknown,
-    /// It is not this server that is asked for.
+    /// The `Host` header names another server.
     Misdirected,
 }
 
 impl Access {
-    /// By a token.
+    /// Access for those who have this token.
     pub(super) fn token(token: String) -> Access {
         Access::Token(Token(token))
     }
 
-    /// Whether there is something to log in with.
+    /// Whether there is a token to log in with.
     pub(super) fn has_token(&self) -> bool {
         matches!(self, Access::Token(_))
     }
@@ -60,12 +60,13 @@ impl Access {
         }
     }
 
-    /// The cookie for whoever gives the right token.
+    /// The `set-cookie` header for a client that logs in with the right token; `None` if `given` is not the token.
     pub(super) fn log_in(&self, given: &str, headers: &HeaderMap) -> Option<String> {
         let Access::Token(token) = self else { return None };
         let session = token.is(given).then(|| token.session())?;
         let is_encrypted = headers.get("x-forwarded-proto").is_some_and(|proto| proto == "https");
-        // Lax: a link that somebody sends leads to what it shows. There is nothing here that could be done to anybody.
+        // Lax, so that a link from elsewhere opens the dashboard without a new login. A forged request can do no harm,
+        // since this server only reads.
         let cookie = Cookie::build((COOKIE_NAME, session))
             .path("/")
             .http_only(true)
@@ -99,13 +100,13 @@ impl Token {
             || cookies.any(|cookie| is_session(cookie.value()))
     }
 
-    /// Whether this is the token, in the same time whatever is given.
+    /// Whether this is the token. The time that this takes does not depend on how much of it is right.
     fn is(&self, given: &str) -> bool {
         let expected = self.mac().finalize().into_bytes();
         Token(given.to_owned()).mac().verify_slice(&expected).is_ok()
     }
 
-    /// What the cookie holds: it shows that the token was known, and does not show the token.
+    /// The value of the cookie: it proves that the client knew the token, without revealing it.
     fn session(&self) -> String {
         self.mac().finalize().into_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
     }
@@ -118,7 +119,7 @@ impl Token {
     }
 }
 
-/// Whether the server is asked for by a name that can only be this machine's.
+/// Whether a request is addressed to a name that can only be this machine's.
 fn is_loopback(headers: &HeaderMap) -> bool {
     let mut hosts = headers.get_all(HOST).into_iter();
     let (Some(host), None) = (hosts.next(), hosts.next()) else { return false };

@@ -1,4 +1,4 @@
-//! The page's files, as they lie in `assets/`: in the program, so that there is nothing to install.
+//! The page's files in `assets/`, compiled into the program so that there is nothing to install.
 
 use std::sync::LazyLock;
 
@@ -6,7 +6,7 @@ use super::content::Content;
 
 macro_rules! assets {
     ($($path:literal $content_type:expr;)*) => {
-        /// The paths below `/assets/`, and what is there.
+        /// The static files, by their paths below `/assets/`.
         pub(super) static ASSETS: LazyLock<Vec<(&'static str, Content)>> = LazyLock::new(|| {
             vec![$(($path, Content::lasting($content_type, include_bytes!(concat!("assets/", $path)))),)*]
         });
@@ -38,19 +38,19 @@ assets! {
     "vendor/leaflet.css" STYLE;
 }
 
-/// The page.
+/// The dashboard's HTML page.
 pub(super) static PAGE: LazyLock<Content> = LazyLock::new(|| {
     Content::lasting("text/html; charset=utf-8", include_bytes!("assets/index.html"))
 });
 
-/// What those see who have not logged in.
+/// The login page; `{message}` and `{back}` in it are filled in for each request.
 pub(super) const LOGIN: &str = include_str!("assets/login.html");
 
-/// What the API is, for programs: OpenAPI 3.1.
+/// The description of the API in OpenAPI 3.1.
 pub(super) static OPENAPI: LazyLock<Content> =
     LazyLock::new(|| Content::lasting(JSON, include_bytes!("openapi.json")));
 
-/// Compresses all that is sent as it is.
+/// Compresses the static files now instead of when they are first requested.
 pub(super) fn prepare() {
     LazyLock::force(&PAGE);
     LazyLock::force(&OPENAPI);

@@ -1,4 +1,5 @@
-//! Answers, each asked for once: kept until the store changes, and shared by all who ask the same meanwhile.
+//! Answers of the store. Each is asked for once, kept until the store changes, and shared by all clients that ask the
+//! same meanwhile.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
@@ -17,13 +18,13 @@ use super::range::Range;
 use crate::failure::Failure;
 use crate::store::{Address, Bounds, ClusterError, Filter, Question, Store, StoreError};
 
-/// How many bytes the answers that are kept may take.
+/// How many bytes the answers that are kept may take in all.
 const MEMORY: u64 = 64 * 1024 * 1024;
 /// About how many answers fit into that.
 const EXPECTED_ANSWERS: usize = 2_000;
-/// How long an answer of a cluster is taken for current. A cluster does not tell when it changes.
+/// How long an answer of a cluster counts as current, since a cluster does not say when its documents change.
 const CLUSTER_AGE: Duration = Duration::from_secs(5);
-/// How long the times of a cluster's first and last tweet are.
+/// How long the times of a cluster's first and last tweet count as current.
 const BOUNDS_AGE: Duration = Duration::from_secs(60);
 /// How many calls may wait for their turn.
 const MAX_WAITING: usize = 256;
@@ -31,9 +32,9 @@ const MAX_WAITING: usize = 256;
 const LONGEST_WAIT: Duration = Duration::from_secs(20);
 /// How many calls a cluster is asked to answer at a time.
 const CLUSTER_CALLS: usize = 32;
-/// How often an error of the store is logged.
+/// An error of the store is logged at most once in this time.
 const LOG_EVERY: Duration = Duration::from_secs(10);
-/// How often the store's folder is looked for.
+/// How often to check whether the store's folder still exists.
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// A store, and what it has answered.
@@ -41,7 +42,7 @@ pub(super) struct Cache {
     address: Address,
     /// The store, which is opened when the first question is asked.
     store: OnceLock<Store>,
-    /// By the key of the call. Failures are kept for those who are waiting for them, but not for anybody else.
+    /// By [`Call::key`]. A failure is shared with the clients that are waiting for it, but never with later ones.
     answers: quick_cache::sync::Cache<String, Kept<Answered>, ByBytes>,
     bounds: Mutex<Option<Kept<Option<Bounds>>>>,
     turns: Semaphore,
@@ -58,7 +59,7 @@ type Answered = Result<Arc<Content>, Problem>;
 #[derive(Clone)]
 struct Kept<T> {
     answer: T,
-    /// The store's version when it was asked; none if it does not tell.
+    /// The store's version when it was asked; `None` if it was not open yet or, like a cluster, reports no version.
     version: Option<u64>,
     asked_at: Instant,
 }
@@ -76,7 +77,7 @@ impl Weighter<String, Kept<Answered>> for ByBytes {
 impl Cache {
     pub(super) fn new(address: Address, metrics: Arc<Metrics>) -> Arc<Cache> {
         let n_turns = match address {
-            // One question keeps all processors busy.
+            // Questions to the embedded store keep the processors busy, so more at a time would not be faster.
             Address::Folder(_) => std::thread::available_parallelism().map_or(1, usize::from),
             Address::Cluster(_) => CLUSTER_CALLS,
         };
@@ -93,7 +94,7 @@ impl Cache {
         })
     }
 
-    /// Opens the store.
+    /// The store, which is opened if it is not open yet.
     pub(super) fn open(&self) -> Result<&Store, StoreError> {
         if let Some(store) = self.store.get() {
             return Ok(store);
@@ -102,7 +103,7 @@ impl Cache {
         Ok(self.store.get_or_init(|| store))
     }
 
-    /// The answer to a call. The store is asked unless it is known, or somebody else has asked already.
+    /// The answer to a call. The store is asked only if no current answer is kept and nobody else is asking the same.
     pub(super) async fn get(self: &Arc<Self>, call: Call) -> Answered {
         let key = call.key();
         if let Some(kept) = self.answers.get(&key)
@@ -113,8 +114,8 @@ impl Cache {
         }
         self.answers.remove_if(&key, |kept| !self.is_current(kept));
         let cache = Arc::clone(self);
-        // On a task of its own, so that it goes on if its client leaves: others may be waiting for the same, and the
-        // next one who asks will want it.
+        // On a task of its own, so that it goes on even if the client leaves: others may be waiting for the same
+        // answer, and the next client that asks can use it.
         let asked = tokio::spawn(async move {
             let place = match cache.answers.get_value_or_guard_async(&key).await {
                 Ok(kept) => {
@@ -124,10 +125,10 @@ impl Cache {
                 Err(place) => place,
             };
             cache.metrics.found("miss");
-            // Before the question: what changes meanwhile may be in its answer, or not.
+            // Taken before the question: what changes while it is answered may or may not be in the answer.
             let (version, asked_at) = (cache.version(), Instant::now());
             let answer = cache.ask(call).await;
-            // If the answer does not fit in, it is not kept.
+            // An answer that cannot be kept is returned all the same.
             let _ = place.insert(Kept { answer: answer.clone(), version, asked_at });
             answer
         });
@@ -141,7 +142,8 @@ impl Cache {
         kept.answer.is_ok() && self.still_holds(kept, CLUSTER_AGE)
     }
 
-    /// Whether the store would answer the same now, as far as can be told.
+    /// Whether something that was kept is still current: the store's version has not changed or, if it reports none,
+    /// less time than `longest` has passed.
     fn still_holds<T>(&self, kept: &Kept<T>, longest: Duration) -> bool {
         match self.version() {
             Some(now) => kept.version == Some(now),
@@ -193,13 +195,14 @@ impl Cache {
         Ok(bounds)
     }
 
-    /// A number that changes when answers may; none if the store does not tell.
+    /// A number that changes whenever answers may have changed, also when the store's folder is removed. `None` if the
+    /// store is not open yet, or reports no version.
     fn version(&self) -> Option<u64> {
         let store = self.store.get()?;
         if self.is_there() { store.version() } else { Some(u64::MAX) }
     }
 
-    /// Whether the store's folder is still where it was: what is open can be read after it has been removed.
+    /// Whether the store's folder still exists. An open store could go on reading files that have been removed.
     fn is_there(&self) -> bool {
         let Address::Folder(path) = &self.address else { return true };
         let (at, was_there) = &mut *lock(&self.looked);
@@ -209,7 +212,7 @@ impl Cache {
         *was_there
     }
 
-    /// What a client is told about an error of the store. Its details are for whoever runs the server.
+    /// What a client is told about an error of the store. The details go to the log, for the server's operator.
     fn problem(&self, error: StoreError) -> Problem {
         if matches!(
             error,
@@ -236,10 +239,11 @@ fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// A place in the queue.
+/// A call that waits for its turn; it is counted until this is dropped.
 struct Waiting<'n>(&'n AtomicUsize);
 
 impl Waiting<'_> {
+    /// `None` if [`MAX_WAITING`] calls are waiting already.
     fn begin(n: &AtomicUsize) -> Option<Waiting<'_>> {
         let waiting = Waiting(n);
         (n.fetch_add(1, Ordering::Relaxed) < MAX_WAITING).then_some(waiting)

@@ -1,4 +1,4 @@
-//! A request to the API, understood: which tweets it is about, and which endpoint is to answer.
+//! A parsed request to the API: which tweets it is about, and which endpoint is to answer it.
 
 use super::endpoint::Endpoint;
 use super::endpoints::Read;
@@ -6,7 +6,7 @@ use super::params::Params;
 use super::problem::Problem;
 use crate::store::Filter;
 
-/// A request to the API.
+/// A request to the API, with all its parameters.
 #[derive(Debug)]
 pub(super) struct Call {
     pub(super) filter: Filter,
@@ -14,8 +14,8 @@ pub(super) struct Call {
 }
 
 impl Call {
-    /// Understands the query string of a request to the endpoint that `read` is of; `now` is the time, in milliseconds
-    /// since 1970.
+    /// Parses the query string of a request. `read` reads the parameters of its endpoint; `now` is the current time, in
+    /// milliseconds since 1970.
     pub(super) fn parse(read: Read, query: &str, now: i64) -> Result<Call, Problem> {
         let mut params = Params::parse(query)?;
         let filter = params.filter(now)?;
@@ -24,7 +24,7 @@ impl Call {
         Ok(Call { filter, endpoint })
     }
 
-    /// Text that two calls share if they have the same answer.
+    /// The key of its answer in the cache: calls with the same key have the same answer.
     pub(super) fn key(&self) -> String {
         format!("{self:?}")
     }

@@ -1,4 +1,5 @@
-//! A body that many are sent: compressed once for all of them, with a tag by which a client knows it again.
+//! A response body that is sent to many clients: it is compressed once, and has an entity tag by which clients
+//! recognize it.
 
 use std::hash::Hasher;
 use std::io::Write;
@@ -14,7 +15,7 @@ use flate2::Compression;
 use flate2::write::GzEncoder;
 use siphasher::sip128::{Hasher128, SipHasher13};
 
-/// Smaller bodies are not compressed: they fit into one packet as they are.
+/// Bodies of fewer bytes are not compressed: they fit into one packet as they are.
 const WORTH_IT: usize = 1_000;
 
 /// A body in all the forms that it is sent in.
@@ -28,12 +29,12 @@ pub(super) struct Content {
 }
 
 impl Content {
-    /// A body that is sent often.
+    /// A body that never changes, and so deserves the best compression.
     pub(super) fn lasting(content_type: &'static str, plain: &'static [u8]) -> Content {
         Content::new(content_type, Bytes::from_static(plain), 9)
     }
 
-    /// A body that soon is another one.
+    /// A JSON body that will soon be out of date, and so is compressed fast rather than well.
     pub(super) fn json(plain: Vec<u8>) -> Content {
         Content::new("application/json", plain.into(), 4)
     }
@@ -42,7 +43,7 @@ impl Content {
     fn new(content_type: &'static str, plain: Bytes, quality: u8) -> Content {
         let mut hasher = SipHasher13::new();
         hasher.write(&plain);
-        // Weak: the same for all encodings.
+        // A weak tag, because it is the same for all encodings.
         let tag = format!("W/\"{:032x}\"", hasher.finish128().as_u128());
         let tag = HeaderValue::try_from(tag).unwrap_or_else(|_| HeaderValue::from_static("*"));
         let is_worth_it = plain.len() >= WORTH_IT;
@@ -57,13 +58,13 @@ impl Content {
         self.plain.len() + compressed.map(Bytes::len).sum::<usize>()
     }
 
-    /// The answer to a request with such headers.
+    /// The response to a request with these headers: the body, or 304 if the client has it already.
     pub(super) fn response(&self, request: &HeaderMap) -> Response<Body> {
         let mut response = Response::new(Body::empty());
         let headers = response.headers_mut();
         headers.insert(ETAG, self.tag.clone());
         headers.insert(VARY, HeaderValue::from_static("accept-encoding"));
-        // To be asked each time whether it is still the same.
+        // A client may keep the body, but must ask each time whether it is still current.
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("private, no-cache"));
         if self.is_known(request) {
             *response.status_mut() = StatusCode::NOT_MODIFIED;
@@ -89,7 +90,8 @@ impl Content {
         known.flat_map(|tags| tags.split(',')).any(|tag| tag.trim() == "*" || strong(tag) == ours)
     }
 
-    /// What the client likes best of what there is; of equals, the smallest.
+    /// The encoding that the client prefers; among equals Brotli, since it is the smallest. `None` if the body is to
+    /// be sent as it is.
     fn encoding(&self, request: &HeaderMap) -> Option<(&'static str, &Bytes)> {
         let (brotli, gzip) = (self.brotli.as_ref()?, self.gzip.as_ref()?);
         let all = [("gzip", gzip), ("br", brotli)];
@@ -122,7 +124,7 @@ fn weight(request: &HeaderMap, name: &str) -> f32 {
 
 fn gzip(plain: &[u8], quality: u8) -> Bytes {
     let mut encoder = GzEncoder::new(Vec::new(), Compression::new(u32::from(quality.min(9))));
-    // Memory takes it.
+    // Writing to memory does not fail.
     let _ = encoder.write_all(plain);
     encoder.finish().unwrap_or_default().into()
 }
@@ -130,7 +132,7 @@ fn gzip(plain: &[u8], quality: u8) -> Bytes {
 fn brotli(plain: &[u8], quality: u8) -> Bytes {
     let mut out = Vec::new();
     let mut encoder = brotli::CompressorWriter::new(&mut out, 64 * 1024, u32::from(quality), 22);
-    // Memory takes it.
+    // Writing to memory does not fail.
     let _ = encoder.write_all(plain);
     drop(encoder);
     out.into()

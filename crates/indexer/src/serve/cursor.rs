@@ -1,4 +1,5 @@
-//! Where a page of tweets ended, as text that a client gives back: what it is sorted by, `~`, and the id.
+//! Cursors: where a page of tweets ended, as text that a client sends back to get the next page. A cursor is the sort
+//! key of the page's last tweet, `~`, and its id.
 
 use enrich::Document;
 
@@ -9,13 +10,12 @@ pub(super) fn write(sort: Sort, last: &Document) -> String {
     format!("{}~{}", sort.key(last), last.id)
 }
 
-/// The place that a cursor names.
+/// The place that a cursor stands for; `None` if the text is not a cursor.
 pub(super) fn read(cursor: &str, sort: Sort) -> Option<After> {
     let (key, id) = cursor.split_once('~')?;
     let is_number = key.bytes().all(|b| b.is_ascii_digit() || matches!(b, b'-' | b'.'));
     let key: f64 = key.parse().ok().filter(|_| is_number)?;
-    // More than milliseconds of a tweet, and than anybody's retweets, is no number of ours.
-    // Nobody is retweeted less than never: nothing comes after that.
+    // Engagement is never below zero. No sort key, be it a time in milliseconds or a count, reaches 1e15.
     let key = if sort == Sort::Engaged { key.max(0.0) } else { key };
     (key.abs() < 1e15 && !id.is_empty()).then(|| After { key, id: id.to_owned() })
 }

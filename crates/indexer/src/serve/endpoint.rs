@@ -1,4 +1,4 @@
-//! What an endpoint of the API is: the questions that it has, and what it makes of their answers.
+//! The trait of the API's endpoints: what each asks the store, and what it makes of the answers.
 
 use std::fmt;
 
@@ -7,14 +7,17 @@ use serde_json::Value as Json;
 use super::questions::{Answers, Questions};
 use super::range::Range;
 
-/// A request to one endpoint, with its parameters. Two requests that print the same have the same answer.
+/// A request to one endpoint, with its parameters. Requests with the same `Debug` output must have the same answer,
+/// since the cache tells them apart by it.
 pub(super) trait Endpoint: fmt::Debug + Send + Sync {
-    /// Whether its questions depend on when the tweets of the store were written.
+    /// Whether its questions depend on when the first and the last tweet of the store were written
+    /// ([`Range::bounds`]).
     fn needs_bounds(&self) -> bool {
         false
     }
 
-    /// Puts its questions about the tweets of a range. All of them are answered at once, and then the reply is made.
+    /// Adds its questions about the tweets of a range to `questions`. The store answers all of them in one round trip;
+    /// then the returned function makes the reply.
     fn ask(&self, range: &Range, questions: &mut Questions) -> Reply;
 }
 

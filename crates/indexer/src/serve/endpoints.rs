@@ -1,6 +1,6 @@
-//! The endpoints below `/api`, a file each: what it takes, what it asks of the store, and what it answers.
+//! The endpoints below `/api`, one file each: which parameters it takes, what it asks the store, and what it answers.
 //!
-//! Whoever adds one adds its file, a line to [`ENDPOINTS`], and its description to `openapi.json`.
+//! To add one, add its file, an entry in [`ENDPOINTS`], and its description in `openapi.json`.
 
 use super::endpoint::Endpoint;
 use super::params::Params;
@@ -21,7 +21,7 @@ mod tweets;
 /// Reads the parameters that an endpoint takes besides the filters.
 pub(super) type Read = fn(&mut Params) -> Result<Box<dyn Endpoint>, Problem>;
 
-/// Their names in the path, and how their parameters are read.
+/// The endpoints by their names in the path, each with the function that reads its parameters.
 pub(super) const ENDPOINTS: [(&str, Read); 11] = [
     ("dashboard", DASHBOARD),
     ("summary", summary::read),

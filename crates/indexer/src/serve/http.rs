@@ -1,4 +1,4 @@
-//! Which path is answered by what, and what holds for all answers.
+//! The routes of the server, and what applies to all requests: access, security headers and metrics.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -37,10 +37,10 @@ pub(super) struct Server {
     pub(super) metrics: Arc<Metrics>,
 }
 
-/// How long whoever logs in may take to say the token.
+/// How long a client may take to send the login form.
 const LONGEST_LOGIN: Duration = Duration::from_secs(10);
 
-/// All that can be asked for.
+/// The router with all paths of the server.
 pub(super) fn router(server: Arc<Server>) -> Router {
     let mut router = Router::new()
         .route("/", get(async |headers: HeaderMap| PAGE.response(&headers)))
@@ -78,7 +78,7 @@ async fn asset(uri: Uri, headers: HeaderMap) -> Response<Body> {
     }
 }
 
-/// Whether the program lives; what it can read, only an answer tells.
+/// Says that the program is running. It does not check whether the store can be read.
 async fn health() -> Response<Body> {
     let body = json!({ "status": "ok", "version": env!("CARGO_PKG_VERSION") });
     whole("application/json", body.to_string())
@@ -92,15 +92,16 @@ async fn log_in(State(server): State<Arc<Server>>, request: Request) -> Response
     let headers = request.headers().clone();
     let read = axum::body::to_bytes(request.into_body(), 4_096);
     let Ok(Ok(body)) = tokio::time::timeout(LONGEST_LOGIN, read).await else {
-        return Problem::new(StatusCode::BAD_REQUEST, "the form was not read").into_response();
+        return Problem::new(StatusCode::BAD_REQUEST, "the login form could not be read")
+            .into_response();
     };
-    // As it stands in the page: encoded once more, so that it cannot be anything but a query there.
+    // `login_page` encoded the query, so that nothing in it could become markup.
     let back = percent_decode_str(&field(&body, "back")).decode_utf8_lossy().into_owned();
     match server.access.log_in(&field(&body, "token"), &headers) {
         Some(cookie) => {
             let mut response = whole("text/plain", String::new());
             *response.status_mut() = StatusCode::SEE_OTHER;
-            // To the page, whatever is given, with what it was to show.
+            // Always redirect to the dashboard's page, and never elsewhere, with the query that was asked for.
             let back = back.trim_start_matches('?');
             let page = HeaderValue::try_from(format!("/?{back}"));
             let page = page.unwrap_or_else(|_| HeaderValue::from_static("/"));
@@ -129,7 +130,7 @@ fn login_page(message: &str, back: &str) -> Response<Body> {
     response
 }
 
-/// An answer that is made for one request.
+/// A response that is made for one request, and that clients must not keep.
 fn whole(content_type: &'static str, body: String) -> Response<Body> {
     let mut response = Response::new(Body::from(body));
     response.headers_mut().insert(CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -137,14 +138,15 @@ fn whole(content_type: &'static str, body: String) -> Response<Body> {
     response
 }
 
-/// What may be had without a token: nothing in it is of the store.
+/// Whether a request needs no token, since its answer has nothing from the store in it.
 fn is_open(method: &Method, path: &str) -> bool {
     path.starts_with("/assets/")
         || path == "/api/health"
         || (path == "/login" && method == Method::POST)
 }
 
-/// Nothing but what this server sends is loaded or run, and nobody else shows it in a frame.
+/// The security headers of all responses: browsers load and run only what this server sends, and other sites cannot
+/// show the page in a frame.
 const HEADERS: [(&str, &str); 7] = [
     (
         "content-security-policy",
@@ -159,7 +161,7 @@ const HEADERS: [(&str, &str); 7] = [
     ("permissions-policy", "camera=(), geolocation=(), microphone=()"),
 ];
 
-/// Judges a request, has it answered, and counts it.
+/// Checks whether a request may be answered, has it answered, and counts it.
 async fn around(State(server): State<Arc<Server>>, request: Request, next: Next) -> Response<Body> {
     let started = Instant::now();
     let path = request.uri().path();
@@ -172,12 +174,11 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
             login_page("", request.uri().query().unwrap_or_default())
         }
         Admission::Unknown => {
-            let detail = "say the token: Authorization: Bearer TOKEN, or log in at /";
+            let detail = "send the token (Authorization: Bearer TOKEN), or log in at /";
             Problem::new(StatusCode::UNAUTHORIZED, detail).into_response()
         }
         Admission::Misdirected => {
-            let detail =
-                "this server answers to localhost alone; to open it to others: --token or --public";
+            let detail = "this server answers only to localhost; start it with --token or --public to open it to others";
             Problem::new(StatusCode::MISDIRECTED_REQUEST, detail).into_response()
         }
     };
@@ -189,13 +190,13 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     response
 }
 
-/// The answer to a request; if what makes it panics, that this was so.
+/// The response to a request, or an internal error (500) if its handler panics.
 async fn survive(answer: impl Future<Output = Response<Body>>) -> Response<Body> {
     let answer = AssertUnwindSafe(answer).catch_unwind().await;
     answer.unwrap_or_else(|_| Problem::internal().into_response())
 }
 
-/// What a path is counted under.
+/// The name under which requests to a path are counted in the metrics.
 fn name(path: &str) -> &'static str {
     let endpoint = path.strip_prefix("/api/").unwrap_or_default();
     match path {

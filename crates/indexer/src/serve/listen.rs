@@ -1,4 +1,4 @@
-//! Connections: how many there may be, and how long each may take over what it says and hears.
+//! Connections: how many there may be at a time, and how long each may take to send and to receive.
 
 use std::io;
 use std::net::SocketAddr;
@@ -17,19 +17,19 @@ use tokio_io_timeout::TimeoutStream;
 use super::metrics::Metrics;
 use crate::stop::Stop;
 
-/// Connections that the system may keep until they are accepted.
+/// How many connections the operating system may queue until they are accepted.
 const BACKLOG: u32 = 4_096;
-/// Files besides connections.
+/// File descriptors that are set aside for everything but connections.
 const OTHER_FILES: u64 = 200;
-/// A connection costs some 20 KB.
+/// The most connections at a time. Each takes about 20 KB of memory.
 const MOST_CONNECTIONS: u64 = 20_000;
-/// How long a client may take over the head of a request, which includes being idle before it.
+/// How long a client may take to send the head of a request, including the idle time before it.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(15);
-/// How long a client may take nothing of an answer, or say nothing.
+/// How long a client may send nothing while the server reads, or receive nothing while the server writes.
 const STALL_TIMEOUT: Duration = Duration::from_secs(30);
 /// The most bytes of a request's head.
 const LONGEST_HEAD: usize = 32 * 1024;
-/// How long answers under way are waited for in the end.
+/// How long open requests may take to finish once the run is stopped.
 const LAST_CALL: Duration = Duration::from_secs(2);
 
 /// Listens at an address.
@@ -47,7 +47,7 @@ pub(super) async fn serve(
     metrics: Arc<Metrics>,
     stop: &Stop,
 ) {
-    // A system with few files open for a program by default has more of them for those who ask.
+    // Many systems permit a program few open files by default, but more if it asks for them.
     let files = rlimit::increase_nofile_limit(MOST_CONNECTIONS + OTHER_FILES).unwrap_or(1_024);
     let most = files.saturating_sub(OTHER_FILES).clamp(64, MOST_CONNECTIONS) as i64;
     let graceful = GracefulShutdown::new();
@@ -60,7 +60,7 @@ pub(super) async fn serve(
             Err(_) => continue,
             Ok(Ok((stream, _))) => stream,
             Ok(Err(error)) => {
-                // Most often there are no files left: some will be closed soon.
+                // Usually the limit of open files has been reached; some will be closed soon.
                 tracing::debug!("cannot accept a connection: {error}");
                 tokio::time::sleep(Duration::from_millis(50)).await;
                 continue;
@@ -71,7 +71,7 @@ pub(super) async fn serve(
             turn_away(stream);
             continue;
         }
-        // An answer is written at once: nothing is to be waited for.
+        // An answer is written in one go, so holding back small packets (Nagle's algorithm) would only delay it.
         let _ = stream.set_nodelay(true);
         let mut stream = TimeoutStream::new(stream);
         stream.set_write_timeout(Some(STALL_TIMEOUT));
@@ -81,14 +81,14 @@ pub(super) async fn serve(
         let open = Open::begin(&metrics);
         tokio::spawn(async move {
             let _open = open;
-            // A client that goes away, or says what is not HTTP, is none of our errors.
+            // It is not an error of the server if a client goes away or does not speak HTTP.
             let _ = connection.await;
         });
     }
     let _ = tokio::time::timeout(LAST_CALL, graceful.shutdown()).await;
 }
 
-/// A connection that is counted.
+/// An open connection, which is counted until this is dropped.
 struct Open(Arc<Metrics>);
 
 impl Open {
@@ -104,7 +104,7 @@ impl Drop for Open {
     }
 }
 
-/// Says that there are too many, to whoever listens.
+/// Answers a connection that is one too many with 503, without waiting for its request.
 fn turn_away(mut stream: TcpStream) {
     const ANSWER: &[u8] =
         b"HTTP/1.1 503 Service Unavailable\r\nretry-after: 1\r\nconnection: close\r\ncontent-length: 0\r\n\r\n";

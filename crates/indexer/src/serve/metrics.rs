@@ -10,7 +10,7 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
 use prometheus_client::registry::{Registry, Unit};
 
-/// The counters.
+/// The server's metrics.
 pub(super) struct Metrics {
     registry: Registry,
     requests: Family<Request, Counter>,
@@ -19,7 +19,7 @@ pub(super) struct Metrics {
     questions: Histogram,
     /// Connections that are open.
     pub(super) connections: Gauge<i64, AtomicI64>,
-    /// Connections that were turned away.
+    /// Connections that were turned away because too many were open.
     pub(super) turned_away: Counter,
 }
 
@@ -39,7 +39,7 @@ struct Found {
     cache: &'static str,
 }
 
-/// What a scraper is told that it reads.
+/// The content type of [`Metrics::text`].
 pub(super) const CONTENT_TYPE: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 impl Metrics {
@@ -67,28 +67,32 @@ impl Metrics {
         );
         registry.register(
             "answers",
-            "Answers of the API: kept (hit), being asked for (shared), or asked for (miss)",
+            "Answers of the API: from the cache (hit), of a question already under way (shared), or of a new question (miss)",
             answers.clone(),
         );
-        let help = "Time in which the store answered";
+        let help = "Time until the store has answered";
         registry.register_with_unit("store_questions", help, Unit::Seconds, questions.clone());
         registry.register("http_connections", "Connections open", connections.clone());
-        registry.register("http_turned_away", "Connections turned away", turned_away.clone());
+        registry.register(
+            "http_turned_away",
+            "Connections turned away because too many were open",
+            turned_away.clone(),
+        );
         metrics
     }
 
-    /// Takes note of a request.
+    /// Counts a request, and records how long it took to answer it.
     pub(super) fn answered(&self, endpoint: &'static str, status: u16, after: Duration) {
         self.requests.get_or_create(&Request { endpoint, status }).inc();
         self.durations.get_or_create(&Endpoint { endpoint }).observe(after.as_secs_f64());
     }
 
-    /// Takes note of whether an answer was known (`hit`), being asked for (`shared`), or neither (`miss`).
+    /// Counts whether an answer was in the cache (`hit`), was being asked for already (`shared`), or neither (`miss`).
     pub(super) fn found(&self, cache: &'static str) {
         self.answers.get_or_create(&Found { cache }).inc();
     }
 
-    /// Takes note of a question to the store.
+    /// Records how long the store took to answer a call.
     pub(super) fn asked(&self, after: Duration) {
         self.questions.observe(after.as_secs_f64());
     }
@@ -96,7 +100,7 @@ impl Metrics {
     /// The text that a scraper reads.
     pub(super) fn text(&self) -> String {
         let mut out = String::new();
-        // A text takes it.
+        // Writing to a string does not fail.
         let _ = text::encode(&mut out, &self.registry);
         out
     }

@@ -1,7 +1,6 @@
 //! The query string: the filters, which are the same for all endpoints, and what some endpoints take besides.
 //!
-//! Whatever is not understood is a problem that names the parameter: a filter that is silently left out
-//! would give wrong numbers.
+//! What cannot be parsed is an error that names the parameter: silently ignoring a filter would give wrong numbers.
 
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
@@ -17,26 +16,27 @@ use crate::store::{BoundingBox, Filter, Keyword, TextQuery};
 /// The longest search and the longest other value, in characters.
 const LONGEST_QUERY: usize = 500;
 const LONGEST_VALUE: usize = 1_000;
-/// The most values of one filter.
+/// How many values one filter may have.
 const MOST_VALUES: usize = 10;
 
 const MINUTE: i64 = 60_000;
 const HOUR: i64 = 60 * MINUTE;
 
-/// How many values a list may have.
+/// How many entries a list in an answer may have.
 const LONGEST_LIST: usize = 1_000;
 
-/// The parameters of a request, each until it is taken.
+/// The parameters of a request that have not been read yet. Reading one removes it, so that [`Params::finish`] finds
+/// those that the endpoint does not know.
 pub(super) struct Params {
     values: BTreeMap<String, Vec<String>>,
     has_times: bool,
 }
 
 impl Params {
-    /// Takes a query string apart.
+    /// Parses a query string.
     pub(super) fn parse(query: &str) -> Result<Params, Problem> {
         let mut values: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        // A form's fields are decoded leniently: what is not UTF-8 becomes U+FFFD.
+        // `form_urlencoded` decodes leniently: what is not UTF-8 becomes U+FFFD. Such values are refused here.
         let is_utf8 = percent_decode_str(query).decode_utf8().is_ok();
         let is_damaged = |text: &str| !is_utf8 && text.contains(char::REPLACEMENT_CHARACTER);
         for (name, value) in form_urlencoded::parse(query.as_bytes()) {
@@ -49,7 +49,7 @@ impl Params {
             }
             let longest = if name == "q" { LONGEST_QUERY } else { LONGEST_VALUE };
             if value.chars().count() > longest {
-                return problem(&format!("it may have {longest} characters"));
+                return problem(&format!("it may have at most {longest} characters"));
             }
             values.entry(name.into_owned()).or_default().push(value.into_owned());
         }
@@ -57,17 +57,17 @@ impl Params {
         Ok(Params { values, has_times })
     }
 
-    /// Whether a time is given.
+    /// Whether the request has `last`, `from` or `to`.
     pub(super) fn has_times(&self) -> bool {
         self.has_times
     }
 
-    /// How many values a list is to have: `n`, or `default`.
+    /// How many entries a list in the answer is to have: the parameter `n`, or `default`.
     pub(super) fn list_length(&mut self, default: usize) -> Result<usize, Problem> {
         Ok(self.number("n", 1..=LONGEST_LIST)?.unwrap_or(default))
     }
 
-    /// Makes sure that nothing was left.
+    /// Makes sure that all parameters were read: one that is left is unknown to this endpoint.
     pub(super) fn finish(self) -> Result<(), Problem> {
         match self.values.into_keys().next() {
             Some(name) => {
@@ -78,7 +78,7 @@ impl Params {
         }
     }
 
-    /// A value that may be given once.
+    /// Reads a parameter that may be given at most once; `None` if it is not given.
     pub(super) fn one(&mut self, name: &str) -> Result<Option<String>, Problem> {
         let mut values = self.values.remove(name).unwrap_or_default();
         if values.len() > 1 {
@@ -87,7 +87,7 @@ impl Params {
         Ok(values.pop())
     }
 
-    /// A number within a range.
+    /// Reads a parameter that is a number within a range.
     pub(super) fn number(
         &mut self,
         name: &str,
@@ -100,7 +100,7 @@ impl Params {
         number.map(Some).ok_or_else(|| Problem::parameter(name, detail()))
     }
 
-    /// One of a few words.
+    /// Reads a parameter whose value is one of a few words.
     pub(super) fn choice<T: Copy>(
         &mut self,
         name: &str,
@@ -114,7 +114,8 @@ impl Params {
         })
     }
 
-    /// Values that may be repeated, or stand side by side with commas.
+    /// Reads a parameter that may be repeated, or have several values separated by commas. `read` normalizes a value,
+    /// and returns `None` if it is not valid.
     fn many(
         &mut self,
         name: &str,
@@ -127,15 +128,15 @@ impl Params {
             values.iter().flat_map(|value| value.split(',')).map(&read).collect();
         let mut values = values.ok_or_else(|| problem(hint))?;
         if values.len() > MOST_VALUES {
-            return Err(problem("these are too many values"));
+            return Err(problem("it has too many values"));
         }
         values.sort_unstable();
         values.dedup();
         Ok(Some(values))
     }
 
-    /// Which tweets. `now` is the clock's, in milliseconds; relative times begin on whole minutes, so that
-    /// answers can be used again for a while.
+    /// Which tweets the request is about. `now` is the current time in milliseconds since 1970; relative times are
+    /// rounded down to the minute, so that all requests within a minute can share an answer.
     pub(super) fn filter(&mut self, now: i64) -> Result<Filter, Problem> {
         let typed = self.one("q")?.unwrap_or_default();
         let mut filter = Filter { text: TextQuery::parse(&typed), ..Filter::default() };
@@ -157,7 +158,7 @@ impl Params {
         let all = [
             (
                 Keyword::Marketplace,
-                self.many("marketplace", marketplace, "name one: AWS, Azure, GCP")?,
+                self.many("marketplace", marketplace, "name a marketplace: AWS, Azure, GCP")?,
             ),
             (
                 Keyword::Label,
@@ -190,9 +191,9 @@ impl Params {
         };
         let (from, to) = (time("from")?, time("to")?);
         let since = hours.map(|hours| (now - hours * HOUR).div_euclid(MINUTE) * MINUTE);
-        // Both hold, like all filters.
+        // If both `from` and `last` are given, both apply, as all filters do.
         let from = from.max(since);
-        // Nothing lies between a time and an earlier one.
+        // A `to` before `from` makes an empty range.
         let to = to.map(|to| to.max(from.unwrap_or(to)));
         Ok((from.map(Timestamp::from_millis), to.map(Timestamp::from_millis)))
     }
@@ -205,7 +206,7 @@ impl Params {
                 if [west, east].iter().all(|lon| (-180.0..=180.0).contains(lon))
                     && [south, north].iter().all(|lat| (-90.0..=90.0).contains(lat)) =>
             {
-                // There is only one box between two latitudes.
+                // South and north may come in either order: unlike west and east, they cannot wrap around.
                 let (south, north) = (south.min(north), south.max(north));
                 Ok(Some(BoundingBox { west, south, east, north }))
             }
@@ -217,12 +218,12 @@ impl Params {
     }
 }
 
-/// What `last` may say, and how many hours that is.
+/// The values of `last`, and the hours that each stands for; `all` sets no limit.
 const LASTS: [(&str, Option<i64>); 5] =
     [("24h", Some(24)), ("3d", Some(72)), ("7d", Some(168)), ("30d", Some(720)), ("all", None)];
 
-/// A time or the beginning of a day, in milliseconds (RFC 3339). Before 1970 and after 2100 there are no
-/// tweets: what is further away is taken for that.
+/// Parses a time (RFC 3339), or a date, which stands for the beginning of its day in UTC, to milliseconds since 1970.
+/// Earlier times become 1970, and times after 2100 become 2100: there are no tweets before or after.
 fn read_time(text: &str) -> Option<i64> {
     let time: Option<jiff::Timestamp> = text.parse().ok();
     let day = || {
@@ -235,7 +236,7 @@ fn read_time(text: &str) -> Option<i64> {
     Some(time.as_millisecond().clamp(0, 4_102_444_800_000))
 }
 
-/// A name as it is shown to whoever sent it.
+/// A parameter's name as an error message repeats it: without control characters, and of at most 40 characters.
 fn shown(name: &str) -> String {
     name.chars().filter(|c| !c.is_control()).take(40).collect()
 }

@@ -1,4 +1,4 @@
-//! What is answered instead of what was asked for: problem details (RFC 9457).
+//! Error responses, as problem details (RFC 9457).
 
 use axum::body::Body;
 use axum::http::header::{CACHE_CONTROL, CONTENT_TYPE, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE};
@@ -6,13 +6,13 @@ use axum::http::{Response, StatusCode};
 use axum::response::IntoResponse;
 use serde::Serialize;
 
-/// Why a request was not answered with what it asked for.
+/// Why a request could not be answered.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) struct Problem {
     pub(super) status: StatusCode,
     /// What is wrong, for whoever sent the request.
     pub(super) detail: String,
-    /// The parameter that is at fault.
+    /// The query parameter that is at fault, if it is one.
     pub(super) parameter: Option<String>,
 }
 
@@ -36,7 +36,7 @@ impl Problem {
         Problem::new(StatusCode::INTERNAL_SERVER_ERROR, detail)
     }
 
-    /// More is asked at a time than can be answered.
+    /// More requests have come than can be answered in time.
     pub(super) fn overloaded() -> Problem {
         let detail = "too much is being asked at once; try again in a second";
         Problem::new(StatusCode::SERVICE_UNAVAILABLE, detail)
@@ -59,7 +59,7 @@ impl IntoResponse for Problem {
             detail: &self.detail,
             parameter: self.parameter.as_deref(),
         };
-        // Texts and a number can be written.
+        // Serializing strings and a number does not fail.
         let body = serde_json::to_vec(&details).unwrap_or_default();
         let mut response = Response::new(Body::from(body));
         *response.status_mut() = self.status;

@@ -9,18 +9,18 @@ use crate::store::{
 #[derive(Default)]
 pub(super) struct Questions(Vec<Ask>);
 
-/// Where the answer to a question will be.
+/// Stands for the answer to a question, which [`Answers::take`] exchanges it for.
 #[must_use = "a question whose answer is not taken need not be asked"]
 pub(super) struct Slot<T> {
     at: usize,
     read: fn(Answer) -> T,
 }
 
-/// The answers to [`Questions`], each until it is taken.
+/// The answers to [`Questions`] that have not been taken yet.
 pub(super) struct Answers(Vec<Option<Answer>>);
 
 impl Questions {
-    /// What the store is asked.
+    /// The questions in the form that the store takes.
     pub(super) fn asks(&self) -> &[Ask] {
         &self.0
     }
@@ -36,7 +36,7 @@ impl Questions {
         self.ask(filter, Question::Count, Answer::count)
     }
 
-    /// The `limit` most frequent values of a field.
+    /// The `n` most frequent values of a field.
     pub(super) fn top(
         &mut self,
         filter: &Filter,
@@ -90,12 +90,12 @@ impl Questions {
         self.ask(filter, Question::Bounds, Answer::bounds)
     }
 
-    /// The first tweets in some order.
+    /// The first `limit` tweets in an order.
     pub(super) fn first(&mut self, filter: &Filter, sort: Sort, limit: usize) -> Slot<Hits> {
         self.page(filter, sort, None, limit)
     }
 
-    /// The next tweets after a place in that order.
+    /// The next `limit` tweets in an order after a place in it; without one, the first.
     pub(super) fn page(
         &mut self,
         filter: &Filter,
@@ -119,7 +119,7 @@ impl Answers {
     ///
     /// # Panics
     ///
-    /// If the slot is of other questions.
+    /// If the slot belongs to other questions.
     pub(super) fn take<T>(&mut self, Slot { at, read }: Slot<T>) -> T {
         let answer = self.0.get_mut(at).and_then(Option::take);
         read(answer.expect("each question has one answer, and one slot for it"))

@@ -4,22 +4,24 @@ use ingest::Timestamp;
 
 use crate::store::{Bounds, Filter, Interval};
 
-/// The most buckets that a timeline may have if somebody asks for its interval: the minutes of a week.
+/// The most buckets of a timeline whose interval was asked for: the minutes of a week.
 const MAX_BUCKETS: i64 = 10_080;
-/// The most buckets that it has if nobody does: as many as can be told apart on a screen.
+/// The most buckets of a timeline if no interval was asked for: about as many as can be told apart on a screen.
 const READABLE_BUCKETS: i64 = 370;
 
 const DAY_MS: i64 = 86_400_000;
 
-/// The tweets that match a filter.
+/// The tweets that a request is about.
 pub(super) struct Range {
     pub(super) filter: Filter,
-    /// When the first and the last tweet of the store were written, if the request needs to know and there are any.
+    /// When the first and the last tweet of the whole store were written. `None` if the endpoint does not need to know,
+    /// or if the store has no tweets.
     pub(super) bounds: Option<Bounds>,
 }
 
 impl Range {
-    /// The last day of the range: the 24 hours up to its last tweet, so that an archive has one too.
+    /// A filter for the last day of the range: the 24 hours up to its last tweet and not up to now, so that an archive
+    /// has a last day too.
     pub(super) fn last_day(&self) -> Filter {
         let mut filter = self.filter.clone();
         let Some(bounds) = self.bounds else { return filter };
@@ -31,8 +33,9 @@ impl Range {
         filter
     }
 
-    /// The narrowest interval, not narrower than `least`, that divides the range into no more than [`MAX_BUCKETS`];
-    /// without `least`, into no more than [`READABLE_BUCKETS`].
+    /// The narrowest interval that divides the range into no more than [`MAX_BUCKETS`] and is not narrower than
+    /// `least`; without `least`, the narrowest that divides it into no more than [`READABLE_BUCKETS`]. A week if none
+    /// does.
     pub(super) fn interval(&self, least: Option<Interval>) -> Interval {
         let Some(span) = self.span_ms() else { return least.unwrap_or(Interval::Day) };
         let (least, most) = match least {
@@ -46,7 +49,8 @@ impl Range {
         all.into_iter().find(fits).unwrap_or(Interval::Week)
     }
 
-    /// From the first to the last tweet that the range may hold, in milliseconds.
+    /// The time between the first and the last tweet that the range can hold, in milliseconds. `None` if
+    /// [`Range::bounds`] is.
     fn span_ms(&self) -> Option<i64> {
         let Bounds { from, to } = self.bounds?;
         let (first, last) = (from.as_millis(), to.as_millis());

@@ -1,5 +1,5 @@
-//! Documents and numbers as the API shows them: numbers to the digits that mean something, and of a tweet what concerns
-//! its readers.
+//! Documents and numbers as the API shows them: numbers are rounded, and tweets have only the fields that concern their
+//! readers.
 
 use enrich::Document;
 use ingest::Timestamp;
@@ -10,7 +10,8 @@ use crate::store::{Cell, PlaceCount};
 /// The most cells of a map that are shown; they are the fullest ones.
 const MAX_CELLS: usize = 5_000;
 
-/// A mean to four digits. The order of a sum changes the last digits of a float, and nobody reads those.
+/// Rounds a number to four decimals. The last digits of a mean depend on the order in which it was summed, and mean
+/// nothing to a reader.
 pub(super) fn rounded(number: f64) -> f64 {
     // Adding 0 turns `-0` into `0`.
     (number * 10_000.0).round() / 10_000.0 + 0.0
@@ -38,7 +39,7 @@ pub(super) fn cells(cells: Vec<Cell>) -> Vec<Cell> {
     cells.into_iter().take(MAX_CELLS).map(cell).collect()
 }
 
-/// Tweets, each with a link to the original if there may be one.
+/// Tweets as the API shows them, each with a link to the original if its id is one of Twitter's.
 pub(super) fn tweets(documents: Vec<Document>) -> Vec<Json> {
     documents.iter().map(tweet).collect()
 }
@@ -47,7 +48,7 @@ fn tweet(document: &Document) -> Json {
     let Ok(Json::Object(mut tweet)) = serde_json::to_value(document) else {
         return Json::Object(Map::new());
     };
-    // Where a tweet was read from says more about this machine than about the tweet.
+    // These fields say how the tweet was read rather than something about it, or follow from its time.
     for name in ["source", "received_at", "as_of", "lag_seconds", "hour", "weekday"] {
         tweet.remove(name);
     }
@@ -61,11 +62,11 @@ fn tweet(document: &Document) -> Json {
     Json::Object(tweet)
 }
 
-/// Since 4 November 2010, in milliseconds since 1970, Twitter's ids hold the time.
+/// Twitter's ids have contained the time of the tweet since this one: 4 November 2010, in milliseconds since 1970.
 const SNOWFLAKES_SINCE_MS: i64 = 1_288_834_974_657;
 
-/// Whether the id is one of Twitter's. Ids of tables and of other networks are numbers too, but the time that such a
-/// number holds is another one than the document's.
+/// Whether the id is one of Twitter's. Row numbers and ids of other networks are numbers too, but the time that one
+/// would get from such a number is not the document's.
 fn is_tweet_id(document: &Document) -> bool {
     let id = &document.id;
     let is_number = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());

@@ -1,4 +1,4 @@
-//! Kibana, as far as it is set up: is it there, and what became of the objects that it was given.
+//! A client of Kibana for the setup: it waits until Kibana is ready, and imports saved objects.
 
 use std::collections::HashMap;
 use std::path::Path;
@@ -15,18 +15,18 @@ use crate::failure::{Context, Failure, Hint, Result};
 use crate::foreign::{beginning, innermost};
 use crate::store::{Cluster, Identity};
 
-/// The earliest version that our objects are written for.
+/// The earliest version of Kibana that can import the objects: major and minor.
 const EARLIEST: (u32, u32) = (8, 12);
-/// The longest that one look at the status may take; there is always another one.
+/// How long one request for the status may take. [`Kibana::wait`] sends others until its own time is over.
 const STATUS_TIMEOUT: Duration = Duration::from_secs(10);
-const CERTIFICATE_HINT: &str = "name the authority that signed it: --ca-file FILE; the certificate must name the host that --kibana names";
+const CERTIFICATE_HINT: &str = "trust the authority that signed it with --ca-file FILE; the certificate must be for the host that --kibana names";
 const ADDRESS_HINT: &str =
     "check that it is running, and the address: host, port, http or https, and its base path";
 
 /// A Kibana that requests can be sent to.
 pub(super) struct Kibana {
     client: Client,
-    /// With the space's path.
+    /// Kibana's address with the path of the space, without a trailing slash.
     url: String,
     identity: Identity,
     timeout: Duration,
@@ -35,22 +35,23 @@ pub(super) struct Kibana {
 /// What an import did.
 #[derive(Default)]
 pub(super) struct Imported {
-    /// How many objects are there now that were not, or were replaced.
+    /// How many objects were added or replaced.
     pub(super) n_imported: usize,
     /// How many were there already and were left as they were.
     pub(super) n_kept: usize,
     /// What could not be imported, each with the reason.
     pub(super) failed: Vec<String>,
-    /// Under which id an object is found, where that is another one: an id is of one space only.
+    /// The ids under which objects are found, by the ids that they were sent with, if these differ: an id that is
+    /// taken in another space cannot be used again.
     pub(super) other_ids: HashMap<String, String>,
 }
 
 impl Hint for reqwest::Error {}
 
-/// Why no whole answer came.
+/// Why there is no complete response.
 #[derive(Debug, thiserror::Error)]
 enum Lost {
-    /// Whoever answers is not trusted; that does not change by itself.
+    /// The server's certificate is not trusted. Trying again does not help.
     #[error("{0}")]
     Certificate(String),
     #[error("{0}")]
@@ -65,15 +66,15 @@ struct Response {
 }
 
 enum Status {
-    /// With its version, if it tells that.
+    /// With its version, if it reports one.
     Ready(Option<String>),
-    /// And why not.
+    /// With the reason.
     NotReady(String),
 }
 
 impl Kibana {
-    /// Makes what is needed to send requests; none is sent yet. Who we are, and which certificates are
-    /// trusted, is as for the cluster that it belongs to.
+    /// Prepares a client; no request is sent yet. Credentials, trusted certificates, proxy and timeout are those of the
+    /// cluster that Kibana belongs to.
     pub(super) fn new(url: &Url, space: Option<&str>, cluster: &Cluster) -> Result<Kibana> {
         if cluster.identity == Identity::Aws {
             return Err(Failure::new(
@@ -82,7 +83,7 @@ impl Kibana {
             .with_hint("leave out --kibana"));
         }
         cluster.identity.warn_in_the_open(std::slice::from_ref(url));
-        // A login page is no answer, and what another address says is not Kibana's.
+        // A redirect is reported and not followed: it leads to a login page, or to an address that is not Kibana's.
         let mut client = Client::builder().redirect(redirect::Policy::none());
         if cluster.insecure {
             client = client.danger_accept_invalid_certs(true);
@@ -110,12 +111,12 @@ impl Kibana {
         })
     }
 
-    /// Where it is, with the space's path.
+    /// Kibana's address, with the path of the space.
     pub(super) fn url(&self) -> &str {
         &self.url
     }
 
-    /// Waits until Kibana can be used. Tells its version, unless it keeps that to itself.
+    /// Waits until Kibana can be used. Returns its version, if it reports one.
     pub(super) async fn wait(&self, longest: Duration) -> Result<Option<String>> {
         let started = Instant::now();
         let mut was_told = false;
@@ -149,11 +150,11 @@ impl Kibana {
                 return Err(failure.with_hint(CERTIFICATE_HINT));
             }
         };
-        self.check(&answer, "tell its status")?;
+        self.check(&answer, "read its status")?;
         let json: Json = serde_json::from_str(&answer.text).unwrap_or_default();
         let overall = &json["status"]["overall"];
         let version = json["version"]["number"].as_str();
-        // OpenSearch Dashboards, and Kibana before 8, tell a state and no level.
+        // OpenSearch Dashboards, and Kibana before 8, report a `state` and no `level`.
         if let (Some(version), true) =
             (version, overall["level"].is_string() || overall["state"].is_string())
         {
@@ -191,7 +192,7 @@ impl Kibana {
         Err(failure.with_hint("upgrade Kibana; OpenSearch Dashboards cannot import them"))
     }
 
-    /// Imports objects. Those that are there already are replaced or left as they are.
+    /// Imports objects. Those that are there already are replaced if `overwrite` is set, or else left as they are.
     pub(super) async fn import(
         &self,
         objects: &[SavedObject],
@@ -216,9 +217,11 @@ impl Kibana {
         let hint = match answer.status {
             status if status.is_success() => return self.imported(objects.len(), &answer.text),
             StatusCode::NOT_FOUND => {
-                "check the space: it must be there already, and is named by its identifier, as in /s/ID"
+                "check the space: it must exist already, and be named by its identifier, the ID in /s/ID"
             }
-            StatusCode::PAYLOAD_TOO_LARGE => "let the proxy before Kibana take bodies of 1 MB",
+            StatusCode::PAYLOAD_TOO_LARGE => {
+                "let the proxy in front of Kibana accept bodies of 1 MB"
+            }
             _ => {
                 "see Kibana's log; the same objects can be imported by hand: indexer setup --print dashboards"
             }
@@ -252,10 +255,10 @@ impl Kibana {
             id: String,
             error: Json,
         }
-        let what = || format!("what Kibana at {} answers is no import's answer", self.url);
+        let what = || format!("Kibana at {} did not answer as it does to an import", self.url);
         let odd = || {
             let failure = Failure::new(format!("{}: {}", what(), self.said(text)));
-            failure.with_hint("check what stands between: a proxy, a login page")
+            failure.with_hint("check whether a proxy or a login page stands in between")
         };
         let answer: ImportResponse = serde_json::from_str(text).map_err(|_| odd())?;
         if answer.success_count + answer.errors.len() < n_sent {
@@ -308,7 +311,8 @@ impl Kibana {
         }
     }
 
-    /// Whether an answer is Kibana's own, and lets us.
+    /// Makes sure that a response is Kibana's own, and that it permits the `action`, which completes "does not allow us
+    /// to …".
     fn check(&self, response: &Response, action: &str) -> Result<()> {
         let (url, said) = (&self.url, self.said(&response.text));
         let (failure, hint) = match response.status {
@@ -326,8 +330,8 @@ impl Kibana {
             status if status.is_redirection() => {
                 let location = self.said(response.location.as_deref().unwrap_or("nowhere"));
                 (
-                    Failure::new(format!("what answers at {url} sends us on to {location}")),
-                    "name the address that Kibana itself has, with https and its base path; a login page before it cannot be passed",
+                    Failure::new(format!("what answers at {url} redirects to {location}")),
+                    "name Kibana's own address, with https and its base path; indexer cannot get past a login page in front of it",
                 )
             }
             _ => return Ok(()),
@@ -335,7 +339,8 @@ impl Kibana {
         Err(failure.with_hint(hint))
     }
 
-    /// What an answer says, or how it begins, on one line, without secrets that it repeats.
+    /// The message of a response or, if it has none, the beginning of its text: on one line, and without secrets that
+    /// it repeats.
     fn said(&self, text: &str) -> String {
         let json: Json = serde_json::from_str(text).unwrap_or_default();
         beginning(&self.identity.redact(json["message"].as_str().unwrap_or(text)), 200)

@@ -1,4 +1,4 @@
-//! The saved objects that Kibana is given: what is in the import file, on the time range where the tweets are.
+//! The saved objects for Kibana: those of the import file, with dashboards that open on the time range of the tweets.
 
 use std::fmt;
 
@@ -7,10 +7,10 @@ use serde_json::{Value as Json, json};
 
 use crate::failure::{Context, Result};
 
-/// As it is made of the files below `kibana/`, an object a line.
+/// The import file, one object per line. `cargo run -p kibana` makes it from the files below `kibana/`.
 pub(super) const IMPORT_FILE: &str = include_str!("../../../../kibana/tweets.ndjson");
 
-/// A saved object.
+/// A saved object of Kibana, as JSON.
 pub(super) struct SavedObject(Json);
 
 impl fmt::Display for SavedObject {
@@ -25,12 +25,12 @@ impl SavedObject {
         self.0["type"].as_str().unwrap_or_default()
     }
 
-    /// Its id, which is the same in every Kibana unless it is taken there in another space.
+    /// Its id. It is the same in every Kibana, unless another space there has taken it.
     pub(super) fn id(&self) -> &str {
         self.0["id"].as_str().unwrap_or_default()
     }
 
-    /// What people see it called.
+    /// The title that people see; empty if it has none.
     pub(super) fn title(&self) -> &str {
         let attributes = &self.0["attributes"];
         attributes["name"].as_str().or(attributes["title"].as_str()).unwrap_or_default()
@@ -47,8 +47,9 @@ pub(super) struct TimeRange {
 const DAY_MS: i64 = 86_400_000;
 
 impl TimeRange {
-    /// The one that shows tweets of those times best. While tweets come in: up to now, from 7 to 90 days, so
-    /// that it stays right and asks for no more than people look at. Of an archive: all of it.
+    /// The range that suits tweets between these times. If the newest is at most a day old, tweets are still coming
+    /// in, and it is the last 7, 30 or 90 days: relative to now, so that it stays right, and no longer than people
+    /// look at. An archive is shown as a whole.
     pub(super) fn of(oldest: Timestamp, newest: Timestamp, now: Timestamp) -> TimeRange {
         let days_since =
             |time: Timestamp| (now.as_millis() - time.as_millis()) as f64 / DAY_MS as f64;
@@ -66,7 +67,7 @@ impl TimeRange {
     }
 }
 
-/// All objects; their dashboards open on that time range, or on the one that is in the import file.
+/// All objects. The dashboards open on `range` or, without it, on the time range in the import file.
 pub(super) fn saved_objects(range: Option<&TimeRange>) -> Result<Vec<SavedObject>> {
     let object = |line: &str| {
         let mut object: Json = serde_json::from_str(line)?;

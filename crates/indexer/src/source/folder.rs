@@ -8,20 +8,22 @@ use walkdir::{DirEntry, WalkDir};
 use super::Source;
 use crate::failure::{Failure, Result};
 
-/// The files below a folder, in the order of their names. Left out are hidden files, embedded stores, the rejects of
-/// earlier runs (which are read when they are named), and whatever symbolic links to folders lead to.
+/// The files below a folder, in the order of their names. Hidden files and folders, embedded stores, and the rejects
+/// of earlier runs are left out; rejects are read only if they are named as a source. Symbolic links to folders are
+/// not followed.
 pub(super) fn files_below(folder: &Path) -> impl Iterator<Item = Result<Source>> {
     let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
     entries.filter_entry(|entry| entry.depth() == 0 || is_wanted(entry)).filter_map(|entry| {
         match entry {
-            // Follows links to files. Pipes are left out: nobody may ever write to them.
+            // `is_file` follows links to files. Pipes are left out: reading one to which nobody writes would never
+            // end.
             Ok(entry) if entry.file_type().is_dir() || !entry.path().is_file() => None,
             Ok(entry) => Some(Ok(Source::File(entry.into_path()))),
             Err(error) => {
                 let path = error.path().map(|path| path.display().to_string()).unwrap_or_default();
                 let failure = match error.into_io_error() {
                     Some(error) => Failure::from(error),
-                    None => Failure::new("links lead round in a circle"),
+                    None => Failure::new("symbolic links form a loop"),
                 };
                 let failure = failure.with_hint("check the permissions of the folder");
                 Some(Err(failure.context(format!("cannot read `{path}`"))))
@@ -31,6 +33,7 @@ pub(super) fn files_below(folder: &Path) -> impl Iterator<Item = Result<Source>>
 }
 
 fn is_wanted(entry: &DirEntry) -> bool {
+    // Tantivy keeps these two files in every index, and thus in every embedded store.
     let is_store = || {
         let has = |name: &str| entry.path().join(name).is_file();
         has("meta.json") && has(".managed.json")
@@ -45,7 +48,7 @@ fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a file has the name that rejects are given where the user has not named their file.
+/// Whether a file has a name like those that rejects files get if the user does not choose one with `--rejects`.
 fn holds_rejects(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("rejects-") && name.ends_with(".ndjson")

@@ -1,5 +1,5 @@
-//! What the arguments of a command stand for, found while the first of it is read already: a bucket may hold millions of
-//! objects.
+//! Finds the sources that the arguments of a command stand for. The first ones are read while others are still being
+//! found, since a bucket may hold millions of objects.
 
 use std::collections::{HashSet, VecDeque};
 use std::hash::{BuildHasher, RandomState};
@@ -16,7 +16,7 @@ use super::{CHECKPOINT_EXTENSION, ObjectSource, Source};
 use crate::aws::s3::{S3, S3Object, S3Uri};
 use crate::failure::{Context, Failure, Result};
 
-/// How many sources may have been found and not been read yet: as many as S3 lists at a time.
+/// How many sources may be found before they are read: as many as S3 lists in one response.
 const PAGE: usize = 1_000;
 
 /// Which objects below `s3://bucket/prefix` are read.
@@ -30,11 +30,11 @@ pub(crate) struct ObjectFilter {
     pub(crate) modified_to: Option<Timestamp>,
 }
 
-/// The sources that arguments stand for, in order. Each is found by itself, so that one that is not there does not stop
-/// the others.
+/// The sources that arguments stand for, in order. An argument for which nothing is found gives an error in its
+/// place, and the others are still found.
 pub(crate) struct Listing {
     found: Receiver<Found>,
-    /// Those that were looked at before they are taken.
+    /// Sources that [`Listing::first_page`] has returned and [`Listing::next`] has not.
     ahead: VecDeque<Result<Source>>,
     is_complete: bool,
 }
@@ -45,7 +45,7 @@ enum Found {
     End,
 }
 
-/// What comes next.
+/// What [`Listing::next`] returns.
 #[derive(Debug)]
 pub(crate) enum Listed {
     Source(Result<Source>),
@@ -67,7 +67,7 @@ impl Listing {
                     return;
                 }
             }
-            // Whoever has gone away needs no end.
+            // If the listing was dropped, nobody needs to know about the end.
             let _ = sender.send(Found::End);
         });
         Listing { found, ahead: VecDeque::new(), is_complete: false }
@@ -79,7 +79,7 @@ impl Listing {
         Listing { found, ahead: VecDeque::from([Ok(source)]), is_complete: true }
     }
 
-    /// The first sources, as far as a page goes.
+    /// The first sources, at most [`PAGE`] of them. Waits until they are found; `next` will still return them.
     pub(crate) fn first_page(&mut self) -> impl Iterator<Item = &Result<Source>> {
         while !self.is_complete && self.ahead.len() < PAGE {
             let found = self.found.recv().map_err(|_| RecvTimeoutError::Disconnected);
@@ -90,13 +90,14 @@ impl Listing {
         self.ahead.iter()
     }
 
-    /// How many bytes all of them have, if they are few enough to know, and all have a length.
+    /// The total length of all sources in bytes. `None` if they do not fit on the first page, or if the length of one
+    /// of them is not known.
     pub(crate) fn total_bytes(&mut self) -> Option<u64> {
         let total = self.first_page().flatten().map(Source::length).sum::<Option<u64>>();
         total.filter(|_| self.is_complete)
     }
 
-    /// The next source, if one is found in time.
+    /// The next source. Waits at most `wait` for one to be found.
     pub(crate) fn next(&mut self, wait: Duration) -> Listed {
         match self.ahead.pop_front() {
             Some(source) => Listed::Source(source),
@@ -118,7 +119,7 @@ impl Listing {
             }
             Err(RecvTimeoutError::Disconnected) => {
                 self.is_complete = true;
-                Listed::Source(Err(Failure::new("the listing of the sources broke off")))
+                Listed::Source(Err(Failure::new("listing the sources stopped unexpectedly")))
             }
         }
     }
@@ -132,7 +133,7 @@ struct Finder<'f> {
 }
 
 impl Finder<'_> {
-    /// Hands a source on. Returns whether more of them are wanted.
+    /// Passes a source to the listing. Returns false if the listing was dropped, so that no more are wanted.
     fn add(&mut self, source: Result<Source>) -> bool {
         self.n_found += 1;
         self.sender.send(Found::Source(source)).is_ok()
@@ -208,14 +209,16 @@ impl Finder<'_> {
         }
         let failure = Failure::new(match n_listed {
             0 => format!("no object begins with `{argument}`"),
-            n => format!("of {n} objects that begin with `{argument}`, none is to be read"),
+            n => format!(
+                "{n} objects begin with `{argument}`, but all of them are empty, checkpoints or filtered out"
+            ),
         });
         Err(failure.with_hint(
             "check the bucket and the prefix, and --start-after, --modified-from and --modified-to: aws s3 ls",
         ))
     }
 
-    /// Takes a name that no file has for a pattern that the shell did not expand.
+    /// Treats an argument that is not the name of a file as a glob pattern that the shell did not expand.
     fn find_glob(&mut self, argument: &str, error: io::Error) -> Result<()> {
         let unreadable = || format!("cannot read `{argument}`");
         if !argument.contains(['*', '?', '[']) {

@@ -11,11 +11,13 @@ use crate::aws::s3::{S3, S3Object};
 use crate::failure::Result;
 use crate::stop::Stop;
 
-/// The ending of the keys under which the Lambda keeps checkpoints, beside its rejects. They hold no tweets.
+/// The suffix of the keys of the Lambda's checkpoints, which it keeps beside its rejects. They hold no tweets, so a
+/// listing of a bucket skips them.
 pub(crate) const CHECKPOINT_EXTENSION: &str = ".checkpoint";
 
-/// How many bytes of an object are read to tell its format when reading continues further down: a few are enough if it
-/// is compressed, and the rest of what is sniffed if not.
+/// When reading continues in the middle of an object, its format is detected from its head, which ends at one of
+/// these byte offsets. The first is enough for a compressed object. The part between the two is only requested if
+/// more is needed, as for an object that is not compressed.
 const HEAD: u64 = 20 * 1024;
 const REST_OF_HEAD: u64 = 84 * 1024;
 
@@ -24,8 +26,9 @@ const REST_OF_HEAD: u64 = 84 * 1024;
 pub(crate) struct ObjectSource {
     pub(crate) s3: S3,
     pub(crate) object: S3Object,
+    /// Where to continue reading. `None` to begin at the start.
     pub(crate) from: Option<Checkpoint>,
-    /// What is known of the object once it is open: its entity tag, and when it was written.
+    /// Set once the object is open: the object with its entity tag and the time at which it was written.
     pub(crate) seen: Arc<OnceLock<S3Object>>,
 }
 

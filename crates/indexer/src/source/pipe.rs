@@ -10,8 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::stop::Stop;
 
-/// A pipe, read by a thread of its own so that Ctrl-C is noticed while the pipe is silent. Reading breaks off then, and
-/// what had come until then is still worked on.
+/// A pipe. It is read by a separate thread, so that Ctrl-C is noticed while the pipe is silent. Reading then ends
+/// with an error, and what has arrived before is still processed.
 pub(super) struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: io::Cursor<Vec<u8>>,
@@ -20,12 +20,12 @@ pub(super) struct Pipe {
     last_chunks: usize,
 }
 
-/// How many chunks that were written before Ctrl-C may still be on their way.
+/// How many chunks are still taken after Ctrl-C, since they may have been written before it.
 const LAST_CHUNKS: usize = 8;
 
 impl Pipe {
-    /// Starts to read the pipe at `path`, or standard input. To open a named pipe may already take as long as its
-    /// writer likes.
+    /// Starts to read the pipe at `path`, or standard input. The thread also opens the pipe, since opening a named
+    /// pipe blocks until its writer opens it too.
     pub(super) fn start(path: Option<PathBuf>, stop: Stop) -> Pipe {
         let (sender, chunks) = bounded(4);
         thread::spawn(move || {
@@ -36,7 +36,7 @@ impl Pipe {
             let mut pipe = match opened {
                 Ok(pipe) => pipe,
                 Err(error) => {
-                    // If nobody listens any more, nobody needs to know.
+                    // If the receiver is gone, nobody needs to know about the error.
                     let _ = sender.send(Err(error));
                     return;
                 }
@@ -77,7 +77,7 @@ impl Read for Pipe {
                 Err(RecvTimeoutError::Timeout) => {}
                 // The thread has sent the end or an error, or it has crashed.
                 Err(RecvTimeoutError::Disconnected) => {
-                    return Err(io::Error::other("reading the pipe broke off"));
+                    return Err(io::Error::other("reading the pipe stopped unexpectedly"));
                 }
             }
         }

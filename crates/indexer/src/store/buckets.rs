@@ -1,4 +1,4 @@
-//! What is read off aggregations' answers, which Tantivy gives in Elasticsearch's form.
+//! Reads the results of aggregations, which Tantivy returns in the same form as Elasticsearch.
 
 use enrich::Label;
 use serde_json::Value as Json;
@@ -20,12 +20,12 @@ pub(super) fn count(bucket: &Json) -> u64 {
     bucket["doc_count"].as_u64().unwrap_or(0)
 }
 
-/// The value of an aggregation of one number; none if there was nothing to make it of.
+/// The value of an aggregation that yields one number; `None` if no document had a value for it.
 pub(super) fn number(answer: &Json, name: &str) -> Option<f64> {
     answer[name]["value"].as_f64()
 }
 
-/// The aggregation `labels` of an answer or a bucket.
+/// Reads the aggregation `labels` of an answer or a bucket.
 pub(super) fn labels(answer: &Json) -> LabelCounts {
     let mut labels = LabelCounts::default();
     for bucket in buckets(answer, "labels") {
@@ -36,7 +36,7 @@ pub(super) fn labels(answer: &Json) -> LabelCounts {
     labels
 }
 
-/// The aggregation `weekdays`, with `hours` in it.
+/// Reads the aggregation `weekdays`, which has `hours` nested in it.
 pub(super) fn peak_hours(answer: &Json) -> Vec<HourCount> {
     let key = |bucket: &Json| bucket["key"].as_f64().unwrap_or(0.0) as u8;
     let mut counts: Vec<HourCount> = buckets(answer, "weekdays")

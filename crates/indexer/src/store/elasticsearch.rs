@@ -1,8 +1,8 @@
 //! The store in a cluster: Elasticsearch 8 and 9, OpenSearch 2 and 3.
 //!
-//! One index a year (or month, or day), all made by one template and read under one alias. Writing goes
-//! through `_bulk` alone: [`bulk`] says what is sent for a document and what an answer means, [`settle`]
-//! sends until each document is indexed or refused, [`writer`] keeps several bulks under way.
+//! There is one index per year (or month, or day). All of them are created from one template and read through one
+//! alias. Documents are written through `_bulk` alone: [`bulk`] builds the requests and interprets the answers,
+//! [`settle`] sends a bulk until each document is indexed or refused, and [`writer`] keeps several bulks in flight.
 
 use tokio::runtime::Runtime;
 
@@ -36,7 +36,7 @@ use connection::Connection;
 
 use crate::stop::Stop;
 
-/// A cluster, open to be asked.
+/// A cluster opened for queries.
 pub struct Elasticsearch {
     runtime: &'static Runtime,
     connection: Connection,
@@ -47,7 +47,7 @@ impl Elasticsearch {
     ///
     /// # Errors
     ///
-    /// If it cannot be reached, is none, or does not let us.
+    /// If the cluster cannot be reached, is not a supported Elasticsearch or OpenSearch, or refuses access.
     pub fn open(cluster: &Cluster) -> Result<Elasticsearch, ClusterError> {
         let connection = Connection::new(cluster)?;
         let elasticsearch = Elasticsearch { runtime: runtime()?, connection };
@@ -57,26 +57,27 @@ impl Elasticsearch {
     }
 }
 
-/// What a cluster is set up to.
+/// What [`set_up`] found and did, or would do in a dry run.
 #[derive(Debug)]
 pub struct SetUp {
-    /// Its name and version.
+    /// The name and version of the server, such as `Elasticsearch 9.5.3`.
     pub server: String,
-    /// What became of the index template.
+    /// What was done about the index template.
     pub template: Installed,
-    /// How long its indices are.
+    /// The period of time that each index covers.
     pub index_by: IndexBy,
-    /// The indices that are there, as they were found: those that fit, or lack
-    /// fields, have the alias and the fields now.
+    /// The existing indices, as they were found. Unless this was a dry run, the missing fields and the alias have since
+    /// been added wherever that is possible.
     pub indices: Vec<Index>,
 }
 
-/// Puts the index template, or brings it and the indices made by an earlier one up to date. Nothing is
-/// deleted; if `dry_run`, nothing is changed.
+/// Installs the index template, or brings an older one and the indices created from it up to date. Nothing is deleted;
+/// with `dry_run`, nothing is changed.
 ///
 /// # Errors
 ///
-/// If the cluster cannot be reached or does not let us, or has such a template that is not ours.
+/// If the cluster cannot be reached or refuses access, if it has a template of the same name that indexer did not make,
+/// or if its indices cover another period than the one asked for.
 pub fn set_up(cluster: &Cluster, dry_run: bool) -> Result<SetUp, ClusterError> {
     let connection = Connection::new(cluster)?;
     let patience = Patience::new(cluster.load.retry_for, Stop::default());

@@ -25,7 +25,7 @@ use read_only::ReadOnly;
 use schema::Fields;
 pub use writer::EmbeddedWriter;
 
-/// An embedded store, open to be asked.
+/// An embedded store opened for queries.
 pub struct Embedded {
     path: PathBuf,
     index: Index,
@@ -50,7 +50,7 @@ impl Embedded {
         Ok(Embedded { path: path.to_owned(), index, reader, fields })
     }
 
-    /// Changes with each commit that is seen.
+    /// A number that changes with each commit that this reader sees.
     pub(super) fn version(&self) -> u64 {
         self.reader.searcher().generation().generation_id()
     }
@@ -66,7 +66,7 @@ enum Found {
     Nothing,
 }
 
-/// The file that names all others of an index.
+/// The file in which Tantivy lists the segments of an index.
 const META: &str = "meta.json";
 
 fn what_is_at(path: &Path) -> Result<Found, StoreError> {
@@ -83,7 +83,7 @@ fn what_is_at(path: &Path) -> Result<Found, StoreError> {
     };
     for entry in entries {
         let name = entry.map_err(|error| io("open", path, error))?.file_name();
-        // What a run leaves behind that was killed before its first commit.
+        // Left behind by a run that was killed before its first commit.
         let is_trace = name
             .to_str()
             .is_some_and(|name| name.starts_with(".tantivy-") || name == ".managed.json");
@@ -136,7 +136,8 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
             path,
             source: Failure::new(source.to_string()).context("cannot lock it"),
         },
-        // An indexing thread died of an error that it does not pass on; most often the disk is full.
+        // An indexing thread failed, and Tantivy does not pass its error on. Most often the disk is full, which an
+        // attempt to write a file reveals.
         TantivyError::ErrorInThread(_) if let Err(source) = try_writing(&path) => {
             io(action, &path, source)
         }
@@ -147,17 +148,19 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
     }
 }
 
+/// Writes a megabyte into the folder and removes it again, to find out whether the disk is full.
+/// Writes a megabyte into the folder and removes it again, to find out whether the disk is full.
 fn try_writing(path: &Path) -> std::io::Result<()> {
     let file = path.join(".tantivy-space");
     let written = std::fs::write(&file, vec![0; 1024 * 1024]);
-    // If it could not be made, it cannot be removed either.
+    // Best effort: if the file could not be created, there is nothing to remove.
     let _ = std::fs::remove_file(&file);
     written
 }
 
 impl Hint for TantivyError {}
 
-/// The document that is stored as this JSON.
+/// Parses the stored JSON of a document.
 fn parse_document(json: &[u8]) -> Result<enrich::Document> {
     serde_json::from_slice(json).context("a document in the store is damaged")
 }

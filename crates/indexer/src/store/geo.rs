@@ -1,5 +1,5 @@
-//! Positions as Lucene keeps them, so that boxes, tiles and means are Elasticsearch's to the last count:
-//! each coordinate in 32 bits, rounded down, steps of a centimeter
+//! Positions rounded as Lucene stores them, so that boxes, tiles and means come out exactly as in Elasticsearch: each
+//! coordinate is rounded down to one of 2³² steps, each a centimeter wide at most
 //! (org.apache.lucene.geo.GeoEncodingUtils).
 
 use ingest::BoundingBox;
@@ -7,21 +7,21 @@ use ingest::BoundingBox;
 /// A step of latitude and of longitude, in degrees.
 const STEPS: [f64; 2] = [180.0 / 4_294_967_296.0, 360.0 / 4_294_967_296.0];
 
-/// A position as it is kept.
+/// Rounds a latitude and a longitude down to the values that are stored.
 pub(super) fn kept(lat: f64, lon: f64) -> (f64, f64) {
     let kept = |degrees: f64, step: f64| (degrees / step).floor().min(LAST) * step;
     (kept(lat, STEPS[0]), kept(lon, STEPS[1]))
 }
 
-/// The last step: the poles and the antimeridian fall into it.
+/// The number of the last step: the north pole and 180° east, which would be one step further, count as part of it.
 const LAST: f64 = 2_147_483_647.0;
 
-/// A box as every store is asked for it, so that all find the same, edges included: what is kept lies within if it
-/// is not below the lower edges and not above the upper ones.
+/// The box that every store is queried with, so that all of them find the same positions, edges included: a stored
+/// position is inside if it is neither below the rounded lower edges nor above the rounded upper ones.
 ///
-/// Elasticsearch rounds all four edges down to what is kept, OpenSearch the lower ones up, and it refuses a box without
-/// width or height. So the lower edges are what is kept of them, which both leave as it is, and the upper ones half a
-/// step more than that, which both take for it.
+/// Elasticsearch rounds all four edges down to a step. OpenSearch rounds the lower edges up, and refuses a box without
+/// width or height. So the lower edges are rounded down here, to values that both servers leave unchanged, and the
+/// upper edges are put half a step above their rounded values, to which both servers round them down again.
 pub(super) fn kept_box(bounds: BoundingBox) -> BoundingBox {
     let (south, west) = kept(bounds.south, bounds.west);
     let (north, east) = kept(bounds.north, bounds.east);
@@ -39,7 +39,7 @@ mod tests {
             assert!((0.0..1e-7).contains(&(lat - kept_lat)), "{lat} {kept_lat}");
             assert!((0.0..1e-7).contains(&(lon - kept_lon)), "{lon} {kept_lon}");
         }
-        // What is kept is kept as it is.
+        // Rounding a second time changes nothing.
         let (lat, lon) = kept(38.73, -9.13);
         assert_eq!(kept(lat, lon), (lat, lon));
     }

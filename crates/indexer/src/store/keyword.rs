@@ -1,4 +1,4 @@
-//! The fields of exact values, and what a document has in them.
+//! The fields that hold exact values, and the values that a document has in each of them.
 
 use enrich::{Document, GeoSource, kind_name};
 
@@ -19,12 +19,12 @@ macro_rules! keywords {
                 match self { $(Keyword::$variant => $name,)* }
             }
 
-            /// Whether capitals do not matter; then answers have the value in lower case.
+            /// Whether the field ignores case. If so, answers give its values in lower case.
             pub fn folds_case(self) -> bool {
                 match self { $(Keyword::$variant => keywords!(@$case),)* }
             }
 
-            /// The values that a document has.
+            /// The values that a document has in this field.
             pub(crate) fn values(self, document: &Document) -> Vec<&str> {
                 match self { $(Keyword::$variant => { let $document = document; $values })* }
             }
@@ -75,24 +75,24 @@ keywords! {
     Country "place.country" exact => |d| one(&d.place.country);
     /// ISO 3166-1 alpha-2 code of the country.
     CountryCode "place.country_code" exact => |d| one(&d.place.country_code);
-    /// `positive`, `negative`, `neutral` or `mixed`.
+    /// Its sentiment: `positive`, `negative`, `neutral` or `mixed`.
     Label "sentiment.label" exact => |d| vec![d.sentiment.label.as_str()];
     /// What the sentiment label is based on: `emoticon` or `lexicon`.
     Method "sentiment.method" exact => |d| vec![d.sentiment.method.as_str()];
     /// What kind of tweet it is: `tweet`, `retweet`, `quote` or `reply`.
     Kind "kind" exact => |d| vec![kind_name(d.kind)];
-    /// The tweet it answers.
+    /// The id of the tweet that it replies to.
     InReplyTo "in_reply_to" exact => |d| one(&d.in_reply_to);
-    /// The tweet it repeats.
+    /// The id of the tweet that it retweets.
     RetweetOf "retweet_of" exact => |d| one(&d.retweet_of);
-    /// The tweet it quotes.
+    /// The id of the tweet that it quotes.
     QuoteOf "quote_of" exact => |d| one(&d.quote_of);
     /// The file or object it came from.
     Source "source" exact => |d| vec![d.source.as_str()];
 }
 
 impl Keyword {
-    /// The field of that name, or of its last part where that is clear (`country_code`, `label`).
+    /// The field with this name in documents, or with this short name in a query (`user`, `country`, `label`).
     pub fn from_name(name: &str) -> Option<Keyword> {
         let alias = match name {
             "from" | "user" | "screen_name" => Some(Keyword::ScreenName),

@@ -1,11 +1,11 @@
-//! The search box's language: words, "phrases", #tags, @users, field:value, and - before what must not
-//! be there.
+//! The syntax of the search box: words, "phrases", #tags, @users, $symbols, emoji and field:value, each of which is
+//! excluded if it has a - before it.
 
 use enrich::canonical_marketplace;
 
 use super::Keyword;
 
-/// What a user typed, taken apart; all of it must hold. Nothing typed means everything.
+/// A parsed search text. Documents must meet all of its clauses; without clauses, every document matches.
 #[derive(Debug, Clone, Default, PartialEq, Eq)]
 pub struct TextQuery {
     /// The parts, in order.
@@ -15,7 +15,7 @@ pub struct TextQuery {
 /// A part of a query.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Clause {
-    /// Whether it must not hold.
+    /// Whether documents that meet the criterion are excluded.
     pub negated: bool,
     /// What is looked for.
     pub criterion: Criterion,
@@ -28,12 +28,12 @@ pub enum Criterion {
     Phrase(String),
     /// A field has the value.
     Term(Keyword, String),
-    /// A user wrote it or is mentioned in it.
+    /// The user with this handle wrote the tweet or is mentioned in it.
     Account(String),
 }
 
 impl TextQuery {
-    /// Takes apart what was typed; there is nothing that it does not understand.
+    /// Parses what a user typed. This never fails: anything that has no special meaning is searched for as words.
     pub fn parse(typed: &str) -> TextQuery {
         let mut clauses = Vec::new();
         let mut rest = typed.trim_start();
@@ -51,7 +51,7 @@ impl TextQuery {
     }
 }
 
-/// The next part: what it says, whether it is quoted as a whole, and its length.
+/// Reads the next part. Returns its text, whether it is quoted as a whole, and its length in bytes, quotes included.
 fn part(text: &str) -> (&str, bool, usize) {
     if let Some(quoted) = text.strip_prefix('"') {
         let end = quoted.find('"').unwrap_or(quoted.len());
@@ -94,7 +94,7 @@ fn criterion(part: &str, quoted: bool) -> Option<Criterion> {
         && !value.is_empty()
     {
         let value = value.trim_matches('"').trim_start_matches('@');
-        // Closed sets: how they are written need not matter.
+        // These fields have a fixed set of values, so the user's spelling can be normalized to the one that is indexed.
         let value = match field {
             Keyword::CountryCode => value.to_uppercase(),
             Keyword::Label | Keyword::Kind | Keyword::Method => value.to_lowercase(),
@@ -103,7 +103,7 @@ fn criterion(part: &str, quoted: bool) -> Option<Criterion> {
         };
         return Some(Criterion::Term(field, value));
     }
-    // The text's words hold no emoji, but the field of emoticons does.
+    // Emoji are searched for in the field of emoticons, where they are indexed without skin tones.
     if !part.contains(char::is_alphanumeric) && !part.is_ascii() {
         let mut emoji = None;
         enrich::judge(part, |found| emoji = Some(found.to_owned()));

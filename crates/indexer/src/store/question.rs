@@ -7,18 +7,18 @@ use serde::Serialize;
 
 use super::{Keyword, TextQuery};
 
-/// Which documents are asked about; everything given must hold.
+/// Which documents a question is about: those that meet all of the given conditions.
 #[derive(Debug, Clone, Default, PartialEq)]
 pub struct Filter {
-    /// What the user typed.
+    /// The parsed search text; an empty one matches everything.
     pub text: TextQuery,
     /// Created at this time or after it.
     pub from: Option<Timestamp>,
-    /// Created before this time, which is not included.
+    /// Created before this time.
     pub to: Option<Timestamp>,
-    /// The field has one of the values.
+    /// For each of these fields, the document has one of the values listed.
     pub terms: Vec<(Keyword, Vec<String>)>,
-    /// Located within, edges included.
+    /// Located within this box, edges included. Documents without a location never match.
     pub bounding_box: Option<BoundingBox>,
     /// Created on this day of the week, UTC: from 1, Monday, to 7, Sunday.
     pub weekday: Option<u8>,
@@ -27,7 +27,7 @@ pub struct Filter {
 }
 
 impl Filter {
-    /// The same, whatever the field holds.
+    /// The same filter without its conditions on `field`.
     pub fn without(&self, field: Keyword) -> Filter {
         let mut filter = self.clone();
         filter.terms.retain(|(other, _)| *other != field);
@@ -40,18 +40,18 @@ impl Filter {
 pub enum Question {
     /// How many there are.
     Count,
-    /// The first `limit` of them, after `offset` others.
+    /// A page of the documents: at most `limit`, after skipping the first `offset`.
     Search {
         /// The order in which they are counted off.
         sort: Sort,
         /// Only those that come after this one in that order.
         after: Option<After>,
-        /// How many to leave out at the beginning.
+        /// How many documents to skip at the beginning.
         offset: usize,
-        /// How many to give.
+        /// The most documents to return.
         limit: usize,
     },
-    /// The most frequent values of a field, exactly counted; of equals, the first by name.
+    /// The most frequent values of a field, with exact counts; values with equal counts are sorted by name.
     Top {
         /// The field whose values are counted.
         field: Keyword,
@@ -79,8 +79,8 @@ pub enum Question {
         /// The most places to return.
         n: usize,
     },
-    /// The map cells that hold documents at the nearest zoom of [`ZOOMS`] that is not below this one; the
-    /// fullest first.
+    /// The map cells that hold documents, fullest first, at the lowest zoom level in [`ZOOMS`] that is not below `zoom`
+    /// (or the highest level, if `zoom` is beyond it).
     Map {
         /// The zoom level that the map is shown at, 0 to 22.
         zoom: u8,
@@ -124,11 +124,11 @@ macro_rules! answers {
     ($($name:ident $variant:ident $type:ty)*) => {
         impl Answer {
             $(
-                /// The answer of this kind.
+                /// Returns the content of an answer of this kind.
                 ///
                 /// # Panics
                 ///
-                /// If it is to another kind of question.
+                /// If this is the answer to another kind of question.
                 pub fn $name(self) -> $type {
                     match self {
                         Answer::$variant(answer) => answer,
@@ -153,7 +153,7 @@ answers! {
     bounds Bounds Option<Bounds>
 }
 
-/// The order of search results. Of equals, the higher id comes first.
+/// The order of search results. Documents that are equal in it are sorted by id, highest first.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Sort {
     /// The one created latest comes first.
@@ -161,7 +161,7 @@ pub enum Sort {
     Newest,
     /// The one created earliest comes first.
     Oldest,
-    /// The most retweets, likes, replies and quotes together first.
+    /// The highest sum of retweets, likes, replies and quotes first.
     Engaged,
     /// The highest compound first.
     MostPositive,
@@ -170,25 +170,26 @@ pub enum Sort {
 }
 
 impl Sort {
-    /// What a document is sorted by: milliseconds, a sum of counts, or a compound as it is indexed.
+    /// The value that a document is sorted by: milliseconds since the Unix epoch, the sum of its retweets, likes,
+    /// replies and quotes, or its compound sentiment score as it is indexed.
     pub fn key(self, document: &Document) -> f64 {
         match self {
             Sort::Newest | Sort::Oldest => document.timestamp.as_millis() as f64,
             Sort::Engaged => document.engagement.unwrap_or(0) as f64,
-            // Elasticsearch's `float`.
+            // Elasticsearch indexes the score as a 32-bit `float`, so it is rounded to one here as well.
             Sort::MostPositive | Sort::MostNegative => {
                 f64::from(document.sentiment.compound as f32)
             }
         }
     }
 
-    /// Whether what is higher comes first.
+    /// Whether documents with higher keys come first.
     pub fn is_descending(self) -> bool {
         !matches!(self, Sort::Oldest | Sort::MostNegative)
     }
 }
 
-/// A place in the order of search results.
+/// A position in the order of search results, given by the document there.
 #[derive(Debug, Clone, PartialEq)]
 pub struct After {
     /// The [key](Sort::key) of the document there.
@@ -202,7 +203,7 @@ pub struct After {
 pub struct Hits {
     /// How many documents match.
     pub total: u64,
-    /// Those asked for, in order.
+    /// The documents of this page, in the order asked for.
     pub documents: Vec<Document>,
 }
 
@@ -242,7 +243,7 @@ impl LabelCounts {
 pub struct SentimentSummary {
     /// How many there are.
     pub count: u64,
-    /// The mean of their compounds; none if there are none.
+    /// The mean of their compound scores; `None` if there are no documents.
     pub mean: Option<f64>,
     /// How many of them have each sentiment label.
     pub labels: LabelCounts,
@@ -280,7 +281,8 @@ impl Interval {
         }
     }
 
-    /// How far its buckets are moved against the Unix epoch, a Thursday, in milliseconds.
+    /// How far its buckets are shifted from the Unix epoch, in milliseconds: the epoch is a Thursday, but weeks begin
+    /// on Monday.
     pub fn offset_millis(self) -> i64 {
         if self == Interval::Week { 4 * 86_400_000 } else { 0 }
     }
@@ -313,13 +315,13 @@ pub struct HourCount {
 pub struct PlaceCount {
     /// The full name of the place, such as `Lisbon, Portugal`.
     pub name: String,
-    /// Its country, as most of them say.
+    /// The country that most of its documents name; `None` if none of them names one.
     pub country: Option<String>,
     /// How many documents there are.
     pub count: u64,
     /// The mean of their compounds.
     pub mean: f64,
-    /// The mean of their latitudes; none if none has a location.
+    /// The mean of their latitudes; `None` if none of the documents has a location.
     pub lat: Option<f64>,
     /// The mean of their longitudes.
     pub lon: Option<f64>,
@@ -352,7 +354,8 @@ pub struct Cell {
 /// The zooms that map cells are kept for.
 pub const ZOOMS: [u8; 6] = [2, 4, 6, 8, 10, 12];
 
-/// The zoom of the cells that are told for a zoom: the nearest that is not below it, or the last.
+/// The zoom level of the cells that answer a request for `zoom`: the lowest in [`ZOOMS`] that is not below it, or else
+/// the highest.
 pub(super) fn kept_zoom(zoom: u8) -> u8 {
     ZOOMS.into_iter().find(|kept| *kept >= zoom).unwrap_or(ZOOMS[ZOOMS.len() - 1])
 }

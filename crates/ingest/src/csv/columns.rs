@@ -39,7 +39,7 @@ impl Columns {
                 let fields = match_header(sample.rows.first().map_or(&[], Vec::as_slice));
                 (delimiter, sample, fields)
             })
-            // `max_by_key` takes the last of equals: the comma stands first, so look from the end.
+            // `max_by_key` returns the last of several maxima. The order is reversed so that the comma wins a tie.
             .rev()
             .max_by_key(|(_, Sample { rows, .. }, fields)| {
                 (fields.len(), rows.first().map_or(0, Vec::len))
@@ -66,7 +66,7 @@ impl Columns {
         }
         let is_header = named || !match_header(&first).is_empty();
         if is_header {
-            // With the line breaks that its quoted cells may have, or its rows could not be read again.
+            // Kept verbatim, with any line breaks in quoted cells, so that rejected rows can be read again with it.
             columns.header = Some(decode(&start[..header_bytes]).into_owned());
         }
         columns.promote_ids_named_user(&rows[usize::from(is_header).min(rows.len())..]);
@@ -76,8 +76,8 @@ impl Columns {
         Ok(columns)
     }
 
-    /// A column that is named user but holds only tweet ids, in a file with no id column, is the
-    /// id: that is what an export of a query for `AWS Marketplace` looked like.
+    /// In a file without an id column, a column that is named like a user but holds only tweet ids is taken for the
+    /// id. There are real exports like that: one came from a query for `AWS Marketplace`.
     fn promote_ids_named_user(&mut self, rows: &[Vec<String>]) {
         if self.index(Field::Id).is_some() {
             return;
@@ -89,7 +89,8 @@ impl Columns {
                 .filter_map(|row| row.get(index))
                 .filter(|cell| !cell.is_empty())
                 .peekable();
-            // Account ids of 2016 and later are as long, so a column of user ids proper stays.
+            // Accounts created since 2016 have ids of the same form, so a column that is named for user ids keeps
+            // its meaning.
             let proper = user == Field::UserId;
             if !proper
                 && cells.peek().is_some()
@@ -103,7 +104,7 @@ impl Columns {
     }
 }
 
-/// The columns whose names we know; where two would hold the same field, by the better name.
+/// The columns with known names. If two have names of the same field, the one with the better name holds it.
 fn match_header(cells: &[String]) -> Vec<(Field, usize)> {
     let folded: Vec<String> = cells.iter().map(|cell| fold(cell)).collect();
     let mut fields = Vec::new();

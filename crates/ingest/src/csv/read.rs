@@ -1,4 +1,4 @@
-//! A row of a CSV file to a tweet.
+//! Turns a row of a CSV file into a tweet.
 
 use std::borrow::Cow;
 

@@ -1,8 +1,7 @@
-//! Where the rows of a CSV file end.
+//! Finds where the rows of a CSV file end.
 //!
-//! Quotes open a field only at its start, as RFC 4180 has it. A quote that is never closed, or that
-//! is closed lines later in the middle of another row's text, costs the line it stands on and no
-//! other.
+//! A quote opens a quoted field only if it is the first character of the field, as in RFC 4180. If a quote is never
+//! closed, or is closed lines later in the middle of another row's text, only the line that it stands on is rejected.
 
 use memchr::{memchr, memchr2, memchr3};
 
@@ -12,7 +11,7 @@ use crate::format::{BROKEN_OFF, Rest, Split, Start, Stretch};
 /// A row longer than this is taken for a quote that was never closed; the longest post is 25,000
 /// characters.
 const MAX_ROW_BYTES: usize = 1024 * 1024;
-const UNCLOSED: &str = "a quote is opened on this line and not closed where a field can end";
+const UNCLOSED: &str = "a quote opened on this line is not closed where a field can end";
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 enum State {
@@ -27,11 +26,12 @@ pub(super) struct Splitter {
     delimiter: u8,
     header_pending: bool,
     state: State,
-    /// Up to where the row that is being read was looked at, and where its open quote stands.
+    /// How far the current row has been looked at.
     at: usize,
+    /// Where the quote stands that opened the current field.
     quote_at: usize,
-    /// How many bytes are known to hold no end of a quote that was opened before them; in these, none
-    /// is looked for beyond its line, or a file of such quotes would take quadratic time.
+    /// How many of the next bytes were searched in vain for the end of an earlier quote. The end of a quote that is
+    /// opened in them is searched for on its own line only; otherwise a file of such quotes would take quadratic time.
     hopeless: usize,
 }
 
@@ -57,6 +57,7 @@ impl Splitter {
         }
     }
 
+    /// Gives up the first line of `bytes`, because a quote in it is not closed. The next row starts after that line.
     fn first_line(&mut self, bytes: &[u8]) -> Stretch {
         let end = memchr2(b'\n', b'\r', bytes).unwrap_or(bytes.len());
         self.row(end, Some(UNCLOSED))
@@ -106,6 +107,8 @@ impl Split for Splitter {
                 }
                 State::QuoteInQuoted if is_newline(byte) => return self.row(self.at, None),
                 State::QuoteInQuoted => {
+                    // Text after a closing quote is tolerated if both quotes are on one line. Otherwise the second
+                    // quote is in the text of another row, and the first one was never closed.
                     let ends_field = byte == self.delimiter || byte == b' ';
                     if !ends_field
                         && memchr2(b'\n', b'\r', &bytes[self.quote_at..self.at]).is_some()
@@ -133,6 +136,7 @@ impl Split for Splitter {
     }
 }
 
+/// Whether the line ends before the next quote.
 fn ends_line_first(bytes: &[u8]) -> bool {
     memchr3(b'"', b'\n', b'\r', bytes).is_some_and(|at| bytes[at] != b'"')
 }

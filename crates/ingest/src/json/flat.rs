@@ -1,6 +1,7 @@
-//! Objects that are not records of an API: rows of a table as JSON, and tables of records under some keys.
+//! Objects that are not records of an API: table rows written as JSON, and objects that hold many records under keys of
+//! their own ("tables").
 //!
-//! Both are read straight out of the text. As trees of values they would take twenty times its memory, and once more
+//! Both are read directly from the text. Trees of values would take twenty times the memory of the text, and that again
 //! for each level of nesting.
 
 use std::borrow::Cow;
@@ -15,9 +16,9 @@ use crate::{Field, Options, Tweet};
 
 /// What an object of unknown shape holds.
 pub(super) enum Flat<'j> {
-    /// A row, which is a tweet or says why not.
+    /// A table row: a tweet, or the reason why the row is not one.
     Row(Result<Box<Tweet<'j>>, String>),
-    /// Other records, for [`each_record`].
+    /// A table of other records, to be read with [`each_record`].
     Table,
 }
 
@@ -44,11 +45,11 @@ pub(super) fn read<'j>(json: &'j str, options: &Options) -> Flat<'j> {
 /// Calls `visit` with the text of each record of a table: the objects under its keys, and those in lists under them.
 pub(super) fn each_record(json: &str, visit: &mut dyn FnMut(&str)) {
     let mut deserializer = serde_json::Deserializer::from_str(json);
-    // It has been read before, so it can be read again.
+    // This cannot fail: the object has been parsed before.
     let _ = deserializer.deserialize_map(EachRecord(visit));
 }
 
-/// What an object has in it that concerns us.
+/// What has to be known of an object to tell a row from a table, and to read a row.
 struct Object<'j> {
     /// Whether all its values are objects or lists.
     is_table: bool,
@@ -56,7 +57,7 @@ struct Object<'j> {
     holds_tweets: bool,
     /// The values of fields that we know, each under the best of its names, with that name's rank.
     cells: Vec<(Field, usize, Cow<'j, str>)>,
-    /// For messages.
+    /// The first eight keys, for error messages.
     first_keys: Vec<String>,
 }
 
@@ -83,7 +84,8 @@ impl<'de: 'j, 'j> Deserialize<'de> for Object<'j> {
                     n_values += 1;
                     if value.starts_with(['{', '[']) {
                         n_containers += 1;
-                        // Only a table is asked this, and a table has nothing but containers in it.
+                        // This matters only for tables, which hold nothing but objects and lists. So there is no need
+                        // to check once another value has been seen.
                         if n_containers == n_values && !object.holds_tweets {
                             object.holds_tweets = holds_tweet(value);
                         }
@@ -122,7 +124,7 @@ impl<'j> Object<'j> {
     }
 }
 
-/// Whether an object looks like a tweet, or one of a list does.
+/// Whether this is an object that looks like a tweet, or a list that contains one.
 fn holds_tweet(json: &str) -> bool {
     let mut is_found = false;
     let mut look = |record: &str| {

@@ -1,7 +1,7 @@
 //! Values that are read if they have the expected kind, and skipped if not.
 //!
 //! Dumps of tweets have numbers as strings, strings as numbers, `{}` for empty lists (R) and `[]` for empty objects
-//! (PHP). None of that may cost a tweet, so no value of another kind fails to parse.
+//! (PHP). No tweet must be lost to that, so a value of an unexpected type never makes parsing fail.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -38,7 +38,7 @@ macro_rules! pass_over {
 
 pub(super) use pass_over;
 
-/// Text, or the digits of a number that was not rounded.
+/// A string, or the digits of a non-negative integer. Other numbers are skipped: as floats, they may have been rounded.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Text<'a>(pub(super) Option<Cow<'a, str>>);
 
@@ -87,7 +87,7 @@ impl<'de> Deserialize<'de> for Number {
     }
 }
 
-/// An object, if it is one.
+/// An object; `None` if the value has another type.
 #[derive(Debug, Clone)]
 pub(super) struct Object<T>(pub(super) Option<Box<T>>);
 
@@ -112,10 +112,11 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
-/// More items than any list of a record has. A flood of empty ones would take many times the memory of its text.
+/// The most items that a list may have, which is more than any real record has. Without a limit, a flood of empty
+/// objects would take many times the memory of its text.
 const MAX_ITEMS: usize = 50_000;
 
-/// A list, if it is one. A single object counts as a list of one.
+/// A list of objects; `None` if the value has another type. A single object counts as a list of one.
 #[derive(Debug, Clone)]
 pub(super) struct List<T>(pub(super) Option<Vec<T>>);
 
@@ -155,7 +156,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
 #[derive(Debug, Clone, Default)]
 pub(super) struct Coordinates {
     pub(super) numbers: Vec<f64>,
-    /// Whether it was an object that held them (v2's `geo.coordinates` is a whole Point).
+    /// Whether they stood in an object (v2's `geo.coordinates` is a whole GeoJSON Point) and not in a plain list.
     pub(super) is_object: bool,
 }
 

@@ -1,4 +1,4 @@
-//! A JSON object to the tweets in it, whichever of the known shapes it has.
+//! Reads the tweets in a JSON object, whichever of the known shapes it has.
 
 use serde_json::value::RawValue;
 
@@ -9,11 +9,11 @@ use crate::item::{Found, Sink};
 use crate::text::{decode, mend_lone_surrogates};
 use crate::{Item, Options, Rejected, Stage, Tweet, format};
 
-/// How deep tables of records may be nested. Those of scrapers are two deep; without a limit, each level would have
-/// the levels below it read once more.
+/// How deep tables of records may be nested. Those of scrapers are two deep. There must be a limit, because each level
+/// reads the text of all levels below it once more.
 const MAX_TABLE_DEPTH: u8 = 4;
-/// Objects with a key that comes twice are read a second time as a tree of values, which takes up to twenty times the
-/// memory of their text. Longer ones are rejected.
+/// The longest object with a duplicate key that is read, in bytes. It has to be parsed a second time, into a tree of
+/// values, which takes up to twenty times the memory of its text. Longer ones are rejected.
 const MAX_MENDED_BYTES: usize = 1024 * 1024;
 
 /// Reads JSON objects.
@@ -27,12 +27,12 @@ impl format::Read for Reader<'_> {
     }
 }
 
-/// Where an object stands, and how it is to be understood.
+/// Where an object stands in its source, and the options it is read with.
 #[derive(Clone, Copy)]
 struct Place<'o> {
     options: &'o Options,
     line: u64,
-    /// In how many tables of records.
+    /// How many tables of records it is nested in.
     depth: u8,
 }
 
@@ -123,7 +123,7 @@ impl Place<'_> {
         each_record(json, &mut |record| inner.read(record.as_bytes(), sink));
     }
 
-    /// Reads the tweets of a v2 page or stream line, or of a dump of its lists. Those of a page are parsed one by one, so
+    /// Reads the tweets of a v2 page or stream line, or of a dump of a page's lists. They are parsed one by one, so
     /// that memory does not grow with their number.
     fn read_envelope(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
         let lists = match record.includes.0 {
@@ -161,7 +161,7 @@ impl Place<'_> {
         }
     }
 
-    /// Reads a tweet of a page. `text` is its own, or else that of the whole page.
+    /// Reads a tweet of a page. `text` is `Ok` with the JSON of the tweet, or `Err` with that of the whole page.
     fn read_of_page<'a>(
         self,
         page: &Page<'_, 'a>,
@@ -184,7 +184,7 @@ struct Page<'i, 'a> {
     rules: &'i [Rule<'a>],
 }
 
-/// The tweet of a page that has one, so that its reject does not hold the rest of the page.
+/// The JSON of the tweet of a page that holds a single one, so that its reject does not contain the rest of the page.
 fn data_of_page(json: &str) -> &str {
     #[derive(serde::Deserialize)]
     struct Page<'p> {
@@ -194,8 +194,8 @@ fn data_of_page(json: &str) -> &str {
     serde_json::from_str::<Page<'_>>(json).map_or(json, |page| page.data.get())
 }
 
-/// Mends what most JSON readers accept and ours does not: texts that were cut in the middle of an emoji, and keys that
-/// come twice, of which the last one counts.
+/// Repairs what most JSON parsers accept and ours rejects: texts that were cut in the middle of an emoji, and duplicate
+/// keys, of which the last one wins. Returns `None` if that is not possible.
 fn mend(json: &str) -> Option<String> {
     let mended =
         mend_lone_surrogates(json.as_bytes()).and_then(|json| String::from_utf8(json).ok());

@@ -1,7 +1,7 @@
-//! The keys that we read of v1.1 and v2 records, and of what wraps them, in one set of types.
+//! The keys that are read from v1.1 and v2 records, and from the objects that wrap them, in one set of types.
 //!
-//! The two versions share so many keys that telling them apart first would mean parsing twice. Where a key means
-//! different things in them (`geo`), its value tells which.
+//! The two versions share so many keys that to find out the version first would mean parsing twice. Where a key means
+//! different things in them (`geo`), its value shows which one is meant.
 
 use std::borrow::Cow;
 use std::fmt;
@@ -73,7 +73,7 @@ pub(super) struct Record<'a> {
     pub(super) public_metrics: Object<PublicMetrics>,
     #[serde(borrow)]
     pub(super) referenced_tweets: List<Record<'a>>,
-    // v2, flattened by twarc: what the ids refer to stands in their place.
+    // v2, flattened by twarc: the tweet contains the objects that its ids refer to.
     #[serde(borrow)]
     pub(super) author: Object<User<'a>>,
     #[serde(borrow, rename = "type")]
@@ -98,7 +98,7 @@ pub(super) struct Record<'a> {
     pub(super) tweet: Object<Record<'a>>,
     #[serde(borrow, rename = "noteTweet")]
     pub(super) archived_note: Object<ArchivedNote<'a>>,
-    // What streams say of themselves.
+    // Messages of streams that are not tweets: see `Record::notice`.
     pub(super) delete: Object<Anything>,
     pub(super) limit: Object<Anything>,
     pub(super) scrub_geo: Object<Anything>,
@@ -117,12 +117,13 @@ pub(super) struct Record<'a> {
     #[serde(rename = "@timestamp")]
     pub(super) at_timestamp: Present,
     pub(super) sentiment: Object<Anything>,
-    // What rows of tables call the text; such a row is no notice, whatever its other columns are.
+    // The names of the text in table rows. An object with one of them is not a notice, whatever its other keys are.
     #[serde(alias = "tweet_text", alias = "body", alias = "message", alias = "rawContent")]
     pub(super) content: Present,
 }
 
-/// Whether the text is a document as `indexer enrich` writes it, told without reading it as a tweet first.
+/// Whether the text is certainly a document as `indexer enrich` writes it. This avoids parsing the document as a
+/// tweet first.
 pub(super) fn is_surely_document(json: &str) -> bool {
     json.starts_with(r#"{"@timestamp":""#)
         && memchr::memmem::find(json.as_bytes(), br#""sentiment":{"label":""#).is_some()
@@ -166,7 +167,7 @@ impl<'de: 'a, 'a> Deserialize<'de> for Tweets<'a> {
     }
 }
 
-/// An object of which nothing matters but that it is one.
+/// An object whose contents do not matter, only that it is an object.
 #[derive(Deserialize, Default)]
 pub(super) struct Anything {}
 
@@ -177,7 +178,7 @@ impl<'a> Record<'a> {
         given(&self.id_str).or_else(|| given(&self.id))
     }
 
-    /// Whether it has what only tweets have, so that it is read by the API's schemas.
+    /// Whether it has a text and a key that only the API's tweets have. Otherwise it may be a row of a table.
     pub(super) fn is_tweet(&self) -> bool {
         let has_text = self.text.0.is_some()
             || self.full_text.0.is_some()
@@ -207,7 +208,7 @@ impl<'a> Record<'a> {
         (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet()
     }
 
-    /// Whether it is what a tweet becomes, and not a tweet any more.
+    /// Whether it is a document that an earlier run made of a tweet.
     pub(super) fn is_document(&self) -> bool {
         self.at_timestamp.0 && self.sentiment.0.is_some() && self.text.0.is_some()
     }
@@ -216,7 +217,7 @@ impl<'a> Record<'a> {
         self.stage.0 && self.reason.0 && self.raw.0
     }
 
-    /// The name of the notice that it is, if it is one.
+    /// If it is a notice, the kind of notice.
     ///
     /// v1.1: developer.x.com, "Streaming message types". v2: `errors`, connection problems and
     /// compliance lines come instead of `data`; a page may be empty.

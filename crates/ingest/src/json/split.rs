@@ -1,11 +1,11 @@
-//! Where each JSON object of a stream begins and ends, however they are strung together.
+//! Finds where each JSON object of a stream begins and ends, whatever stands between them.
 //!
-//! Brackets, commas and white space between objects are separators; so NDJSON, `{}{}`, Firehose's
-//! `},\n{`, one array, arrays of arrays and stray brackets after them are all the same to us.
+//! Brackets, commas and white space between objects are separators. So NDJSON, `{}{}`, Firehose's `},\n{`, one array,
+//! arrays of arrays and stray brackets after them are all read in the same way.
 //!
-//! A broken object must not cost its neighbors. The scanner knows enough of the grammar to notice
-//! soon that an object is broken; reading then goes on at the next line that begins as deep as the
-//! broken object began, or where an object begins with the same key as the broken one.
+//! A broken object must not take its neighbors with it. The scanner knows enough of the grammar to notice early that an
+//! object is broken. Reading then continues at the next line that begins with an object and is indented no deeper than
+//! the broken one, or at the next object that begins with the same key as the broken one.
 
 use memchr::{memchr, memchr3, memmem, memrchr};
 
@@ -13,9 +13,10 @@ use crate::format::{BROKEN_OFF, Rest, Split, Stretch};
 
 /// The longest object that is read, in bytes: a page of 500 tweets is 3 MB.
 const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
-/// How much of a broken stretch is kept together before it is given up piece by piece.
+/// How much broken data is kept in memory while looking for a place to continue. Only this much of it is rejected as a
+/// record; the rest is skipped.
 const MAX_FAULT_BYTES: usize = 1024 * 1024;
-/// The longest first key that is looked for, in bytes.
+/// The longest first key of a broken object, in bytes, by which the next object can be recognized.
 const MAX_KEY_BYTES: usize = 64;
 /// As deep as `serde_json` goes; a tweet is about a dozen deep.
 const MAX_DEPTH: usize = 127;
@@ -28,7 +29,7 @@ const TOO_LONG: &str = "the JSON object is longer than 16 MiB";
 #[derive(Default)]
 pub(super) struct Splitter {
     mode: Mode,
-    /// The white space before the first byte of the line that we are on.
+    /// How many blanks and tabs indent the current line.
     indent: usize,
 }
 
@@ -37,11 +38,11 @@ enum Mode {
     #[default]
     Between,
     Object(Scanner),
-    /// In something broken, of which `looked_at` bytes hold no place to go on.
+    /// In broken data, whose first `looked_at` bytes contain no place to continue.
     Broken {
         fault: &'static str,
         looked_at: usize,
-        /// Whether its beginning was rejected: the rest of it is no record of its own.
+        /// Whether its beginning was already rejected, so that the rest must not be reported as another record.
         is_told: bool,
     },
 }
@@ -119,7 +120,7 @@ impl Splitter {
                 self.mode = Mode::Between;
                 bytes.len()
             }
-            // Too much to keep: given up piece by piece. What may begin a place to go on stays.
+            // Too much to keep, so drop what has been looked at. What is left may be the start of a place to continue.
             None if bytes.len() > MAX_FAULT_BYTES => {
                 *is_told = true;
                 std::mem::take(looked_at).max(1)
@@ -133,7 +134,7 @@ impl Splitter {
     }
 }
 
-/// A line end, or what looks like an object.
+/// Finds the next line end or the next thing that looks like an object, whichever comes first.
 fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
     let from = *looked_at;
     let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
@@ -143,8 +144,8 @@ fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
     object.or(line)
 }
 
-/// A line that begins with an object no deeper than `indent`; or an object that begins with the same key
-/// as the broken one and is no value within it; or one right after another.
+/// Finds the next object after a broken one: one that begins a line and is indented no deeper than `indent`, one that
+/// begins with the same key as the broken one and is not a value inside it, or one that follows another without a gap.
 fn next_object(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usize> {
     // `{"id"`, with its quotation marks.
     let first_key =
@@ -170,7 +171,7 @@ fn next_object(bytes: &[u8], looked_at: &mut usize, indent: usize) -> Option<usi
     None
 }
 
-/// Whether a line begins so, and no deeper than `indent`.
+/// Whether the start of a line is nothing but white space, commas and brackets, indented no deeper than `indent`.
 fn is_indent(start: &[u8], indent: usize) -> bool {
     let white =
         start.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'[')).count();

@@ -1,4 +1,4 @@
-//! A record of the API's schemas, v1.1 or v2, to a tweet.
+//! Turns a record in the schemas of the API, v1.1 or v2, into a tweet.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -18,7 +18,7 @@ pub(super) struct Includes<'i, 'a> {
     tweets: HashMap<Cow<'i, str>, Included<'i, 'a>>,
 }
 
-/// A tweet that others of a page refer to.
+/// A tweet that others of a page refer to, either parsed or still as JSON text.
 #[derive(Clone, Copy)]
 enum Included<'i, 'a> {
     Record(&'i Record<'a>),
@@ -83,7 +83,7 @@ fn by_id<'i, T>(
     list.0.iter().flatten().filter_map(|item| Some((id(item)?, item))).collect()
 }
 
-/// Reads one tweet, or says why it is none.
+/// Reads one tweet. The error says why the record is not one.
 pub(super) fn read<'a>(
     record: &Record<'a>,
     includes: &Includes<'_, 'a>,
@@ -98,8 +98,8 @@ pub(super) fn read<'a>(
             .find(|tweet| tweet.type_.0.as_deref() == Some(kind))
     };
     let retweeted = reference("retweeted");
-    // Only the original of a retweet has the whole text. In v1.1 and in flattened v2 it is a part of the record, on a
-    // v2 page one of the includes.
+    // A retweet's own text may be cut; only the original has all of it. In v1.1 and flattened v2, the original is
+    // nested in the record. On a v2 page, it is one of the includes.
     let nested = record.retweeted_status.0.as_deref().filter(|tweet| full_text(tweet).is_some());
     let original = nested.map(Original::Parsed).or_else(|| {
         let reference = retweeted?;
@@ -184,7 +184,7 @@ pub(super) fn read_archived_note<'a>(
     Ok(tweet)
 }
 
-/// The time in milliseconds, if it is given and can be read.
+/// The creation time: v1.1's `timestamp_ms` if it can be parsed, else `created_at`.
 fn date<'a>(record: &Record<'a>) -> Option<Date<'a>> {
     let dates = [&record.timestamp_ms.0, &record.created_at.0].into_iter().flatten().cloned();
     Date::first_readable(dates)
@@ -218,7 +218,7 @@ fn read_entities<'a>(entities: &schema::Entities<'a>) -> Entities<'a> {
     }
 }
 
-/// The list that holds something; v1.1 and v2 call some of them by other names.
+/// The first list that is not empty, for lists that v1.1 and v2 have under different names.
 fn either<T>(one: Option<Vec<T>>, other: Option<Vec<T>>) -> Option<Vec<T>> {
     match one {
         Some(list) if list.is_empty() => other.or(Some(list)),
@@ -250,13 +250,14 @@ fn links<'a>(list: &List<schema::Url<'a>>) -> Option<Vec<Cow<'a, str>>> {
     Some(links.collect())
 }
 
-/// v2 lists a tweet's own pictures among its links, v1.1 does not.
+/// Whether a link leads to a photo or video in a tweet. v2 lists a tweet's own ones among its links; v1.1 does not.
 fn is_own_media(link: &str) -> bool {
     let is_status = link.starts_with("https://twitter.com/") || link.starts_with("https://x.com/");
     is_status && (link.contains("/photo/") || link.contains("/video/"))
 }
 
-/// Where v1.1 and v2 put the exact position; the deprecated v1.1 `geo` is `[lat, lon]`.
+/// The exact position, from wherever v1.1 or v2 has it. All give `[lon, lat]` but v1.1's deprecated `geo`, which gives
+/// `[lat, lon]`.
 fn coordinates(record: &Record<'_>) -> Option<Point> {
     let point = |coordinates: &Coordinates| match coordinates.numbers[..] {
         [lon, lat] => Some(Point { lat, lon }),
@@ -288,7 +289,8 @@ fn place<'a>(record: &Record<'a>, includes: &Includes<'_, 'a>) -> Option<Place<'
     (place != Place::default()).then_some(place)
 }
 
-/// v2 gives `[west, south, east, north]`; v1.1 the corners of a ring, in no order to rely on.
+/// The box around a place. v2 gives `[west, south, east, north]`; v1.1 gives the corners of a ring, in no reliable
+/// order.
 fn bounding_box(place: &schema::Place<'_>) -> Option<BoundingBox> {
     if let Some(feature) = &place.geo.0
         && let [west, south, east, north] = feature.bbox.numbers[..]

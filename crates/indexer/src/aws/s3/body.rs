@@ -12,24 +12,25 @@ use super::{S3, S3Error, S3Object};
 use crate::failure::{Failure, Result};
 use crate::stop::Stop;
 
-/// How often a body is asked for again at the byte that was reached, without a byte in between.
+/// How many times in a row the rest of a body is requested again without receiving a single byte.
 const MAX_RETRIES: u32 = 6;
 
 /// A reader of an object's bytes, as they are stored.
 pub(crate) struct Body {
     pub(super) s3: S3,
-    /// What is known of it; its entity tag makes sure that it does not change under the reader.
+    /// What is known of the object. Its entity tag makes sure that all bytes are from the same content.
     pub(super) object: S3Object,
     pub(super) stream: Option<ByteStream>,
     pub(super) chunk: Bytes,
-    /// The byte that was reached, and where to stop.
+    /// The offset of the next byte to be read.
     pub(super) at: u64,
+    /// The offset at which to stop. `u64::MAX` for the end of the object, as long as its length is not known.
     pub(super) end: u64,
     pub(super) stop: Stop,
 }
 
 impl Body {
-    /// The object, with what its first answer told: its entity tag, and when it was written.
+    /// The object, with the entity tag and the modification time that S3 has sent.
     pub(crate) fn object(&self) -> S3Object {
         self.object.clone()
     }
@@ -71,7 +72,8 @@ impl Body {
         Ok(())
     }
 
-    /// Sends it until there is an answer that asking again would not change.
+    /// Sends the request, and retries it up to [`MAX_RETRIES`] times while it fails with an error that may be
+    /// temporary.
     pub(super) fn connect_patiently(&mut self) -> Result<()> {
         let mut failures = 0;
         loop {
@@ -95,7 +97,7 @@ impl Body {
         }
     }
 
-    /// Returns the next bytes, or none at the end.
+    /// Returns the next bytes, or `None` at the end.
     fn next(&mut self) -> Result<Option<Bytes>> {
         let mut failures = 0;
         loop {
@@ -117,8 +119,7 @@ impl Body {
             failures += 1;
             if failures > MAX_RETRIES {
                 let at = self.at;
-                let failure =
-                    Failure::new(format!("the connection breaks again and again at byte {at}"));
+                let failure = Failure::new(format!("the connection keeps breaking at byte {at}"));
                 return Err(failure.with_hint("check the network and the proxies on the way to S3"));
             }
             self.pause(failures)?;
@@ -146,7 +147,7 @@ pub(super) fn timestamp(time: DateTime) -> Option<Timestamp> {
     time.to_millis().ok().map(Timestamp::from_millis)
 }
 
-/// Whether asking again may change the answer: not if S3 has said something about this object.
+/// Whether a retry may succeed. It cannot if S3 has answered with a permanent error.
 fn is_worth_a_retry(failure: &Failure) -> bool {
     failure.find::<S3Error>().is_none_or(S3Error::is_transient)
 }

@@ -7,12 +7,12 @@ use aws_sdk_s3::error::{ProvideErrorMetadata, SdkError};
 use crate::failure::Hint;
 use crate::foreign::innermost;
 
-/// What S3 answered, in its own words.
+/// An error of S3, with S3's own message, or that of the SDK if there was no answer.
 #[derive(Debug, thiserror::Error)]
 #[error("{message}")]
 pub(crate) struct S3Error {
     message: String,
-    /// S3's own name for it (`NoSuchKey`); none if no answer came.
+    /// S3's code for the error, such as `NoSuchKey`. `None` if there was no answer.
     code: Option<String>,
 }
 
@@ -35,7 +35,7 @@ impl S3Error {
         S3Error { message, code: code.map(str::to_owned) }
     }
 
-    /// Whether the same request may be answered otherwise later.
+    /// Whether the same request may succeed later.
     pub(super) fn is_transient(&self) -> bool {
         matches!(
             self.code.as_deref(),
@@ -53,7 +53,7 @@ impl Hint for S3Error {
             Some("NoSuchVersion") => "that version has been deleted",
             Some("PreconditionFailed") => "the object was changed while it was read: read it again",
             Some("AccessDenied" | "Forbidden") => {
-                "let the role have s3:GetObject (and s3:GetObjectVersion, s3:ListBucket) on what it reads, s3:PutObject, s3:GetObject and s3:DeleteObject where rejects go, and the KMS key if there is one"
+                "the role needs s3:GetObject (and s3:GetObjectVersion, s3:ListBucket) on what it reads; s3:PutObject, s3:GetObject and s3:DeleteObject where rejects go; and the use of the KMS key if there is one"
             }
             Some("InvalidAccessKeyId" | "SignatureDoesNotMatch" | "ExpiredToken") => {
                 "check the AWS credentials: aws sts get-caller-identity"

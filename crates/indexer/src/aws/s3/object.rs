@@ -13,7 +13,7 @@ pub(crate) struct S3Object {
     pub(crate) uri: S3Uri,
     /// Which version of it, in a bucket that keeps versions.
     pub(crate) version_id: Option<String>,
-    /// The entity tag that it must have; none if any content will do.
+    /// The entity tag that the object must have. `None` if any content will do.
     pub(crate) etag: Option<String>,
     /// Its size in bytes, if that is known.
     pub(crate) size: Option<u64>,
@@ -22,17 +22,18 @@ pub(crate) struct S3Object {
 }
 
 impl S3Object {
-    /// Whatever is at that address when it is read.
+    /// The object at this address, with whatever content it has when it is read.
     pub(crate) fn at(uri: S3Uri) -> S3Object {
         S3Object { uri, version_id: None, etag: None, size: None, modified: None }
     }
 
-    /// The same object, whatever its content.
+    /// The same object without its entity tag, so that any content will do.
     pub(crate) fn without_etag(&self) -> S3Object {
         S3Object { etag: None, ..self.clone() }
     }
 
-    /// A name for what is known of its content: of fixed length, and without the characters that keys may have.
+    /// A hash of the object's address, version and entity tag, as 32 hexadecimal digits. Unlike the key, it can be
+    /// part of any name.
     pub(crate) fn digest(&self) -> String {
         let S3Object { uri: S3Uri { bucket, key }, version_id, etag, .. } = self;
         let mut hasher = SipHasher24::new();

@@ -6,9 +6,10 @@ use std::str::FromStr;
 /// The address of an object, or of all objects whose keys begin with its key.
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub(crate) struct S3Uri {
-    /// Its bucket.
+    /// The name of the bucket.
     pub(crate) bucket: String,
-    /// Its key, not encoded as in URLs and events.
+    /// The key, or a prefix of keys; empty for the whole bucket. It is not encoded, unlike in URLs and in S3's
+    /// events.
     pub(crate) key: String,
 }
 

@@ -3,7 +3,7 @@
 
 const running = new Map();
 
-/// What went wrong, in words for people.
+/// An error with a message for people. `status` is that of the response, or 0 if there was none or it broke off.
 export class Failure extends Error {
   constructor(status, detail) {
     super(detail);
@@ -11,8 +11,8 @@ export class Failure extends Error {
   }
 }
 
-/// The answer to `/api/{endpoint}?{query}`, and the tag it is known by. A question ends the one before it of the
-/// same `purpose`, whose answer nobody waits for any more.
+/// The answer to `/api/{endpoint}?{query}`, with its entity tag as `tag`. A question cancels the previous one of the
+/// same `purpose`, if that is still running.
 export async function ask(endpoint, query, purpose = endpoint) {
   running.get(purpose)?.abort();
   const control = new AbortController();

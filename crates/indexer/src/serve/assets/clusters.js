@@ -1,26 +1,27 @@
-// Cells of the map as circles that do not hide each other: those that would are one.
+// Cells of the map as circles that do not hide each other: those that would overlap are merged into one.
 
-/// Where a longitude is drawn: the map ends where few people live, in the Pacific east of the antimeridian.
+/// The longitude at which a place is drawn. The map's edge is not the antimeridian but 170° W, where few people live.
 export const drawnAt = (lon) => (lon < -170 ? lon + 360 : lon);
 
-/// A drawn longitude as the API has it.
+/// The real longitude, from -180 to 180, of one that [`drawnAt`] returned.
 export const realLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
+/// A circle's smallest diameter, and by how much it can grow with the number of tweets, in pixels.
 const LEAST = 24;
 const GROWTH = 28;
-/// Fewer tweets than these are small, even where there are no more anywhere.
+/// Only from this many tweets on may a circle have full size, even if no other circle has more.
 const MANY = 30;
 
-/// What is at a cell.
+/// A cell of the API as a place for `circles`.
 export const ofCell = ({ tile, count, mean, lat, lon }) => ({ count, mean, lat, lon: drawnAt(lon), bounds: tileBounds(tile, drawnAt(lon) - lon), tweets: [] });
 
-/// What is at a tweet.
+/// A tweet as a place for `circles`.
 export function ofTweet(tweet) {
   const [lat, lon] = [tweet.location.lat, drawnAt(tweet.location.lon)];
   return { count: 1, mean: tweet.sentiment.compound, lat, lon, bounds: [[lat, lon], [lat, lon]], tweets: [tweet] };
 }
 
-/// Circles, the largest first; `project` tells where on the screen a position is.
+/// The circles of places, which come largest first. `project` turns a position into a point on the screen.
 export function circles(places, project) {
   const most = Math.max(MANY, ...places.map(({ count }) => count));
   const sized = (circle) => ({ ...circle, size: Math.round(LEAST + GROWTH * Math.sqrt(Math.min(1, circle.count / most))), spot: project([circle.lat, circle.lon]) });
@@ -38,7 +39,7 @@ export function circles(places, project) {
   return all;
 }
 
-/// What can be pointed at is a square.
+/// Whether two circles overlap. They are compared as squares, since that is the area that can be clicked.
 const hides = (a, b) => Math.max(Math.abs(a.spot.x - b.spot.x), Math.abs(a.spot.y - b.spot.y)) < (a.size + b.size) / 2;
 
 function together(a, b) {
@@ -49,17 +50,17 @@ function together(a, b) {
   return { count, mean: weighed('mean'), lat: weighed('lat'), lon: weighed('lon'), bounds, tweets: [...a.tweets, ...b.tweets] };
 }
 
-/// South-west and north-east of a web mercator tile, moved by so many degrees.
+/// The south-west and the north-east corner of a web mercator tile, moved east by `shift` degrees.
 function tileBounds(tile, shift) {
   const [zoom, x, y] = tile.split('/').map(Number);
   const lon = (column) => (column / 2 ** zoom) * 360 - 180 + shift;
-  // What lies beyond the projection's edge is in the outermost tiles.
+  // The outermost tiles reach to the poles: they also count what lies beyond the projection's edge.
   const edge = { 0: 90, [2 ** zoom]: -90 };
   const lat = (row) => edge[row] ?? (Math.atan(Math.sinh(Math.PI * (1 - (2 * row) / 2 ** zoom))) * 180) / Math.PI;
   return [[lat(y + 1), lon(x)], [lat(y), lon(x + 1)]];
 }
 
-/// From orange over grey to green: fixed at -0.5 to +0.5, whatever the data.
+/// The colour of a mean: from orange through grey to green. The scale is fixed at -0.5 to +0.5, whatever the data.
 export function colour(mean) {
   const ends = mean < 0 ? [0xd9, 0x5f, 0x02] : [0x1b, 0x9e, 0x77];
   const share = Math.min(1, Math.abs(mean) / 0.5);

@@ -1,4 +1,4 @@
-// Elements, made of data and never of markup: what a tweet says stays text.
+// Makes elements from data and never from markup, so that the text of a tweet cannot become HTML.
 
 const SVG = 'http://www.w3.org/2000/svg';
 
@@ -23,7 +23,7 @@ function fill(element, properties, children) {
   return element;
 }
 
-/// Puts children in the place of those that are there; the focus stays on what has the same `data-key`.
+/// Replaces the children of an element. If one of them had the focus, the new one with the same `data-key` gets it.
 export function put(parent, ...children) {
   const focused = parent.contains(document.activeElement) ? document.activeElement.dataset.key : undefined;
   parent.replaceChildren(...children.flat().filter(Boolean));

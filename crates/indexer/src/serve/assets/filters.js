@@ -1,4 +1,4 @@
-// The bar: search, time range, filters by choice, and a chip for each that is set.
+// The bar: search box, time range, menus of filters, and a chip for each filter that is set.
 
 import { byId, el, put } from './elements.js';
 import { change, clear, filters } from './state.js';
@@ -9,11 +9,11 @@ let isFirst = true;
 
 const RANGES = [['24h', '24 h'], ['3d', '3 d'], ['7d', '7 d'], ['30d', '30 d'], [null, 'All']];
 
-/// Shows what is set; `answer` says what there is to choose from.
+/// Shows the filters that are set; `answer`, if it is there, has the choices of the menus.
 export function bar(answer) {
   const set = filters();
   const search = byId('q');
-  // What is still being typed is not yet set.
+  // While somebody is typing, the search box is ahead of the filters and must not be changed.
   if (!typing && search.value.trim() !== (set.get('q') ?? '')) search.value = set.get('q') ?? '';
   const last = set.get('last') ?? null;
   const isAny = last === null && !set.has('from') && !set.has('to');
@@ -32,7 +32,7 @@ export function bar(answer) {
   const chips = [...set].filter(isShown).map(([name, value]) => chip(name, value, set));
   const few = chips.length < 2;
   put(byId('chips'), chips, !few && el('button', { type: 'button', class: 'chip all', 'data-key': 'all', onclick: clear }, 'Remove all'));
-  // What had the focus is gone.
+  // The chip that had the focus is gone: focus another one or, if there is none, the search box.
   if (hadFocus && document.activeElement === document.body) (byId('chips').querySelector('button') ?? search).focus();
   if (answer && !byId('filters').contains(document.activeElement)) choices(answer, set);
 }
@@ -88,14 +88,14 @@ byId('q').addEventListener('input', () => {
   typing = setTimeout(search, 350);
 });
 byId('q').addEventListener('focus', () => (isFirst = true));
-// Before whatever was clicked instead.
+// When the search box loses the focus, search at once: before a click elsewhere takes effect.
 byId('q').addEventListener('change', search);
 byId('search').addEventListener('submit', (event) => {
   event.preventDefault();
   search();
 });
 
-/// Looks for what was typed. A word that becomes longer is one step, that "back" undoes.
+/// Searches for what was typed. All typing until the box loses the focus is one step that "back" undoes.
 function search() {
   clearTimeout(typing);
   typing = null;

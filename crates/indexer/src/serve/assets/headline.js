@@ -3,7 +3,7 @@
 import { byId, el, put } from './elements.js';
 import { FEW, feeling, mean, number, percent, range, tweets } from './words.js';
 
-/// `isNew`: somebody has asked for it, and is told.
+/// Shows the headline. `isNew`: the user has changed the filters, so screen readers announce it.
 export function headline({ count, labels, mean: m, located, countries, from, to }, isNew) {
   byId('headline').setAttribute('aria-live', isNew ? 'polite' : 'off');
   const few = count < FEW;

@@ -1,4 +1,4 @@
-// When people tweet: weekday by hour, darker where there are more. Arrow keys move, Enter filters.
+// When people tweet: weekdays by hours, darker where there are more tweets. Arrow keys move, Enter sets the filter.
 
 import { byId, el, put } from './elements.js';
 import { change, filters } from './state.js';

@@ -1,4 +1,4 @@
-// The most frequent of something, the longest bar first.
+// A list of the most frequent terms, each with a bar as long as its count.
 
 import { byId, el, put } from './elements.js';
 import { filters, toggleWord } from './state.js';

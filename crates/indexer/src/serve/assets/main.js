@@ -1,5 +1,5 @@
-// The page: asks for all that it shows at once, again whenever a filter changes, and every few seconds in case
-// that there is something new.
+// The page: it asks for all that it shows in one request, again whenever a filter changes, and every few seconds in
+// case there is something new.
 
 import { ask } from './api.js';
 import { byId, el, put } from './elements.js';
@@ -40,7 +40,7 @@ async function load({ isNew }) {
   timer = setTimeout(again, EVERY);
 }
 
-/// Nobody looks at a page in the background.
+/// Loads again, unless nobody sees the page because it is in the background.
 const again = () => (document.hidden ? (timer = setTimeout(again, EVERY)) : load({ isNew: false }));
 
 function render(answer, isNew) {
@@ -53,7 +53,7 @@ function render(answer, isNew) {
   byId('empty').hidden = !isEmpty;
   if (isEmpty) return nothing(answer);
   headline(summary, isNew);
-  // First, since the others take its room where there is nothing on it.
+  // The map comes first: if it has nothing to show, the other panels take its room.
   show(answer);
   marketplaces(answer.marketplaces);
   timeline(answer.timeline);
@@ -63,7 +63,7 @@ function render(answer, isNew) {
   tweets(answer, isNew);
 }
 
-/// Nothing matches: says why that may be, and the way out.
+/// No tweet matches: says why that may be, and offers ways out.
 function nothing({ available }) {
   const set = filters();
   const timed = set.has('last') || set.has('from') || set.has('to');
@@ -73,7 +73,7 @@ function nothing({ available }) {
   if (available && timed) {
     const end = new Date(available.to).getTime() + 1000;
     const iso = (time) => new Date(time).toISOString().replace(/\.\d+/, '');
-    actions.push(button('Show the last day that there is', () => change({ last: null, from: iso(end - 86400000), to: iso(end) }), true));
+    actions.push(button('Show the last day with tweets', () => change({ last: null, from: iso(end - 86400000), to: iso(end) }), true));
     actions.push(button('Show all the time there is', () => change({ last: null, from: null, to: null })));
   }
   if (set.has('bbox')) actions.push(button('Search the whole map', () => change({ bbox: null }), true));
@@ -82,13 +82,13 @@ function nothing({ available }) {
     byId('empty'),
     el('h2', {}, available ? 'No tweets match' : 'There are no tweets yet'),
     available
-      ? el('p', {}, timed ? `The newest tweet of all is of ${day(available.to)}.` : 'Fewer filters, or other words, find more.')
+      ? el('p', {}, timed ? `The newest tweet of all is from ${day(available.to)}.` : 'Fewer filters, or other words, find more.')
       : el('p', {}, 'Fill the store, and they appear here: ', el('code', {}, 'indexer backfill tweets.csv')),
     el('div', { class: 'actions' }, actions),
   );
 }
 
-/// Says what is wrong, and keeps what was there.
+/// Says what went wrong, and keeps showing the last answer; null means that all is well again.
 function failed(error) {
   const notice = byId('notice');
   notice.hidden = error === null || tag === null;
@@ -99,7 +99,7 @@ function failed(error) {
     notice.textContent = error.status === 400 ? `This cannot be asked: ${error.message}` : error.message;
     return;
   }
-  // Nothing was there before.
+  // There has been no answer yet, so the message takes its place.
   byId('panels').hidden = true;
   byId('empty').hidden = false;
   const reset = error.status === 400 && el('div', { class: 'actions' }, el('button', { type: 'button', class: 'button primary', onclick: clear }, 'Remove all filters'));

@@ -1,5 +1,5 @@
-// The world: clusters by count, coloured by mean sentiment; single tweets when zoomed in. The countries are our
-// own file, so that no tile server learns who looks at what.
+// The world: clusters sized by count and coloured by mean sentiment; single tweets when zoomed in. The countries are a
+// file on this server, so that no tile server learns who looks at what.
 
 import { ask } from './api.js';
 import { circles, colour, drawnAt, ofCell, ofTweet, realLon } from './clusters.js';
@@ -8,12 +8,12 @@ import { change, filters, query } from './state.js';
 import { tweet } from './tweets.js';
 import { FEW, compact, feeling, mean, number, tweets } from './words.js';
 
-/// More markers than this hide each other.
+/// The most cells that are drawn: more would hide each other.
 const MOST = 400;
-/// Of more tweets at one spot the map zooms in instead.
+/// The most tweets in a popup. If a circle has more, the map zooms in instead, unless all are at the very same spot.
 const MOST_IN_POPUP = 20;
 const WORLD_ZOOM = 4;
-/// Where people live.
+/// The view of the whole world: the part of it where people live.
 const WORLD = [[-44, -140], [66, 192]];
 
 let map = null;
@@ -22,7 +22,7 @@ let world = [];
 let drawn = '';
 let shownBox = null;
 
-/// Shows the cells of the page's answer, or of where the map has been moved to.
+/// Shows the cells of the page's answer or, if the map has been zoomed in, those of what is in view.
 export function show({ cells, summary }) {
   const nowhere = summary.located === 0;
   byId('panels').classList.toggle('unlocated', nowhere);
@@ -33,11 +33,11 @@ export function show({ cells, summary }) {
   if (nowhere) return;
   if (!map) start();
   foot(summary);
-  // Moving the map refreshes it.
+  // If `follow` moves the map, that refreshes it already.
   if (!follow()) refresh();
 }
 
-/// Shows the area that is filtered by, if it is another one than before. Tells whether that moves the map.
+/// Moves the map to the area of the filter, if that has changed. Returns whether it has.
 function follow() {
   const bbox = filters().get('bbox') ?? null;
   if (bbox === shownBox) return false;
@@ -51,7 +51,7 @@ function follow() {
 function start() {
   map = L.map('map', { zoomSnap: 0.25, minZoom: 0.5, maxZoom: 13, attributionControl: false, worldCopyJump: false, maxBounds: [[-85, -180], [85, 200]], maxBoundsViscosity: 0.8, scrollWheelZoom: false });
   map.fitBounds(WORLD);
-  // The wheel scrolls the page until somebody has turned to the map.
+  // The wheel scrolls the page; it zooms the map only while the map has the focus.
   map.on('focus', () => map.scrollWheelZoom.enable());
   map.on('blur', () => map.scrollWheelZoom.disable());
   map.on('popupclose', () => setTimeout(refresh));
@@ -63,7 +63,7 @@ function start() {
 
 async function countries() {
   const response = await fetch('/assets/vendor/world.json').catch(() => null);
-  // The tweets are where they are without it; it is tried again.
+  // The map can be used without the countries; try again later.
   if (!response?.ok) return setTimeout(countries, 5000);
   const renderer = L.canvas({ padding: 0.5 });
   const colour = (name) => getComputedStyle(document.documentElement).getPropertyValue(name).trim();
@@ -75,7 +75,7 @@ async function countries() {
   matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => shapes.eachLayer((layer) => layer.setStyle(style())));
 }
 
-/// What is in view, as the API has it.
+/// The area in view as the API's `bbox`; null if that is the whole world.
 function inView() {
   const bounds = map.getBounds();
   return bounds.getEast() - bounds.getWest() >= 360 ? null : box([[bounds.getSouth(), bounds.getWest()], [bounds.getNorth(), bounds.getEast()]]);
@@ -83,9 +83,9 @@ function inView() {
 
 /// South-west and north-east as west,south,east,north.
 function box([[south, west], [north, east]]) {
-  // The whole world has no west and no east.
+  // The west and the east of the whole world would become the same longitude.
   const [from, to] = east - west >= 360 ? [-180, 180] : [realLon(west), realLon(east)];
-  // The projection ends before the poles.
+  // The projection ends at about 85°; what is beyond belongs to the area, too.
   const lat = (degrees) => (Math.abs(degrees) >= 85 ? Math.sign(degrees) * 90 : degrees);
   return [from, lat(south), to, lat(north)].map((degrees) => degrees.toFixed(4)).join(',');
 }
@@ -105,7 +105,7 @@ async function refresh() {
 
 function draw(cells, single) {
   const key = JSON.stringify([map.getZoom(), cells, single.map(({ id }) => id)]);
-  // What somebody reads stays.
+  // Somebody may be reading an open popup, so it stays.
   if (key === drawn || byId('map').querySelector('.leaflet-popup')) return;
   drawn = key;
   const focused = document.activeElement.title;
@@ -118,7 +118,7 @@ function draw(cells, single) {
   (again ?? byId('map')).focus({ preventScroll: true });
 }
 
-/// A few tweets are shown where they are; of more, the place is opened.
+/// A circle on the map. A click shows its tweets in a popup if they are few; otherwise it opens the area.
 function marker({ lat, lon, count, mean: m, size, bounds, tweets: here }) {
   const summary = `${tweets(count)}, mean sentiment ${mean(m)} (${feeling(m)})`;
   const words = here.length === 1 ? here[0].text : summary;

@@ -1,11 +1,11 @@
-// Which marketplace is mentioned most, and how people feel about each: a bar each, as long as its mentions, in
-// segments of sentiment.
+// Which marketplace is mentioned most, and how people feel about each. Each has a bar as long as its number of
+// mentions, divided by sentiment.
 
 import { byId, el, put } from './elements.js';
 import { filters, toggle } from './state.js';
 import { FEW, LABELS, counted, feeling, mean, percent, tweets } from './words.js';
 
-/// Of all marketplaces, whichever is chosen, so that they can be compared.
+/// Shows all marketplaces, even if one is filtered by, so that they can be compared.
 export function marketplaces({ count: total, marketplaces: all }) {
   if (all.length === 0) {
     put(byId('marketplaces'), el('p', { class: 'note' }, `None of these ${tweets(total)} names a marketplace.`));
@@ -25,7 +25,7 @@ export function marketplaces({ count: total, marketplaces: all }) {
   );
 }
 
-/// Whom people like best, where there are enough tweets to tell.
+/// The rest of the sentence: which marketplace people feel best about, if there are enough tweets to say.
 function rest(all) {
   const enough = all.filter(({ count }) => count >= FEW);
   if (enough.length < 2) return '.';
@@ -37,7 +37,7 @@ function rest(all) {
   return `; people feel much the same about each (mean ${[...means].join(' to ')}).`;
 }
 
-/// As everywhere.
+/// The marketplaces' colours, the same as in the Kibana dashboards.
 const MARKS = { AWS: '#e88b00', Azure: '#0072c6', GCP: '#2e8b57' };
 
 function row({ term, count, mean: m, labels }, most) {

@@ -1,4 +1,4 @@
-// Counts over time by label. A stretch of it is chosen with the pointer, or with the arrow keys and Enter.
+// Counts over time by label. People select a stretch of time with the pointer, or with the arrow keys and Enter.
 
 import { byId, el, put, svg } from './elements.js';
 import { change, filters, toggle } from './state.js';
@@ -11,13 +11,13 @@ const FOOT = 24;
 let shown = null;
 let width = 0;
 let height = 0;
-/// Where a stretch begins that is being chosen, and the bucket that the keys are at.
+/// Where the stretch begins that is being selected (null if none is), and the time of the bucket that the keys are at.
 let start = null;
 let hereTime = null;
 
 export function timeline(answer) {
   shown = answer;
-  // What is being chosen from stays until it is.
+  // The chart does not change while a stretch is being selected.
   if (start === null) draw();
 }
 
@@ -158,7 +158,7 @@ function describe({ start, count, labels }, interval) {
   return `${when}: ${tweets(count)}, ${parts.join(', ')}`;
 }
 
-/// As many times as there is room for, on whole days or hours where there are such.
+/// The labels of the time axis: as many as there is room for, at whole days or hours where possible.
 function ticks(first, n, length, interval, x) {
   const base = height - FOOT;
   const room = Math.max(2, Math.floor(width / 96));

@@ -13,11 +13,11 @@ const TABS = [
 ];
 
 let shown = {};
-/// Whether there is more on the page than its own answer has.
+/// Whether the list shows more tweets than the page's own answer has.
 let isLonger = false;
 
-/// Shows the tab that is chosen; the first two are of the page's own answer. `isNew`: the filters have changed;
-/// otherwise what somebody may be reading stays.
+/// Shows the chosen tab; the tweets of the first two come with the page's own answer. Unless the filters have changed
+/// (`isNew`), a longer list stays as it is, since somebody may be reading it.
 export function tweets(answer, isNew) {
   shown = answer;
   if (!isNew && isLonger) return;
@@ -58,14 +58,14 @@ function move(event, name) {
 
 function ofTheDay({ from, to, tweets: all }) {
   if (!from || !to) return null;
-  if (all.length === 0) return `None of these is of the last day, ${range(from, to)}.`;
+  if (all.length === 0) return `None of these was written on the last day, ${range(from, to)}.`;
   const counted = all.some(({ engagement }) => engagement > 0);
   return counted
     ? `By retweets, likes, replies and quotes together, ${range(from, to)}.`
-    : `Nobody has counted retweets or likes of these: the newest, ${range(from, to)}.`;
+    : `There are no counts of retweets or likes for these: the newest, ${range(from, to)}.`;
 }
 
-/// All pages so far of a list, and one more.
+/// Loads the page of a list at `cursor`, and shows it after the tweets `before` it.
 async function page(sort, before, cursor) {
   const more = cursor ? { sort, limit: 20, cursor } : { sort, limit: 20 };
   try {
@@ -78,7 +78,7 @@ async function page(sort, before, cursor) {
   }
 }
 
-/// More than the page's own answer has.
+/// Shows more of a list than the page's own answer has: loads that part again for its cursor, and then the next page.
 async function more(sort, before) {
   isLonger = true;
   try {
@@ -129,7 +129,7 @@ function author({ id, user }) {
   return el('b', { class: 'name' }, el('bdi', {}, user.name ?? ''), ' ', el('button', { class: 'link', type: 'button', 'data-key': `${id} @`, onclick: () => toggleWord(handle) }, el('bdi', {}, handle)));
 }
 
-/// A text with its links; only those to the web are any.
+/// The text of a tweet, in which only http and https addresses become links.
 function text({ id, text: words }) {
   return words.replace(/\n{3,}/g, '\n\n').split(/(https?:\/\/[^\s<>"'“”]+)/u).map((part, at) => {
     if (at % 2 === 0) return part;

@@ -1,8 +1,8 @@
-// Numbers, times and names as they are read.
+// Numbers, times and names in the form that people read.
 
 export const LABELS = ['positive', 'neutral', 'mixed', 'negative'];
 
-/// A share of fewer tweets is no finding.
+/// Percentages of fewer tweets than this would mean little, so counts are shown instead.
 export const FEW = 10;
 
 const whole = new Intl.NumberFormat('en');
@@ -22,7 +22,7 @@ export function percent(part, all) {
   return `${share > 0 && share < 1 ? '<1' : Math.round(share)}\u202f%`;
 }
 
-/// The word for a mean, as it is shown.
+/// The word for a mean, judged by the two decimals that are shown.
 export function feeling(exact) {
   const m = Math.round(exact * 100) / 100;
   if (m >= 0.05) return 'positive';
@@ -65,7 +65,7 @@ function names(type) {
 
 export const country = names('region');
 const known = names('language');
-// Twitter's own codes of what is no language.
+// Twitter's own codes for tweets that are not in a language.
 const NONE = { und: 'Unknown', qht: 'Hashtags only', qme: 'Media only', qst: 'Very short', qam: 'Mentions only', qct: 'Cashtags only', zxx: 'No words', art: 'Emoji only' };
 export const language = (code) => NONE[code] ?? known(code);
 

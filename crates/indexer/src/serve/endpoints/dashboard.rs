@@ -38,7 +38,7 @@ impl Endpoint for Dashboard {
         let cells = questions.cells(filter, WORLD_ZOOM);
         let newest = questions.first(filter, Sort::Newest, N_SHOWN);
         let top = top::ask(range.last_day(), N_TOP, questions);
-        // What there is to choose from stays there after one of it is chosen.
+        // The choices of a filter ignore that filter itself, so that the others are still offered after one was chosen.
         let marketplaces = marketplaces::ask(&filter.without(Keyword::Marketplace), questions);
         let mut choices = |field, n| questions.top(&filter.without(field), field, n);
         let labels = choices(Keyword::Label, 4);

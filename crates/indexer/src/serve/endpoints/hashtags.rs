@@ -1,4 +1,4 @@
-//! `/api/hashtags`: the hashtags that most tweets have.
+//! `/api/hashtags`: the most frequent hashtags.
 
 use serde_json::json;
 

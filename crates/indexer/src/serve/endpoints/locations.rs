@@ -1,4 +1,4 @@
-//! `/api/locations`: the places that most tweets are tagged with, and where they are.
+//! `/api/locations`: the places that are tagged in the most tweets, and where they are.
 
 use serde_json::json;
 

@@ -1,4 +1,4 @@
-//! `/api/map`: how many tweets lie in each cell of the map; from near by, the tweets themselves.
+//! `/api/map`: how many tweets lie in each cell of the map; when zoomed in on a few tweets, also these themselves.
 
 use serde_json::json;
 

@@ -34,7 +34,8 @@ struct Marketplace {
     labels: LabelCounts,
 }
 
-/// The marketplaces of the tweets that match, and how many tweets there are in all, for whatever shows them.
+/// Asks for the marketplaces of the tweets that match, and for the number of these tweets. `/api/dashboard` uses it
+/// too.
 pub(super) fn ask(
     filter: &Filter,
     questions: &mut Questions,

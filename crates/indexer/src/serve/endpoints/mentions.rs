@@ -1,4 +1,4 @@
-//! `/api/mentions`: the accounts that most tweets mention.
+//! `/api/mentions`: the accounts that are mentioned most.
 
 use serde_json::json;
 

@@ -12,7 +12,7 @@ use crate::store::{Filter, Keyword};
 
 /// There are 249 countries.
 const MAX_COUNTRIES: usize = 1_000;
-/// A location is of a point or of a place.
+/// The location of a tweet comes from either a point or a place.
 const MAX_GEO_SOURCES: usize = 2;
 
 #[derive(Debug)]
@@ -28,7 +28,7 @@ impl Endpoint for Summary {
     }
 }
 
-/// The summary of the tweets that match, for whatever shows it.
+/// Asks for the summary of the tweets that match. `/api/dashboard` uses it too.
 pub(super) fn ask(
     filter: &Filter,
     questions: &mut Questions,

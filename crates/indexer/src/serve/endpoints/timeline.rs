@@ -36,7 +36,7 @@ impl Endpoint for Timeline {
     }
 }
 
-/// A timeline in an interval not narrower than `least`, for whatever shows it.
+/// Asks for a timeline whose interval is not narrower than `least`. `/api/dashboard` uses it too.
 pub(super) fn ask(
     range: &Range,
     least: Option<Interval>,

@@ -10,7 +10,7 @@ use crate::serve::range::Range;
 use crate::serve::view;
 use crate::store::{Filter, Sort};
 
-/// How many there are unless somebody asks for another number.
+/// How many tweets are returned unless the request asks for another number.
 pub(super) const N_TOP: usize = 5;
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl Endpoint for Top {
     }
 }
 
-/// The `n` top tweets of those that match, for whatever shows them.
+/// Asks for the `n` top tweets of those that match. `/api/dashboard` uses it too.
 pub(super) fn ask(
     filter: Filter,
     n: usize,

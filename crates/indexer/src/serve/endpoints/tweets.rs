@@ -24,7 +24,7 @@ const SORTS: [(&str, Sort); 5] = [
 struct Tweets {
     sort: Sort,
     limit: usize,
-    /// The last tweet of the page before.
+    /// The last tweet of the previous page; `None` for the first page.
     after: Option<After>,
 }
 
@@ -33,7 +33,7 @@ pub(super) fn read(params: &mut Params) -> Result<Box<dyn Endpoint>, Problem> {
     let limit = params.number("limit", 1..=100)?.unwrap_or(20);
     let after = match params.one("cursor")? {
         Some(text) => Some(cursor::read(&text, sort).ok_or_else(|| {
-            Problem::parameter("cursor", "take it from `next` of the page before")
+            Problem::parameter("cursor", "take it from `next` of the previous page")
         })?),
         None => None,
     };
@@ -43,7 +43,7 @@ pub(super) fn read(params: &mut Params) -> Result<Box<dyn Endpoint>, Problem> {
 impl Endpoint for Tweets {
     fn ask(&self, range: &Range, questions: &mut Questions) -> Reply {
         let Tweets { sort, limit, ref after } = *self;
-        // One more than the page has tells whether there is a next page.
+        // One tweet more than the page holds shows whether there is a next page.
         let hits = questions.page(&range.filter, sort, after.clone(), limit + 1);
         Box::new(move |answers| {
             let mut hits = answers.take(hits);

@@ -1,4 +1,4 @@
-//! When to try again, and how much at a time.
+//! Decides when to retry a request, and how many requests to have in flight.
 
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, OnceLock};
@@ -13,13 +13,13 @@ use crate::stop::Stop;
 const FIRST_WAIT: Duration = Duration::from_millis(100);
 const LONGEST_WAIT: Duration = Duration::from_secs(10);
 
-/// For how long a run goes on when nothing is taken; shared by all that it sends.
+/// How long a run keeps trying while the cluster accepts nothing. All requests of the run share it.
 pub(super) struct Patience {
     pub(super) retry_for: Duration,
     stop: Stop,
     /// How long the last bulk request took, in microseconds.
     latency: AtomicU64,
-    /// Why a part of the run gave up: the others need not find out for themselves.
+    /// Why a part of the run gave up. Once this is set, the other parts give up too.
     over: OnceLock<String>,
     state: Mutex<State>,
 }
@@ -27,7 +27,7 @@ pub(super) struct Patience {
 struct State {
     /// When the cluster last took something.
     last_success: Instant,
-    /// Whether the user was told that it does not.
+    /// Whether the user has been warned that the cluster accepts nothing.
     was_told: bool,
 }
 
@@ -43,7 +43,7 @@ impl Patience {
         }
     }
 
-    /// For questions, which somebody waits for.
+    /// Does not wait for a cluster to recover: for questions, whose answers somebody is waiting for.
     pub(super) fn none() -> Patience {
         Patience::new(Duration::ZERO, Stop::default())
     }
@@ -61,17 +61,17 @@ impl Patience {
         }
     }
 
-    /// Lets all that is still waiting give up.
+    /// Makes all requests of the run that are still waiting give up.
     pub(super) fn end(&self, error: &ClusterError) {
         self.over.get_or_init(|| error.to_string());
     }
 
-    /// Why documents are not sent any more.
+    /// The reason to report for documents that are not sent any more.
     pub(super) fn why_over(&self) -> String {
         format!("not indexed: {}", self.over.get().map_or("interrupted", String::as_str))
     }
 
-    /// Whether nothing has been taken for too long.
+    /// Whether the cluster has took nothing for `retry_for`.
     pub(super) fn is_spent(&self) -> bool {
         self.state().last_success.elapsed() >= self.retry_for
     }
@@ -85,8 +85,8 @@ impl Patience {
         Duration::from_micros(self.latency.load(Ordering::Relaxed))
     }
 
-    /// How long bulk requests took in an earlier run. If this run has no time for even one of those, they may
-    /// have become faster.
+    /// Takes over how long bulk requests took in an earlier run. If this run would not have time for a single one, it
+    /// assumes a shorter time, so that it tries at least one: the cluster may have become faster.
     pub(super) fn expect(&self, latency: Duration) {
         let left = self.stop.time_left().unwrap_or(Duration::MAX);
         self.took(if latency + latency / 4 < left { latency } else { left / 3 });
@@ -98,19 +98,19 @@ impl Patience {
         self.latency.store(micros, Ordering::Relaxed);
     }
 
-    /// Whether the last of so many bulk requests, one after the other, would most likely be cut off: what
-    /// is cut off is sent twice.
+    /// Whether the last of this many bulk requests, sent one after the other, would most likely be cut off. Whatever is
+    /// cut off has to be sent again.
     pub(super) fn is_too_late_for(&self, requests: u32) -> bool {
         let latency = self.latency();
         self.stop.time_left().is_some_and(|left| left <= (latency + latency / 4) * requests)
     }
 
-    /// Whether even what is under way is not waited for any more.
+    /// Whether the run no longer waits, even for requests in flight.
     pub(super) fn is_cut_off(&self) -> bool {
         self.stop.is_cut_off()
     }
 
-    /// Comes back when that is so.
+    /// Returns once `is_cut_off` is true.
     pub(super) async fn cut_off(&self) {
         while !self.is_cut_off() {
             tokio::time::sleep(Duration::from_millis(50)).await;
@@ -122,8 +122,8 @@ impl Patience {
     }
 }
 
-/// The waits of one request: each about twice as long as the last, by chance so that many clients do
-/// not come back at once, and as long as the server asks.
+/// The waits between the attempts of one request. Each is about twice as long as the one before, randomized so that
+/// many clients do not all return at the same moment, and not shorter than the server asks for.
 pub(super) struct Backoff<'p> {
     patience: &'p Patience,
     /// The cluster's nodes, as messages name them, and how many there are.
@@ -143,7 +143,7 @@ impl<'p> Backoff<'p> {
         (self.since, self.failures) = (None, 0);
     }
 
-    /// Whether it has been tried for long enough.
+    /// Whether the request has been failing for `retry_for`.
     pub(super) fn is_spent(&self) -> bool {
         self.since.is_some_and(|since| since.elapsed() >= self.patience.retry_for)
     }
@@ -152,12 +152,14 @@ impl<'p> Backoff<'p> {
     ///
     /// # Errors
     ///
-    /// If nothing has been taken for too long, or the user has stopped the run.
+    /// If the cluster has took nothing for too long, or the run was stopped or given up.
     pub(super) async fn wait(&mut self, failure: &RequestError) -> Result<(), ClusterError> {
         let patience = self.patience;
         let url = self.url;
         let since = *self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
+        // Other requests may have been accepted since this one first failed.
+        // Other requests may have been accepted since this one first failed.
         let last_success = patience.state().last_success.max(since);
         if last_success.elapsed() >= patience.retry_for {
             let after = patience.retry_for;
@@ -193,12 +195,12 @@ impl<'p> Backoff<'p> {
         }
     }
 
-    /// Says once that the cluster is not well; a hiccup is not worth a line.
+    /// Warns, once, that the cluster does not accept documents. A brief hiccup is not worth a warning.
     fn tell(&self, failure: &RequestError) {
         let mut state = self.patience.state();
         if self.failures >= 3 && !std::mem::replace(&mut state.was_told, true) {
             tracing::warn!(
-                "{} does not take documents, trying on for {} seconds: {failure}",
+                "{} does not accept documents, retrying for {} seconds: {failure}",
                 self.url,
                 self.patience.retry_for.as_secs()
             );
@@ -206,8 +208,8 @@ impl<'p> Backoff<'p> {
     }
 }
 
-/// How many requests are under way: fewer while the cluster pushes back, more again after (additive
-/// increase, multiplicative decrease, as TCP does it).
+/// Limits how many requests are in flight: fewer while the cluster pushes back, and gradually more afterwards (additive
+/// increase, multiplicative decrease, as in TCP).
 pub(super) struct Gate {
     most: f64,
     state: Mutex<GateState>,
@@ -229,6 +231,8 @@ impl Gate {
     /// Waits until a request may be sent; the pass is given back when it is dropped.
     pub(super) async fn pass(&self) -> Pass<'_> {
         loop {
+            // Created before the check, so that a pass given back in between is not missed.
+            // Created before the check, so that a pass given back in between is not missed.
             let freed = self.freed.notified();
             {
                 let mut state = self.state();
@@ -258,7 +262,7 @@ impl Gate {
     }
 }
 
-/// Leave to send a request.
+/// Permission to send one request.
 pub(super) struct Pass<'g>(&'g Gate);
 
 impl Drop for Pass<'_> {

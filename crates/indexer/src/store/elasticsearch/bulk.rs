@@ -1,10 +1,9 @@
 //! A bulk request: what is sent for each document, and what its answer means.
 //!
-//! A document is first sent with `create`. Where the cluster says that its id is there already, the one
-//! that is there is read (an `update` with nothing in it, which answers with the document and is a
-//! `noop`), merged with ours by [`Document::merge`], and, if that changes anything, put in its place
-//! provided that nobody else has changed it in the meantime (`if_seq_no`). So every store merges by the
-//! same code, a rerun writes nothing, and nothing is needed but `_bulk`.
+//! A document is first sent with `create`. If its id exists already, the stored document is read (by an empty `update`,
+//! a `noop` whose answer contains the document), merged with the new one by [`Document::merge`], and, if that changes
+//! anything, replaced, provided that nobody else has changed it in the meantime (`if_seq_no`). So all stores merge with
+//! the same code, a rerun writes nothing, and `_bulk` is the only API that is needed.
 
 use std::borrow::Cow;
 use std::io::Write;
@@ -70,7 +69,7 @@ impl Bulk {
                 merged.merge(later);
                 merged
             }
-            // What was written a moment ago can be read.
+            // Does not happen: this JSON was written from a document a moment ago.
             Err(_) => later,
         };
         self.entries[entry].records += 1;
@@ -79,7 +78,7 @@ impl Bulk {
 
     fn write(&mut self, document: &Document) -> Range<usize> {
         let start = self.json.len();
-        // Text and numbers can be written, and memory takes them.
+        // Does not fail: a document consists of text and numbers, and is written to memory.
         let _ = serde_json::to_writer(&mut self.json, document);
         start..self.json.len()
     }
@@ -97,25 +96,25 @@ pub(super) struct Operation {
     pub(super) action: Action,
     /// Whether it had to be sent again.
     pub(super) was_retried: bool,
-    /// How often somebody else was faster.
+    /// How often another client changed the document first.
     pub(super) conflicts: u32,
 }
 
 /// What is asked of the cluster.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub(super) enum Action {
-    /// To take it, if its id is not there.
+    /// To store the document, unless its id exists already.
     Create,
-    /// To tell what is there.
+    /// To return the stored document.
     Read,
-    /// To take what was made of both, if what is there is still what was read.
+    /// To store the merged document, provided that the stored one is still the one that was read.
     Replace { json: Vec<u8>, seq_no: u64, primary_term: u64 },
 }
 
 /// The body of a request, compressed or not.
 pub(super) fn body(bulk: &Bulk, operations: &[Operation], gzip: bool) -> std::io::Result<Vec<u8>> {
     if gzip {
-        // The fastest level: the wire is rarely slower than that.
+        // The fastest level: stronger compression would rarely save as much time on the network as it costs.
         let mut out = GzEncoder::new(Vec::new(), Compression::fast());
         write_body(bulk, operations, &mut out)?;
         out.finish()
@@ -173,7 +172,7 @@ fn write_body(bulk: &Bulk, operations: &[Operation], out: &mut impl Write) -> st
     Ok(())
 }
 
-/// Of an answer, only what is looked at.
+/// The parts of an answer that are used. The server leaves out the rest.
 pub(super) const FILTER_PATH: &str = "items.*.status,items.*.result,items.*.error,\
      items.*._seq_no,items.*._primary_term,items.*.get._source";
 
@@ -182,21 +181,21 @@ pub(super) const FILTER_PATH: &str = "items.*.status,items.*.result,items.*.erro
 pub(super) enum Verdict {
     /// The id was not there, and is now.
     Created,
-    /// The id was there, and the document has what we know.
+    /// The id was there, and the stored document contains everything that ours does.
     Known,
-    /// There is more to do.
+    /// The document needs this operation next.
     Next(Action),
-    /// What was expected to be there has changed: read it.
+    /// The id exists, or the document has changed since it was read: read it (again).
     Conflict,
-    /// The cluster is busy: the same again, later.
+    /// The cluster is busy: send the same operation again later.
     Later(String),
-    /// It will never take this document.
+    /// The cluster will never accept this document.
     Refused(String),
-    /// It will take none.
+    /// The cluster accepts no documents at all, at least in this index.
     Stopped(RequestError),
 }
 
-/// Judges the answers to a request one by one; none if it is no answer to `operations`.
+/// Judges the items of an answer one by one; `None` if it is not an answer to `operations`.
 pub(super) fn judge(bulk: &Bulk, operations: &[Operation], answer: &[u8]) -> Option<Vec<Verdict>> {
     let answer: BulkAnswer<'_> = serde_json::from_slice(answer).ok()?;
     if answer.items.len() != operations.len() {
@@ -242,7 +241,7 @@ struct Got<'a> {
 fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdict {
     let status = result.status;
     match (status, &operation.action) {
-        // An ingest pipeline may drop documents, and says so in this way alone.
+        // A `noop` is the only sign that an ingest pipeline has dropped the document.
         (200..300, Action::Create | Action::Replace { .. })
             if result.result.as_deref() == Some("noop") =>
         {
@@ -251,7 +250,7 @@ fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdic
         (200..300, Action::Create) => Verdict::Created,
         (200..300, Action::Replace { .. }) => Verdict::Known,
         (200..300, Action::Read) => merged(bulk, operation.entry, result),
-        // The id is there, or somebody else was faster.
+        // The id exists already, or another client has changed the document.
         (409, _) => Verdict::Conflict,
         _ => {
             let error = result.error.and_then(|raw| serde_json::from_str(raw.get()).ok());
@@ -281,10 +280,12 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
     let (Some(got), Some(seq_no), Some(primary_term)) =
         (result.get, result.seq_no, result.primary_term)
     else {
-        return Verdict::Refused("the server does not tell what it has under this id".to_owned());
+        return Verdict::Refused(
+            "the server did not return the document that it has under this id".to_owned(),
+        );
     };
     let (ours, there) = (bulk.json(entry), got.source.get());
-    // A rerun: the same bytes, as the server keeps them.
+    // In a rerun, the server returns the very bytes that were sent the first time.
     if ours == there.as_bytes() {
         return Verdict::Known;
     }
@@ -295,7 +296,7 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
         if after == before {
             return Ok(None);
         }
-        // Others may have added fields of their own.
+        // Other programs may have added their own fields, which are kept.
         let mut whole: Json = serde_json::from_str(there)?;
         overlay(&mut whole, &serde_json::to_value(&before)?, serde_json::to_value(&after)?);
         serde_json::to_vec(&whole).map(Some)
@@ -309,7 +310,7 @@ fn merged(bulk: &Bulk, entry: usize, result: ItemResult<'_>) -> Verdict {
     }
 }
 
-/// Puts the fields of `after` in the place of those of `before`, and keeps the others in `whole`.
+/// Replaces the fields of `before` in `whole` with those of `after`, and keeps all its other fields.
 fn overlay(whole: &mut Json, before: &Json, after: Json) {
     match (whole, after) {
         (Json::Object(whole), Json::Object(after)) => {

@@ -27,7 +27,7 @@ pub(super) struct Connection {
     /// Its nodes, as they are named in messages.
     pub(super) url: String,
     identity: Identity,
-    /// Whether it is waited for also before it has ever answered.
+    /// Whether to keep trying even before the cluster has answered for the first time.
     pub(super) waits_for_start: bool,
     timeout: Duration,
     pub(super) n_nodes: usize,
@@ -36,12 +36,12 @@ pub(super) struct Connection {
 
 /// Signs requests for AWS.
 struct Signer {
-    /// The one node there is: its name is signed too.
+    /// The cluster's only node: the signature covers its host name.
     node: Url,
 }
 
 impl Signer {
-    /// Adds what says who sends the request.
+    /// Adds the headers with the signature.
     async fn sign(
         &self,
         request: &Request<'_>,
@@ -88,7 +88,8 @@ pub(super) struct Request<'r> {
 }
 
 pub(super) const JSON: &str = "application/json";
-/// The type that all versions of both servers take; each major version has one of its own besides.
+/// The content type for bulk requests that all versions of both servers accept; each major version also has one of its
+/// own.
 pub(super) const NDJSON: &str = "application/x-ndjson";
 
 impl<'r> Request<'r> {
@@ -129,7 +130,7 @@ impl Connection {
         let signer = match (&cluster.identity, &cluster.nodes[..]) {
             (Identity::Aws, [node]) => {
                 let mut node = node.clone();
-                // So that paths are joined to it and not put in its place.
+                // With a slash at its end, paths are appended to the node's path instead of replacing it.
                 let path = format!("{}/", node.path().trim_end_matches('/'));
                 node.set_path(&path);
                 Some(Signer { node })
@@ -172,6 +173,8 @@ impl Connection {
         if let Some(signer) = &self.signer
             && let Err(error) = signer.sign(request, &mut headers).await
         {
+            // Without usable AWS credentials, the server would answer 401.
+            // Without usable AWS credentials, the server would answer 401.
             let (reason, retry_after) = (error.story(), None);
             return Err(RequestError::Status { status: 401, reason, retry_after, blocked: false });
         }
@@ -186,7 +189,7 @@ impl Connection {
         Ok(Response { status, headers, body })
     }
 
-    /// Sends a request, once, and does not wait longer than the run lasts.
+    /// Sends a request once, and stops waiting for the answer when the run is cut off.
     pub(super) async fn send_until(
         &self,
         request: &Request<'_>,
@@ -198,7 +201,7 @@ impl Connection {
         }
     }
 
-    /// Sends a request until there is an answer that will not be another one later.
+    /// Sends a request until its answer is final, that is, until it does not fail for a temporary reason.
     pub(super) async fn ask(
         &self,
         request: Request<'_>,
@@ -223,7 +226,7 @@ impl Connection {
         }
     }
 
-    /// What a bad answer to `action` means for the run.
+    /// Converts a failed attempt to `action` into the error that the run ends with.
     pub(super) fn refused(&self, action: &str, failure: RequestError) -> ClusterError {
         let url = self.url.clone();
         match failure {

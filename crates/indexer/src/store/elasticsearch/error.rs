@@ -1,4 +1,4 @@
-//! What can go wrong with a cluster, told apart by what its user can do about it.
+//! What can go wrong with a cluster, divided by what the user can do about it.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -10,7 +10,7 @@ use crate::failure::{COULD_NOT_RUN, Failure, Hint, INTERRUPTED};
 /// Why a cluster could not be used.
 #[derive(Debug, thiserror::Error)]
 pub enum ClusterError {
-    /// Its address, or what goes with it, cannot be understood.
+    /// The address of a node or proxy, or a setting that goes with it, cannot be used.
     #[error("cannot use the address `{address}`: {why}")]
     Address {
         /// As given, without secrets.
@@ -20,7 +20,7 @@ pub enum ClusterError {
         /// What the user can do about it.
         hint: &'static str,
     },
-    /// A certificate or secret lies in a file that cannot be used.
+    /// A file that should contain a certificate or a secret cannot be used.
     #[error("cannot use {what} in `{path}`")]
     File {
         /// What should be in it.
@@ -31,7 +31,7 @@ pub enum ClusterError {
         source: Failure,
     },
     /// A secret has characters that no header can have.
-    #[error("{variable} holds characters that an API key or a user cannot have")]
+    #[error("{variable} is empty or contains characters that an API key cannot have")]
     Secret {
         /// Where it came from.
         variable: &'static str,
@@ -45,7 +45,7 @@ pub enum ClusterError {
         source: Failure,
     },
     /// A user is named, and no password.
-    #[error("ELASTICSEARCH_USERNAME is set, and ELASTICSEARCH_PASSWORD is not")]
+    #[error("ELASTICSEARCH_USERNAME is set, but ELASTICSEARCH_PASSWORD is not")]
     Password,
     /// No response came, or only ones that ask to try later.
     #[error("cannot reach Elasticsearch at {url}: {failure}")]
@@ -63,7 +63,7 @@ pub enum ClusterError {
         /// The beginning of its response.
         answer: String,
     },
-    /// It is too old.
+    /// The server's version is too old to be supported.
     #[error("{server} at {url} is not supported")]
     Version {
         /// The addresses of the cluster's nodes, without credentials.
@@ -71,17 +71,17 @@ pub enum ClusterError {
         /// The name and version that the server reports.
         server: String,
     },
-    /// It does not know us.
+    /// The server does not accept the credentials.
     #[error("{url} does not accept {credentials}: {reason}")]
     Unauthorized {
         /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What was sent, in words.
+        /// The kind of credentials that were sent, such as `the API key`.
         credentials: &'static str,
         /// What the server said.
         reason: String,
     },
-    /// It knows who we are, and does not allow us to do this.
+    /// The server accepts the credentials, but they lack a permission.
     #[error("{url} does not allow us to {action}: {reason}")]
     Forbidden {
         /// The addresses of the cluster's nodes, without credentials.
@@ -99,7 +99,7 @@ pub enum ClusterError {
         /// What the server said, with the index.
         reason: String,
     },
-    /// An index was made with other fields.
+    /// An existing index maps a field in another way than indexer does.
     #[error("the index `{index}` at {url} has another mapping: {difference}")]
     OtherMapping {
         /// The addresses of the cluster's nodes, without credentials.
@@ -109,7 +109,7 @@ pub enum ClusterError {
         /// The first field that differs.
         difference: String,
     },
-    /// There is a template of our name that we did not make.
+    /// There is a template of the same name that indexer did not make.
     #[error("the index template `{name}` at {url} was not made by indexer")]
     OtherTemplate {
         /// The addresses of the cluster's nodes, without credentials.
@@ -117,12 +117,12 @@ pub enum ClusterError {
         /// The name under which it is there.
         name: &'static str,
     },
-    /// Tweets are kept in indices of other lengths.
-    #[error("the tweets at {url} are kept in an index for each {kept}, not for each {asked}")]
+    /// The existing indices cover another period of time than the one asked for.
+    #[error("the tweets at {url} are kept in one index per {kept}, not per {asked}")]
     OtherIndices {
         /// The addresses of the cluster's nodes, without credentials.
         url: String,
-        /// What the template says.
+        /// The period that each existing index covers: `year`, `month` or `day`.
         kept: &'static str,
         /// What was asked for.
         asked: &'static str,
@@ -133,7 +133,7 @@ pub enum ClusterError {
         /// The addresses of the cluster's nodes, without credentials.
         url: String,
     },
-    /// It does not do what was asked, for a reason of its own.
+    /// The server refused a request, for a reason that is not covered by the other variants.
     #[error("cannot {action} at {url}: {failure}")]
     Refused {
         /// The addresses of the cluster's nodes, without credentials.
@@ -143,7 +143,7 @@ pub enum ClusterError {
         /// The response that refused it.
         failure: RequestError,
     },
-    /// It did not take documents for too long.
+    /// The cluster took nothing for too long.
     #[error("{url} took nothing for {}: {failure}", patience(.after))]
     GaveUp {
         /// The addresses of the cluster's nodes, without credentials.
@@ -153,7 +153,7 @@ pub enum ClusterError {
         /// Why the last attempt failed.
         failure: RequestError,
     },
-    /// Something of our own went wrong.
+    /// Something failed within indexer or on this machine, not in the cluster.
     #[error("cannot {action}")]
     Internal {
         /// What was being done.
@@ -161,7 +161,7 @@ pub enum ClusterError {
         /// Why it cannot be used.
         source: Failure,
     },
-    /// The user said so.
+    /// The run was stopped before the cluster answered.
     #[error("interrupted while {url} did not answer")]
     Interrupted {
         /// The addresses of the cluster's nodes, without credentials.
@@ -181,7 +181,9 @@ impl ClusterError {
             ClusterError::Secret { .. } => {
                 "set it to the `encoded` value that Elasticsearch showed, or to id:api_key, without quotes or line breaks"
             }
-            ClusterError::Reference { .. } => "check the ARN and the role",
+            ClusterError::Reference { .. } => {
+                "check the ARN, and that the role may read the secret"
+            }
             ClusterError::Password => {
                 "set ELASTICSEARCH_PASSWORD, or ELASTICSEARCH_PASSWORD_FILE to a file that holds it"
             }
@@ -199,10 +201,10 @@ impl ClusterError {
                 _ => "it may be mistyped, expired or revoked: make a new one and set it again",
             },
             ClusterError::Forbidden { .. } => {
-                "let its role have create_index, read, write and view_index_metadata on tweets*; or have someone run `indexer setup` who may manage_index_templates"
+                "give its role create_index, read, write and view_index_metadata on tweets*; or have someone with manage_index_templates run `indexer setup`"
             }
             ClusterError::ReadOnly { .. } => {
-                "mostly a disk is full: free space or add nodes, set the index.blocks.* setting that it names to null on tweets-*, and run the same command again"
+                "usually because a disk is full: free space or add nodes, set the index.blocks.* setting that the message names to null on tweets-*, and run the same command again"
             }
             ClusterError::OtherMapping { .. } => {
                 "move that index out of the way: reindex it under a name that does not begin with tweets-, and delete it"
@@ -211,18 +213,18 @@ impl ClusterError {
                 "rename or delete that template, then run `indexer setup`"
             }
             ClusterError::OtherIndices { .. } => {
-                "leave --index-by out to go on as before, or delete all tweets first: --recreate"
+                "leave out --index-by to keep it that way, or delete all tweets first: --recreate"
             }
             ClusterError::Empty { .. } => {
-                "fill it: indexer backfill --store URL tweets.csv; if that was done by someone who may not manage indices, run indexer setup"
+                "add some: indexer backfill --store URL tweets.csv; if someone who may not manage indices did that, run `indexer setup` as someone who may"
             }
             ClusterError::Refused { .. } => "the server's log may say more",
             ClusterError::GaveUp { .. } => {
-                "once it answers again, run the same command again: what is there already is not doubled; --retry-for waits longer"
+                "once it answers again, run the same command again: nothing will be stored twice; --retry-for makes it keep trying for longer"
             }
-            ClusterError::Internal { .. } => "check the limits of memory, threads and files",
+            ClusterError::Internal { .. } => "check the limits on memory, threads and open files",
             ClusterError::Interrupted { .. } => {
-                "run the same command again: what is there already is not doubled"
+                "run the same command again: nothing will be stored twice"
             }
         }
     }

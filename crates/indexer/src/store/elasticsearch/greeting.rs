@@ -1,4 +1,4 @@
-//! The first request: is this a cluster that we can talk to, and which one?
+//! The first request: finds out whether this is a cluster that indexer supports, and which one.
 
 use elasticsearch::http::Method;
 use serde_json::Value as Json;
@@ -9,7 +9,7 @@ use super::connection::{Connection, Request};
 use super::response::{RequestError, Response, is_transient};
 
 impl Connection {
-    /// Asks what is there. Tells its name and version, `Elasticsearch 9.5.3`.
+    /// Asks the server what it is. Returns its name and version, such as `Elasticsearch 9.5.3`.
     pub(super) async fn greet(&self, patience: &Patience) -> Result<String, ClusterError> {
         let mut waits = Backoff::new(patience, &self.url, self.n_nodes);
         let mut other_nodes = self.n_nodes - 1;
@@ -22,7 +22,7 @@ impl Connection {
                 Err(failure) if self.waits_for_start && failure.is_transient() => {
                     waits.wait(&failure).await?;
                 }
-                // An address that nobody listens at is most often mistyped.
+                // Not retried: an address at which nothing listens is most likely mistyped.
                 Err(failure) => {
                     return Err(ClusterError::Unreachable { url: self.url.clone(), failure });
                 }
@@ -42,10 +42,10 @@ impl Connection {
             200..300 if json["version"]["number"].is_string() => {
                 self.supported(&json["version"], is_elasticsearch)
             }
-            // Its page was taken away by a proxy.
+            // A proxy replaced the page with the version, but the header shows what the server is.
             200..300 if is_elasticsearch => Ok("Elasticsearch".to_owned()),
             401 => Err(self.refused("connect", answer.failure())),
-            // A key that may not ask for the version, or a distribution without that page.
+            // The key may not read the version here, or this distribution does not show it: ask the node instead.
             403..=405 if is_elasticsearch => {
                 let mut request = Request::new(Method::Get, "_nodes/_local");
                 request.query = &[("filter_path", "nodes.*.version")];
@@ -57,14 +57,14 @@ impl Connection {
                     None => Ok("Elasticsearch".to_owned()),
                 }
             }
-            // A key that may do nothing but what is asked of it later.
+            // The key may not read this page, but may still have the permissions that are needed later.
             403 if json["error"]["type"] == "security_exception" => {
                 Ok("Elasticsearch or OpenSearch".to_owned())
             }
             403 if json["error"].is_object() || json["Message"].is_string() => {
                 Err(self.refused("connect", answer.failure()))
             }
-            // 407: a proxy wants to know who we are.
+            // 407: a proxy requires authentication.
             status if is_transient(status) || status == 407 => {
                 Err(ClusterError::Unreachable { url: self.url.clone(), failure: answer.failure() })
             }
@@ -79,12 +79,13 @@ impl Connection {
         let number = version["number"].as_str().unwrap_or_default();
         let name = match version["distribution"].as_str() {
             Some("opensearch") => "OpenSearch",
-            // Others have the page too, but not the header.
+            // Other products serve this page too, but without the header. Elasticsearch 6 and early 7 lack it as well,
+            // and are then refused for their version.
             _ if has_header || number.starts_with(['6', '7']) => "Elasticsearch",
             _ => {
                 return Err(ClusterError::NotElasticsearch {
                     url: self.url.clone(),
-                    answer: format!("it says that it is version {number} of something else"),
+                    answer: format!("it says that it is version {number} of another product"),
                 });
             }
         };

@@ -1,4 +1,4 @@
-//! Who we are to a cluster, and where the secrets come from that prove it.
+//! The credentials that are sent to a cluster, and where their secrets are read from.
 
 use std::fmt;
 use std::path::Path;
@@ -13,23 +13,23 @@ use url::{Host, Url};
 use super::ClusterError;
 use crate::aws::secrets::{self, Secret};
 
-/// Who we are, to the cluster.
+/// How requests authenticate to the cluster.
 #[derive(Clone, Default, PartialEq, Eq)]
 pub enum Identity {
-    /// Nobody in particular.
+    /// Without any credentials.
     #[default]
     Anonymous,
-    /// An API key: `id:api_key`, or that in base64 (`encoded`).
+    /// An API key: `id:api_key`, or the same in base64 (which Elasticsearch calls `encoded`).
     ApiKey(String),
-    /// A user.
+    /// A username and a password, for HTTP basic authentication.
     Basic {
         /// Its name.
         username: String,
         /// Its password.
         password: String,
     },
-    /// The AWS credentials of this process, by which each request is signed (Signature Version 4), as
-    /// Amazon OpenSearch Service takes it.
+    /// The AWS credentials of this process, with which each request is signed (Signature Version 4), as Amazon
+    /// OpenSearch Service requires.
     Aws,
 }
 
@@ -43,7 +43,7 @@ impl fmt::Debug for Identity {
 pub(super) const NO_CREDENTIALS: &str = "requests without credentials";
 
 impl Identity {
-    /// What is sent, without saying it.
+    /// The kind of credentials that are sent, for messages. Never contains the secret itself.
     pub(crate) fn in_words(&self) -> &'static str {
         match self {
             Identity::Anonymous => NO_CREDENTIALS,
@@ -53,7 +53,7 @@ impl Identity {
         }
     }
 
-    /// As a header has it.
+    /// The value of the `Authorization` header; `None` without credentials, and for AWS, where each request is signed.
     pub(crate) fn authorization(&self) -> Option<String> {
         match self {
             Identity::ApiKey(key) if key.contains(':') => {
@@ -67,7 +67,7 @@ impl Identity {
         }
     }
 
-    /// Warns if whoever stands between us and one of the addresses can read our secrets.
+    /// Warns if secrets are sent to one of the addresses over a network without encryption.
     pub(crate) fn warn_in_the_open(&self, urls: &[Url]) {
         let in_the_open = urls.iter().find(|url| url.scheme() == "http" && !is_local(url));
         if let (Some(url), true) = (in_the_open, *self != Identity::Anonymous) {
@@ -75,7 +75,7 @@ impl Identity {
         }
     }
 
-    /// What a server, or a proxy before it, says, without secrets that it repeats.
+    /// Removes the secrets from a text that a server or a proxy sent, in case it repeats them.
     pub(crate) fn redact(&self, words: &str) -> String {
         let secrets = match self {
             Identity::ApiKey(key) => {
@@ -93,7 +93,7 @@ impl Identity {
         secrets.fold(words.to_owned(), |words, secret| words.replace(secret, "…"))
     }
 
-    /// As the client takes it.
+    /// The credentials as the client library takes them; `None` for AWS, where each request is signed.
     pub(super) fn credentials(&self) -> Result<Option<Credentials>, ClusterError> {
         match self {
             Identity::Anonymous | Identity::Aws => Ok(None),
@@ -113,8 +113,8 @@ impl Identity {
         }
     }
 
-    /// Whoever the settings name: a key before a user, a value before a file. A value may be the ARN of
-    /// a secret.
+    /// Reads the credentials from the settings. An API key takes precedence over a user, and a value over a file.
+    /// Instead of a secret, a value may be the ARN of one.
     ///
     /// # Errors
     ///
@@ -140,7 +140,7 @@ impl Identity {
         let missing = |variable| move |source| ClusterError::Reference { variable, source };
         if let Some(secret) = secret(key, "the API key")? {
             let api_key = match (secret.key("id"), secret.key("api_key"), secret.key("encoded")) {
-                // All that Elasticsearch answers when a key is made.
+                // The names that Elasticsearch uses in its answer when a key is created.
                 (Some(id), Some(api_key), None) => format!("{id}:{api_key}"),
                 _ => secret.one_of(&["encoded", "api_key", "apiKey"]).map_err(missing(key))?,
             };

@@ -1,4 +1,4 @@
-//! How tweets are mapped: the template, and how an index that is there differs from it.
+//! How tweets are mapped: the index template, and how the mapping of an existing index differs from it.
 
 use std::fmt;
 
@@ -6,9 +6,9 @@ use serde_json::{Map, Value as Json, json};
 
 use super::settings::IndexBy;
 
-/// The template, for indices of that length.
+/// The index template, for indices that cover this period each.
 pub fn template(index_by: IndexBy) -> Json {
-    // It is a part of the program, and a test reads it.
+    // The file is compiled into the program, and a test parses it, so parsing does not fail.
     let mut template: Json =
         serde_json::from_str(include_str!("template.json")).unwrap_or_default();
     template["_meta"]["index_by"] = json!(index_by.as_str());
@@ -20,7 +20,7 @@ pub fn template(index_by: IndexBy) -> Json {
 pub enum Difference {
     /// It lacks these fields.
     Lacks(Vec<String>),
-    /// A field is mapped in another way, in these words; that cannot be changed.
+    /// A field is mapped in another way, which this text describes. The mapping of an existing field cannot be changed.
     Other(String),
 }
 
@@ -33,7 +33,8 @@ impl fmt::Display for Difference {
     }
 }
 
-/// How a mapping differs from ours: by the first field that is another, else by those that it lacks.
+/// How a mapping differs from the template's: by the first field that is mapped in another way, or else by all fields
+/// that it lacks.
 pub(super) fn difference(mapping: &Json) -> Option<Difference> {
     let ours = template(IndexBy::default());
     let ours = flat(&ours["template"]["mappings"]["properties"]);
@@ -44,7 +45,7 @@ pub(super) fn difference(mapping: &Json) -> Option<Difference> {
             let name = |field: &Json| field["type"].as_str().unwrap_or("object").to_owned();
             Some(format!("`{field}` is {}, not {}", name(their), name(our)))
         } else if their["normalizer"] != our["normalizer"] {
-            Some(format!("`{field}` does not fold case"))
+            Some(format!("`{field}` has another normalizer"))
         } else {
             None
         }
@@ -58,7 +59,7 @@ pub(super) fn difference(mapping: &Json) -> Option<Difference> {
     }
 }
 
-/// The part of our mapping that has these fields.
+/// The part of the template's mapping that defines these fields.
 pub(super) fn part(fields: &[String]) -> Json {
     let mut ours = template(IndexBy::default())["template"]["mappings"].take();
     let all = flat(&ours["properties"]);
@@ -71,7 +72,7 @@ pub(super) fn part(fields: &[String]) -> Json {
     part
 }
 
-/// The fields by their whole names.
+/// Flattens nested fields, so that each is listed under its full, dotted name.
 fn flat(properties: &Json) -> Map<String, Json> {
     let mut fields = Map::new();
     for (name, field) in properties.as_object().into_iter().flatten() {

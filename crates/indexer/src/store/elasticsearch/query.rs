@@ -1,4 +1,4 @@
-//! Filters as Elasticsearch's queries.
+//! Translates filters into Elasticsearch queries.
 
 use std::collections::BTreeMap;
 

@@ -1,9 +1,9 @@
-//! The typed questions as Elasticsearch's searches and aggregations, of both servers.
+//! Translates questions into searches and aggregations for Elasticsearch and OpenSearch.
 //!
-//! Several questions are asked in one request, `_msearch`. Shards answer `terms` with their own best only, so
-//! that the sum may be wrong: a question is asked again with more of each until the answer itself says that
-//! it is exact. Answers that may have more buckets than a cluster gives at once are `composite`s, read page
-//! by page.
+//! Several questions are asked in one `_msearch` request. For `terms`, each shard returns only its own most frequent
+//! values, so the sums may be wrong: such a question is asked again, with more values per shard, until the answer
+//! itself says that it is exact, or else all values are counted. Answers that may have more buckets than a cluster
+//! returns at once use `composite`, which is read page by page.
 
 use elasticsearch::http::Method;
 use enrich::Document;
@@ -28,16 +28,18 @@ use crate::store::{
     TermSentiment,
 };
 
-/// The most hits that a cluster gives at once (`index.max_result_window`), and a good page too.
+/// The most hits that a cluster returns at once (`index.max_result_window`).
 const WINDOW: usize = 10_000;
+/// How many hits are requested per page.
 const HITS_PAGE: usize = 1_000;
-/// Buckets a page; with those of the labels in them, under `search.max_buckets` (65,536).
+/// How many buckets are requested per page. Together with the label buckets in each of them, they stay below
+/// `search.max_buckets` (65,536).
 const BUCKETS_PAGE: usize = 10_000;
-/// Of how many more values than asked for each shard tells, at first.
+/// How many more values than asked for each shard returns, in the first attempt.
 const SHARD_EXTRA: usize = 10_000;
 
 impl Elasticsearch {
-    /// Answers questions in one request, and as many more as their answers need to be exact.
+    /// Answers questions with one request, and further ones where an answer has more pages or is not exact yet.
     pub(in crate::store) fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, ClusterError> {
         let firsts: Vec<(&Filter, Json)> =
             asks.iter().map(|ask| (&ask.filter, first_request(&ask.question))).collect();
@@ -51,7 +53,7 @@ impl Elasticsearch {
         asks.iter().zip(firsts).map(|(ask, first)| self.answer(ask, first)).collect()
     }
 
-    /// What the answer to a question's first request says, asking for the rest of it.
+    /// Turns the response to a question's first request into its answer, requesting whatever is still missing.
     fn answer(&self, ask: &Ask, first: Json) -> Result<Answer, ClusterError> {
         let Ask { filter, question } = ask;
         Ok(match *question {
@@ -114,7 +116,7 @@ impl Elasticsearch {
     ) -> Result<Hits, ClusterError> {
         let mut hits = Hits { total: total(&first), documents: Vec::new() };
         let mut page = Page::of(first);
-        // Beyond the window, a page is found by where the one before it ended.
+        // A page beyond the window can only be requested by where the previous page ended.
         let mut to_skip = if is_deep(offset) { offset } else { 0 };
         loop {
             let is_last = page.documents.len() < page_size(limit, to_skip, &hits);
@@ -126,7 +128,7 @@ impl Elasticsearch {
                     let mut document = document.map_err(|error| {
                         ClusterError::internal("read a document that indexer did not write", error)
                     })?;
-                    // An earlier version may have left out what follows from other fields.
+                    // A document written by an earlier version may lack fields that are derived from others.
                     document.derive();
                     hits.documents.push(document);
                 }
@@ -140,7 +142,7 @@ impl Elasticsearch {
         }
     }
 
-    /// The `n` most frequent values with exact counts; of equals, the first by name.
+    /// The `n` most frequent values with exact counts; values with equal counts are sorted by name.
     fn terms(
         &self,
         filter: &Filter,
@@ -155,7 +157,7 @@ impl Elasticsearch {
         let (mut answer, mut extra) = (first, SHARD_EXTRA);
         loop {
             let by = &mut answer["aggregations"]["by"];
-            // What a value may have that no shard told of.
+            // The most documents that a value can have which no shard returned.
             let unseen = by["doc_count_error_upper_bound"].as_u64().unwrap_or(0);
             let Json::Array(buckets) = by["buckets"].take() else { return Ok(Vec::new()) };
             let is_exact = |bucket: &Json| {
@@ -171,7 +173,7 @@ impl Elasticsearch {
             extra *= 8;
             answer = self.search_json(filter, terms_request(field, n, inner, extra))?;
         }
-        // So many values that they are counted one and all.
+        // There are so many values that the only exact way is to count all of them.
         let source = json!({ "terms": { "field": field.name() } });
         let mut buckets = self.composite(filter, &source, inner, None)?;
         for bucket in &mut buckets {
@@ -182,8 +184,8 @@ impl Elasticsearch {
         Ok(buckets)
     }
 
-    /// All buckets of a source of one value, in the order of their keys; `first` is the answer with the first
-    /// of them, if that was asked for already.
+    /// All buckets of a `composite` aggregation with one source, in the order of their keys. `first` is the response
+    /// with the first page, if it has been requested already.
     fn composite(
         &self,
         filter: &Filter,
@@ -214,7 +216,7 @@ impl Elasticsearch {
         request["query"] = query(filter);
         let path = format!("{ALIAS}/_search");
         let mut asked = Request::json(Method::Post, &path, &request);
-        // A part of the answer is no answer.
+        // Fail if a shard does, rather than return a partial answer.
         asked.query = &[("allow_partial_search_results", "false")];
         let answer = self.runtime.block_on(self.connection.ask(asked, &Patience::none()))?;
         if answer.status == 404 {
@@ -237,7 +239,7 @@ impl Elasticsearch {
             let header = json!({ "allow_partial_search_results": false });
             body.push_str(&format!("{header}\n{request}\n"));
         }
-        // The index in the path: who may read it need not be allowed more.
+        // With the index in the path, permission to read that index is enough.
         let path = format!("{ALIAS}/_msearch");
         let mut asked = Request::new(Method::Post, &path);
         (asked.content_type, asked.body) = (NDJSON, Some(body.into()));
@@ -280,7 +282,7 @@ impl Elasticsearch {
     }
 }
 
-/// What is asked first, but for the filter.
+/// The first request for a question, without its filter.
 fn first_request(question: &Question) -> Json {
     let aggregate = |aggregations: Json| json!({ "size": 0, "aggs": aggregations });
     match question {
@@ -313,7 +315,7 @@ fn first_request(question: &Question) -> Json {
         Question::Places { n } => terms_request(Keyword::PlaceName, *n, &in_place(), SHARD_EXTRA),
         Question::Map { zoom } => composite_request(&in_tiles(*zoom), &in_tile(), Json::Null),
         Question::Distinct { field } => {
-            // The most that it can be made exact for.
+            // The highest threshold that the server supports.
             let cardinality = json!({ "field": field.name(), "precision_threshold": 40_000 });
             aggregate(json!({ "distinct": { "cardinality": cardinality } }))
         }
@@ -327,7 +329,7 @@ fn first_request(question: &Question) -> Json {
 /// A page of hits.
 struct Page {
     documents: Vec<Json>,
-    /// Where it ended.
+    /// The sort values of its last hit, after which the next page begins.
     last: Json,
 }
 
@@ -341,11 +343,13 @@ impl Page {
     }
 }
 
+/// Whether a page at this offset may reach beyond the window.
+/// Whether a page at this offset may reach beyond the window.
 fn is_deep(offset: usize) -> bool {
     offset > WINDOW - HITS_PAGE
 }
 
-/// How many hits the next page has: of those to leave out, or of those to give.
+/// The size of the next page: of the hits to skip while there are any, or else of those to return.
 fn page_size(limit: usize, to_skip: usize, hits: &Hits) -> usize {
     match to_skip {
         0 => (limit - hits.documents.len()).min(HITS_PAGE),
@@ -370,7 +374,7 @@ fn page_request(sort: Sort, from: usize, size: usize, with_source: bool, after: 
 fn terms_request(field: Keyword, n: usize, inner: &Json, extra: usize) -> Json {
     let terms = json!({
         "field": field.name(),
-        // A cluster takes none of 0.
+        // Servers refuse a size of 0.
         "size": n.max(1),
         "shard_size": n + extra,
         "order": [{ "_count": "desc" }, { "_key": "asc" }],
@@ -395,6 +399,8 @@ fn by(sort: Sort) -> Json {
         Sort::MostPositive => ("sentiment.compound", "desc"),
         Sort::MostNegative => ("sentiment.compound", "asc"),
     };
+    // The embedded store also counts a missing engagement as 0.
+    // The embedded store also counts a missing engagement as 0.
     let missing = if sort == Sort::Engaged { json!(0) } else { json!("_last") };
     json!([{ field: { "order": order, "missing": missing } }, { "id": "desc" }])
 }

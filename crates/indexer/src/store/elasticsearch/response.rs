@@ -1,4 +1,4 @@
-//! An answer of a cluster, and what it means if it is a bad one.
+//! A cluster's answer to a request, and what a bad answer means.
 
 use std::fmt;
 use std::time::Duration;
@@ -17,7 +17,7 @@ pub(super) struct Response {
     pub(super) body: Bytes,
 }
 
-/// What became of a request that did not do what it should.
+/// Why a request failed.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub enum RequestError {
     /// No answer, or not all of it.
@@ -27,23 +27,23 @@ pub enum RequestError {
         /// Whether a certificate is at fault.
         certificate: bool,
     },
-    /// An answer that says no.
+    /// An answer with an error status.
     Status {
         /// The HTTP status.
         status: u16,
-        /// What it says.
+        /// The reason that the answer gives.
         reason: String,
-        /// When to come back.
+        /// How long the server asks to wait before the next attempt.
         retry_after: Option<Duration>,
         /// Whether it says that an index is read-only.
         blocked: bool,
     },
-    /// An answer that puts some documents off.
+    /// The answer to a bulk request in which the cluster puts some documents off.
     Items {
         /// Why.
         reason: String,
     },
-    /// An answer that is none of Elasticsearch's.
+    /// An answer that cannot come from Elasticsearch.
     Garbled {
         /// What it looks like.
         what: String,
@@ -57,9 +57,9 @@ impl fmt::Display for RequestError {
             RequestError::Status { status, reason, .. } => {
                 write!(f, "it answered {status}: {reason}")
             }
-            RequestError::Items { reason } => write!(f, "documents are put off: {reason}"),
+            RequestError::Items { reason } => write!(f, "some documents were put off: {reason}"),
             RequestError::Garbled { what } => {
-                write!(f, "its answer is not Elasticsearch's: {what}")
+                write!(f, "its answer does not look like Elasticsearch's: {what}")
             }
         }
     }
@@ -73,13 +73,13 @@ impl RequestError {
     pub(super) fn hint(&self) -> &'static str {
         match self {
             RequestError::Lost { certificate: true, .. } => {
-                "name the authority that signed it: --ca-file FILE (Elasticsearch makes one: config/certs/http_ca.crt); the certificate must name the host that --store names"
+                "name the certificate of the authority that signed the server's: --ca-file FILE (Elasticsearch creates config/certs/http_ca.crt); the server's certificate must be valid for the host in --store"
             }
             RequestError::Lost { .. } => {
-                "check that it is running, and the address: host, port, http or https; and HTTP_PROXY, HTTPS_PROXY if they are set"
+                "check that it is running, that host, port and http or https are right, and HTTP_PROXY and HTTPS_PROXY if they are set"
             }
             RequestError::Status { status: 429, .. } => "it is overloaded: try again later",
-            _ => "check the address, and the proxies before it",
+            _ => "check the address, and any proxy in front of it",
         }
     }
 
@@ -92,7 +92,7 @@ impl RequestError {
         }
     }
 
-    /// How long the server asks to be left alone.
+    /// How long the server asks to wait before the next attempt.
     pub(super) fn retry_after(&self) -> Option<Duration> {
         match self {
             RequestError::Status { retry_after, .. } => *retry_after,
@@ -101,7 +101,7 @@ impl RequestError {
     }
 }
 
-/// Whether that status may be another one later.
+/// Whether a request that failed with this status may succeed later.
 pub(super) fn is_transient(status: u16) -> bool {
     status == 408 || status == 429 || status >= 500
 }
@@ -115,7 +115,7 @@ impl Response {
         serde_json::from_slice(&self.body).ok()
     }
 
-    /// The answer, if it says yes.
+    /// The answer itself if its status is a success, or else the failure that it means.
     pub(super) fn ok(self) -> Result<Response, RequestError> {
         match self.status {
             200..300 => Ok(self),
@@ -124,7 +124,7 @@ impl Response {
     }
 
     pub(super) fn failure(&self) -> RequestError {
-        // Only the form in seconds is sent by what stands before Elasticsearch (nginx, AWS).
+        // Dates are ignored: what sends this header in front of Elasticsearch (nginx, AWS) gives it in seconds.
         let retry_after = self.header("retry-after").and_then(|value| value.trim().parse().ok());
         RequestError::Status {
             status: self.status,
@@ -134,7 +134,7 @@ impl Response {
         }
     }
 
-    /// What a bad answer says: Elasticsearch's type and reason, else how it begins.
+    /// Why the request failed: the type and reason that Elasticsearch gives, or else the beginning of the answer.
     fn reason(&self) -> String {
         let json = self.json().unwrap_or_default();
         match &json["error"] {
@@ -150,7 +150,7 @@ impl Response {
     }
 }
 
-/// What an error of Elasticsearch says, with what caused it.
+/// Describes an error of Elasticsearch, followed by its causes.
 pub(super) fn reason(error: &Json) -> String {
     #[derive(Deserialize, Default)]
     #[serde(default)]
@@ -178,7 +178,8 @@ pub(super) fn reason(error: &Json) -> String {
     if words.is_empty() { error.to_string() } else { words }
 }
 
-/// Whether an error says that an index may not be written, and not that the cluster is starting (503).
+/// Whether an error says that an index may not be written to. A cluster that is starting reports the same type of error
+/// (503), which does not count.
 pub(super) fn is_block(error: &Json) -> bool {
     let reason = error["reason"].as_str().unwrap_or_default();
     error["type"] == "cluster_block_exception" && !reason.contains("SERVICE_UNAVAILABLE")

@@ -1,4 +1,4 @@
-//! What the user says of a cluster: where it is, who we are, and how fast to go.
+//! The user's settings for a cluster: its address, the credentials, and how fast to send documents.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -19,9 +19,9 @@ pub struct Cluster {
     pub identity: Identity,
     /// PEM certificates of authorities to trust besides the well-known ones.
     pub ca_file: Option<PathBuf>,
-    /// Whether any certificate is accepted.
+    /// Whether the server's certificate is accepted without verification.
     pub insecure: bool,
-    /// What requests go through; without it, what `HTTP_PROXY` and `HTTPS_PROXY` say.
+    /// The proxy that requests go through; if `None`, `HTTP_PROXY` and `HTTPS_PROXY` apply.
     pub proxy: Option<Url>,
     /// How long one request may take.
     pub request_timeout: Duration,
@@ -63,30 +63,31 @@ impl fmt::Display for Cluster {
 /// How documents are sent.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Load {
-    /// How much of the tweets' time an index holds; without it, what the cluster has, else a year.
+    /// The period of time that each index covers; if `None`, that of the cluster's existing indices or template, or
+    /// else a year.
     pub index_by: Option<IndexBy>,
     /// The most bytes of documents in a bulk request, before compression.
     pub bulk_bytes: usize,
     /// The most documents in a bulk request.
     pub bulk_documents: usize,
-    /// The most bulk requests at a time.
+    /// The most bulk requests in flight at a time.
     pub bulk_requests: usize,
     /// Whether bodies are compressed.
     pub gzip: Gzip,
-    /// For how long to go on trying when nothing is taken.
+    /// How long to keep trying while the cluster accepts nothing.
     pub retry_for: Duration,
-    /// Whether that holds also before the cluster has ever answered: who runs the program can tell a
-    /// mistyped address at once, a function at night may meet a cluster that is being restarted.
+    /// Whether `retry_for` also applies before the cluster has answered for the first time. Somebody at a terminal
+    /// should hear of a mistyped address at once, but a Lambda function may run while the cluster is being restarted.
     pub waits_for_start: bool,
 }
 
 impl Load {
-    /// What even the smallest function can do: with 128 MB of memory and a fourteenth of a core.
+    /// Settings that suit even the smallest Lambda function, with 128 MB of memory and a fourteenth of a core.
     pub(crate) fn in_lambda() -> Load {
         Load {
             bulk_bytes: 1024 * 1024,
             bulk_requests: 2,
-            // A function that waits is paid for. Lambda waits for free before it tries again.
+            // The time that a function spends waiting is billed; the time that Lambda waits before it retries is not.
             retry_for: Duration::from_secs(60),
             waits_for_start: true,
             ..Load::default()
@@ -98,7 +99,7 @@ impl Default for Load {
     fn default() -> Load {
         Load {
             index_by: None,
-            // Small nodes of Amazon OpenSearch Service take 10 MiB.
+            // Small nodes of Amazon OpenSearch Service accept no more than 10 MiB.
             bulk_bytes: 8 * 1024 * 1024,
             bulk_documents: 5_000,
             bulk_requests: 4,
@@ -112,7 +113,7 @@ impl Default for Load {
 /// Whether bodies are compressed.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum Gzip {
-    /// Unless all nodes are on this machine, where it would cost more than it saves.
+    /// Compress unless all nodes are on this machine and no proxy is used: there it would cost more than it saves.
     #[default]
     Auto,
     /// Compress requests to any cluster.
@@ -121,7 +122,7 @@ pub enum Gzip {
     Never,
 }
 
-/// How much of the tweets' time an index holds, in UTC.
+/// The period of time that each index covers, in UTC.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub enum IndexBy {
     /// An index for each year: `tweets-2022`.
@@ -134,7 +135,7 @@ pub enum IndexBy {
 }
 
 impl IndexBy {
-    /// As the template's `_meta` has it.
+    /// The name of the period in the template's `_meta`.
     pub fn as_str(self) -> &'static str {
         match self {
             IndexBy::Year => "year",
@@ -143,7 +144,7 @@ impl IndexBy {
         }
     }
 
-    /// The index of a tweet of that time.
+    /// The name of the index for a tweet that was created at this time.
     pub fn index(self, created_at: ingest::Timestamp) -> String {
         let time = created_at.to_string();
         let date = time.split('T').next().unwrap_or_default();
@@ -170,7 +171,8 @@ pub fn place_of(store: &str) -> Result<Result<PathBuf, Vec<Url>>, ClusterError> 
     }
 }
 
-/// Whether somebody has left out the `http://`. No folder is called `localhost:9200` on purpose.
+/// Whether this looks like an address without its `http://`, such as `localhost:9200`. Hardly any folder has such a
+/// name, and if one exists, it is taken as a folder.
 fn is_host_and_port(store: &str) -> bool {
     let port = store.rsplit_once(':').map(|(_, port)| port);
     port.is_some_and(|port| !port.is_empty() && port.bytes().all(|b| b.is_ascii_digit()))
@@ -180,10 +182,10 @@ fn is_host_and_port(store: &str) -> bool {
 /// Reads the addresses of nodes, separated by commas.
 fn parse_nodes(addresses: &str) -> Result<Vec<Url>, ClusterError> {
     if addresses.contains('@') {
-        // Before it is taken apart: a password may have a comma in it.
+        // Checked before the addresses are split, because a password may contain a comma.
         return Err(ClusterError::Address {
             address: without_secrets(addresses),
-            why: "other users of this machine see what is on a command line".to_owned(),
+            why: "other users of this machine can see a password on the command line".to_owned(),
             hint: "set ELASTICSEARCH_USERNAME and ELASTICSEARCH_PASSWORD (or ELASTICSEARCH_API_KEY), and leave them out of the address",
         });
     }
@@ -199,10 +201,10 @@ fn node(address: &str) -> Result<Url, ClusterError> {
     let form = "write it as http://localhost:9200, or name a folder";
     let url = Url::parse(address).map_err(|parse| error(&parse.to_string(), form))?;
     if !matches!(url.scheme(), "http" | "https") || !url.has_host() {
-        return Err(error("only http:// and https:// are known", form));
+        return Err(error("only http:// and https:// are supported", form));
     }
     if url.query().is_some() || url.fragment().is_some() {
-        return Err(error("it has a `?` or a `#`", form));
+        return Err(error("it must not contain `?` or `#`", form));
     }
     Ok(url)
 }
@@ -211,13 +213,13 @@ fn node(address: &str) -> Result<Url, ClusterError> {
 ///
 /// # Errors
 ///
-/// If it is none, or has a password in it.
+/// If it is not a valid address, or has a password in it.
 pub fn parse_proxy(address: &str) -> Result<Url, ClusterError> {
     match address.contains('@') {
         true => Err(ClusterError::Address {
             address: without_secrets(address),
-            why: "other users of this machine see what is on a command line".to_owned(),
-            hint: "set HTTP_PROXY or HTTPS_PROXY to it, where a password may stand",
+            why: "other users of this machine can see a password on the command line".to_owned(),
+            hint: "set HTTP_PROXY or HTTPS_PROXY to it instead, which may contain a password",
         }),
         false => node(address),
     }
@@ -227,7 +229,7 @@ pub fn parse_proxy(address: &str) -> Result<Url, ClusterError> {
 ///
 /// # Errors
 ///
-/// If it is none.
+/// If it is not a valid Cloud ID.
 pub fn parse_cloud_id(cloud_id: &str) -> Result<Url, ClusterError> {
     CloudId::parse(cloud_id).map(|cloud| cloud.url).map_err(|error| ClusterError::Address {
         address: cloud_id.to_owned(),

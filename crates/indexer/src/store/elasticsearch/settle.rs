@@ -1,8 +1,11 @@
 //! Sends the documents of one bulk until each is indexed or refused.
 //!
-//! What can go wrong, and what is done: a busy or lost cluster is waited for; an item that is put off is
-//! sent again while the others are done with; a request that is too large is halved; an answer that
-//! cannot be understood is taken as none, since asking again finds what the first time did.
+//! What can go wrong, and what is done about it:
+//!
+//! - A cluster that is busy or does not answer is waited for.
+//! - An item that the cluster puts off is sent again, after the others are done.
+//! - A request that is too large is halved.
+//! - An answer that cannot be parsed counts as no answer: sending the request again shows what the first attempt did.
 
 use std::collections::{HashMap, VecDeque};
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -26,10 +29,11 @@ pub(super) struct Shared {
     pub(super) patience: Patience,
     pub(super) gate: Gate,
     pub(super) gzip: bool,
-    /// The most bytes of documents in a request: less after the server found one too large.
+    /// The most bytes of documents in a request. This is lowered when the server finds a request too large, or when one
+    /// is cut off.
     pub(super) bulk_bytes: AtomicUsize,
-    /// Since when an index has put documents off and taken none: one that is lost must not hold up the
-    /// others for ever.
+    /// Since when each failing index has put documents off and accepted none: an index whose shards are lost must not
+    /// hold up the others forever.
     pub(super) failing: Mutex<HashMap<Arc<str>, Instant>>,
 }
 
@@ -42,17 +46,17 @@ impl Shared {
         self.failing.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Takes note that an index has put a document off. Tells whether it has for too long.
+    /// Records that an index has put a document off. Returns whether it has done so for too long.
     fn has_failed_for_too_long(&self, index: &Arc<str>) -> bool {
         let since = *self.failing().entry(Arc::clone(index)).or_insert_with(Instant::now);
         since.elapsed() >= self.patience.retry_for
     }
 }
 
-/// Smaller bulks take as long.
+/// The limit is not lowered below this when a request is cut off: smaller bulks take just as long.
 const LEAST_BULK_BYTES: usize = 64 * 1024;
 
-/// How often an operation is tried again at once because somebody else was faster.
+/// How often an operation is retried immediately after another client changed the document first.
 const MAX_CONFLICTS: u32 = 3;
 
 /// What became of a bulk.
@@ -60,14 +64,14 @@ pub(super) struct Settled {
     pub(super) written: Written,
     /// Of its documents, how many were there already.
     pub(super) known: usize,
-    /// Why the rest of the run need not be tried.
+    /// The error that makes it pointless to try the rest of the run.
     pub(super) stopped: Option<ClusterError>,
 }
 
 impl Settled {
-    /// Of a bulk whose sending has panicked, so that nobody knows what became of its documents.
+    /// The result for a bulk whose task panicked, so that it is not known which of its documents were indexed.
     pub(super) fn crashed(bulk: &Bulk) -> Settled {
-        let reason = "not known to be indexed: an internal error of indexer; its log says where";
+        let reason = "may not be indexed: indexer had an internal error, see its log";
         let mut written = Written::default();
         for (entry, at) in bulk.entries.iter().enumerate() {
             written.left.push(rejected(bulk, entry, reason));
@@ -79,7 +83,8 @@ impl Settled {
     }
 }
 
-/// Sends the documents of `bulk` until each is indexed or refused. `first` is what most of them will need.
+/// Sends the documents of `bulk` until each is indexed or refused. `first` is the action that most of them are expected
+/// to need.
 pub(super) async fn settle(shared: &Shared, bulk: &Bulk, first: Action) -> Settled {
     let operations = (0..bulk.entries.len())
         .map(|entry| Operation { entry, action: first.clone(), was_retried: false, conflicts: 0 })
@@ -111,7 +116,7 @@ struct Work<'s> {
     bulk: &'s Bulk,
     /// What is still to be sent, a request each.
     requests: VecDeque<Vec<Operation>>,
-    /// What was put off until the rest is done.
+    /// Operations that the cluster put off, to be sent again after the rest.
     later: Vec<Operation>,
     waits: Backoff<'s>,
     settled: Settled,
@@ -159,15 +164,15 @@ impl Work<'_> {
         }
     }
 
-    /// Sends one request until it is answered item by item. What is too large is split, and the rest
-    /// of it queued.
+    /// Sends one request until its items are answered one by one. A request that is too large is split, and its second
+    /// part is queued.
     async fn send(
         &mut self,
         mut operations: Vec<Operation>,
     ) -> Result<Vec<(Operation, Verdict)>, GivenUp> {
         let shared = self.shared;
         let mut waits = shared.backoff();
-        // An earlier one may have been found too large.
+        // The limit may have been lowered since these operations were queued.
         if let Some(rest) = self.cut(&mut operations) {
             self.requests.push_front(rest);
         }
@@ -183,14 +188,14 @@ impl Work<'_> {
                         let reason = format!("413 too large for the server: {reason}");
                         return Ok(vec![(only, Verdict::Refused(reason))]);
                     }
-                    // The next ones need not find out for themselves.
+                    // Lower the limit for all bulks, so that the next requests are not refused too.
                     let half = self.sizes(&operations).sum::<usize>().div_ceil(2);
                     shared.bulk_bytes.fetch_min(half, Ordering::Relaxed);
                     if let Some(rest) = self.cut(&mut operations) {
                         self.requests.push_front(rest);
                     }
                 }
-                // Others are taken, so that it must be this one.
+                // The cluster accepts other requests, so the cause must be in this one: split it to narrow it down.
                 failure
                     if failure.is_transient()
                         && waits.is_spent()
@@ -224,10 +229,11 @@ impl Work<'_> {
         operations.iter().map(|operation| self.bulk.json(operation.entry).len())
     }
 
-    /// Keeps as many of the operations as a request may have, at least one, and gives the rest.
+    /// Keeps as many operations as fit into one request, at least one, and returns the rest.
     fn cut(&self, operations: &mut Vec<Operation>) -> Option<Vec<Operation>> {
         let most = self.shared.bulk_bytes.load(Ordering::Relaxed);
-        // A bulk is full when its last document is over that: no reason to send that one alone.
+        // The last document of a full bulk usually exceeds the limit; without a margin, it would be sent in a request
+        // of its own.
         let most = most + most / 8;
         let mut bytes = 0;
         let first_left = self.sizes(operations).position(|size| {
@@ -250,7 +256,7 @@ impl Work<'_> {
         let started = Instant::now();
         let answer = connection.send_until(&request, patience).await;
         if patience.is_cut_off() && answer.is_err() {
-            // In the time that there is, less can be done.
+            // There was too little time for a request of this size, so the next ones are smaller.
             let half = self.sizes(operations).sum::<usize>().div_ceil(2).max(LEAST_BULK_BYTES);
             self.shared.bulk_bytes.fetch_min(half, Ordering::Relaxed);
         }
@@ -262,7 +268,7 @@ impl Work<'_> {
         verdicts.ok_or_else(|| RequestError::Garbled { what: answer.beginning() })
     }
 
-    /// Does what the verdicts say. Tells why items were put off, if any were.
+    /// Acts on the verdicts. Returns why items were put off, if any were.
     fn apply(&mut self, verdicts: Vec<(Operation, Verdict)>) -> Result<Option<String>, GivenUp> {
         let (mut next, mut busy) = (Vec::new(), None);
         let mut stopped: Option<GivenUp> = None;
@@ -284,7 +290,7 @@ impl Work<'_> {
                     self.count_retry(&mut operation);
                     operation.action = Action::Read;
                     self.later.push(operation);
-                    busy = Some("others change the same documents all the time".to_owned());
+                    busy = Some("other clients keep changing the same documents".to_owned());
                     continue;
                 }
                 Verdict::Conflict => {
@@ -359,7 +365,7 @@ impl Work<'_> {
     }
 }
 
-/// A document as a reject, which can be read again.
+/// Converts a document into a reject, which can be read as input again.
 pub(super) fn rejected(bulk: &Bulk, entry: usize, reason: &str) -> Rejected {
     let at = &bulk.entries[entry];
     let mut rejected = Rejected::new(at.line, Stage::Index, reason, bulk.json(entry));

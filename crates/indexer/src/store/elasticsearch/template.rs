@@ -1,4 +1,4 @@
-//! The index template and the indices made by it: put if missing, compared if there.
+//! The index template and the indices created from it: what is missing is created, and what exists is checked.
 
 use elasticsearch::http::Method;
 use serde_json::{Value as Json, json};
@@ -12,21 +12,21 @@ use super::settings::IndexBy;
 
 /// The template's name.
 pub const TEMPLATE_NAME: &str = "tweets";
-/// Whoever reads finds all tweets under this name.
+/// The alias under which all tweets are searched.
 pub(super) const ALIAS: &str = "tweets";
 const PATH: &str = "_index_template/tweets";
 
-/// What became of the template.
+/// What was done about the template, or would be in a dry run.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Installed {
-    /// It was not there.
+    /// There was no template, so that it is created.
     Created,
-    /// It was there in another version.
+    /// The template is of an earlier version, or for indices of another period, and is to be replaced.
     Updated {
         /// That version.
         from: u64,
     },
-    /// It was there as it should be.
+    /// The template is up to date.
     Current,
     /// It is of a later version of indexer, and was left alone.
     Newer {
@@ -49,7 +49,7 @@ pub struct Index {
 }
 
 impl Index {
-    /// The fields that it lacks and can be given: those that are new since indexer made it.
+    /// The fields that the index lacks and that can be added, because indexer made it with an earlier mapping.
     pub fn lacks(&self) -> Option<&[String]> {
         match &self.difference {
             Some(Difference::Lacks(fields)) if self.is_ours => Some(fields),
@@ -63,11 +63,11 @@ pub(super) fn version() -> u64 {
     template(IndexBy::default())["version"].as_u64().unwrap_or_default()
 }
 
-/// What is to be done with the template.
+/// How the cluster's template compares with this version's.
 pub(super) struct Comparison {
     pub(super) installed: Installed,
     pub(super) index_by: IndexBy,
-    /// Whether it says another length than that now, or nothing.
+    /// Whether the template in the cluster has another `index_by` than this one, or does not exist.
     says_other: bool,
 }
 
@@ -79,7 +79,7 @@ pub(super) struct Found {
 }
 
 impl Connection {
-    /// The template that the cluster has; none also if we may not see it.
+    /// The template that the cluster has; `None` if there is none, or if it may not be read.
     pub(super) async fn find_template(
         &self,
         patience: &Patience,
@@ -106,7 +106,7 @@ impl Connection {
         }))
     }
 
-    /// Tells what is to be done with the template; nothing is changed.
+    /// Finds out what is to be done about the template, without changing anything.
     pub(super) async fn compare_template(
         &self,
         asked: Option<IndexBy>,
@@ -117,7 +117,7 @@ impl Connection {
             let url = self.url.clone();
             return Err(ClusterError::OtherTemplate { url, name: TEMPLATE_NAME });
         }
-        // What is there counts, before what is asked, before what the template says.
+        // The existing indices take precedence over the user's setting, and that over the existing template.
         let kept = self.index_by_of_indices(patience).await?;
         if let (Some(kept), Some(asked)) = (kept, asked)
             && kept != asked
@@ -137,8 +137,8 @@ impl Connection {
         Ok(Comparison { installed, index_by, says_other: said != Some(index_by) })
     }
 
-    /// Puts the template if it is not there, or, if `update`, when it is of an earlier version. Tells
-    /// what was done and how long its indices are.
+    /// Installs the template if there is none or its `index_by` has to change, and, with `update`, if it is of an
+    /// earlier version. Returns how it compared, and the period that each index covers.
     pub(super) async fn install_template(
         &self,
         asked: Option<IndexBy>,
@@ -169,8 +169,8 @@ impl Connection {
         answer.ok().map(drop).map_err(|failure| self.refused(action, failure))
     }
 
-    /// Makes sure that tweets can be written to an index: that it has our mapping if it is there, and
-    /// that it is there.
+    /// Makes sure that tweets can be written to an index: creates it if it does not exist, or else checks its mapping
+    /// and adds fields that it lacks.
     pub(super) async fn prepare_index(
         &self,
         index: &str,
@@ -180,7 +180,7 @@ impl Connection {
         let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
         match answer.status {
             404 => return self.create_index(index, patience).await,
-            // A key that may write but not look: if it may not create either, the index must be there.
+            // The key may not read the mapping. If it may not create the index either, the index is assumed to exist.
             403 => {
                 return match self.create_index(index, patience).await {
                     Err(ClusterError::Forbidden { .. }) => Ok(()),
@@ -190,8 +190,8 @@ impl Connection {
             200..300 => {}
             _ => return Err(self.refused(&format!("read {path}"), answer.failure())),
         }
-        // Under its own name, which is another one if it was asked for by an alias. What cannot be read is
-        // let pass: the cluster refuses what does not fit.
+        // The answer contains the index under its real name, even if it was asked for by an alias. A mapping that
+        // cannot be read is not checked: the cluster itself refuses documents that do not fit.
         let json = answer.json().unwrap_or_default();
         let Some(mapping) = json.as_object().and_then(|json| json.values().next()) else {
             return Ok(());
@@ -200,11 +200,11 @@ impl Connection {
         let Some(difference) = &found.difference else { return Ok(()) };
         match found.lacks() {
             Some(fields) => match self.extend_mapping(index, fields, patience).await {
-                // Tweets are kept whole all the same: only what is asked of those fields finds nothing.
+                // Tweets are stored in full all the same; only searches on those fields do not find them.
                 Err(ClusterError::Forbidden { .. }) => {
                     tracing::warn!(
-                        hint = "have someone run `indexer setup` who may manage indices",
-                        "the index {index} cannot be given new fields: {difference}"
+                        hint = "have someone who may manage indices run `indexer setup`",
+                        "cannot add new fields to the index {index}: {difference}"
                     );
                     Ok(())
                 }
@@ -231,7 +231,8 @@ impl Connection {
         answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
 
-    /// Makes an index. The mapping is in the template too, but who may not put that may still do this.
+    /// Creates an index with its mapping. The template has the mapping too, but a key that may not install the template
+    /// may still create indices.
     async fn create_index(&self, index: &str, patience: &Patience) -> Result<(), ClusterError> {
         // Settings are left to the template, where others may have changed them.
         let mut made = template(IndexBy::default())["template"].take();
@@ -241,7 +242,7 @@ impl Connection {
         if first.status != 403 {
             return made_or_there(first).map_err(|failure| self.refused(&action, failure));
         }
-        // Who may create an index need not be allowed to say what else it is called; the template may.
+        // A key that may create indices may lack the permission to set aliases. The template can still set the alias.
         made["aliases"] = json!({});
         let second = self.ask(Request::json(Method::Put, index, &made), patience).await?;
         made_or_there(second).map_err(|failure| self.refused(&action, failure))?;
@@ -249,14 +250,14 @@ impl Connection {
         let answer = self.ask(Request::new(Method::Get, &path), patience).await?;
         if answer.status == 404 {
             tracing::warn!(
-                hint = "have someone run `indexer setup` who may manage indices",
-                "the index {index} cannot be put under the alias `{ALIAS}`, so that it is not searched"
+                hint = "have someone who may manage indices run `indexer setup`",
+                "cannot add the index {index} to the alias `{ALIAS}`, so searches will not find its tweets"
             );
         }
         Ok(())
     }
 
-    /// The indices that hold tweets, by the names that we give.
+    /// The indices that hold tweets, recognized by their names.
     pub(super) async fn our_indices(
         &self,
         patience: &Patience,
@@ -286,13 +287,14 @@ impl Connection {
         answer.ok().map(drop).map_err(|failure| self.refused(&action, failure))
     }
 
-    /// How long the indices are that are there, by their names.
+    /// The period that each existing index covers, according to the names; `None` if there are no indices, or they may
+    /// not be listed.
     pub(super) async fn index_by_of_indices(
         &self,
         patience: &Patience,
     ) -> Result<Option<IndexBy>, ClusterError> {
         let indices = match self.our_indices(patience).await {
-            // A key that may write but not look.
+            // The key may write, but not list indices.
             Err(ClusterError::Forbidden { .. }) => return Ok(None),
             indices => indices?,
         };
@@ -325,7 +327,7 @@ impl Connection {
     }
 }
 
-/// Whether an index was made, or was there: another run may have been faster.
+/// Succeeds if the index was created, or exists already: another run may have created it first.
 fn made_or_there(answer: Response) -> Result<(), RequestError> {
     match answer.json().unwrap_or_default()["error"]["type"].as_str() {
         Some("resource_already_exists_exception") => Ok(()),
@@ -333,7 +335,7 @@ fn made_or_there(answer: Response) -> Result<(), RequestError> {
     }
 }
 
-/// Whether we would give an index that name: `tweets-2022`, `tweets-2022.12`, `tweets-2022.12.10`.
+/// Whether this is a name that indexer gives to indices: `tweets-2022`, `tweets-2022.12`, `tweets-2022.12.10`.
 fn is_our_name(name: &str) -> bool {
     let Some(date) = name.strip_prefix("tweets-") else { return false };
     let mut lengths = [4, 2, 2].into_iter();

@@ -1,7 +1,8 @@
 //! Writing to a cluster: documents are gathered into bulks, and several bulks are settled at a time.
 //!
-//! Whoever brings documents waits while all places are taken. Two documents of the same id are never
-//! under way together, so that the later one is merged into the earlier one, whatever the network does.
+//! [`ElasticsearchWriter::write`] blocks while the most bulks allowed are in flight. Two documents with the same id are
+//! never in flight at the same time, so the later one is merged into the earlier one even if the network reorders
+//! requests.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -27,13 +28,13 @@ use crate::store::{Delivery, Written};
 /// What a writer has learned about a cluster, for the next writer of the same one.
 #[derive(Debug, Clone)]
 pub struct ClusterExperience {
-    /// How many bytes a bulk may have: fewer than were asked for, if those were too many.
+    /// How many bytes a bulk may have: fewer than the user allows if the cluster could not handle that many.
     bulk_bytes: usize,
     /// How long the last bulk took.
     latency: Duration,
 }
 
-/// A cluster, open to be written to.
+/// A cluster opened for writing.
 pub struct ElasticsearchWriter {
     runtime: &'static Runtime,
     shared: Arc<Shared>,
@@ -45,8 +46,10 @@ pub struct ElasticsearchWriter {
     bulk_requests: usize,
     /// The indices that tweets were written to, by the day of the tweets (since 1970).
     indices: HashMap<i64, Arc<str>>,
+    /// The indices that are known to be ready for writing.
+    /// The indices that are known to be ready for writing.
     prepared: HashSet<Arc<str>>,
-    /// What is being gathered, and where in it each id is.
+    /// The bulk that is being gathered, and the position of each id in it.
     bulk: Bulk,
     ids: HashMap<String, usize>,
     under_way: Vec<Arc<Bulk>>,
@@ -55,22 +58,24 @@ pub struct ElasticsearchWriter {
     given_up: Option<u64>,
     settled: Receiver<(Arc<Bulk>, Settled)>,
     settle: Sender<(Arc<Bulk>, Settled)>,
-    /// Whether most documents turned out to be there already, as in a rerun: then it is asked first.
+    /// Whether most documents of the last bulk were there already, as in a rerun. The next bulk then begins by reading
+    /// documents instead of creating them.
     expects_known: bool,
     has_failed: bool,
-    /// Whether all tweets are still to be deleted: not before there are others.
+    /// Whether all tweets are still to be deleted, which waits until the first new ones arrive.
     recreate: bool,
-    /// How long indices are to be, if the user has said it.
+    /// The period that each index is to cover, if the user has specified it.
     asked: Option<IndexBy>,
 }
 
 impl ElasticsearchWriter {
-    /// Connects to a cluster and makes sure that it has the index template; with `recreate`, deletes
-    /// all tweets first. `stop` ends the waiting for a cluster that does not answer.
+    /// Connects to a cluster and makes sure that it has the index template. With `recreate`, that is left to the first
+    /// [`write`](ElasticsearchWriter::write), which deletes all tweets before. `stop` ends the wait for a cluster that
+    /// does not answer.
     ///
     /// # Errors
     ///
-    /// If it cannot be reached, is none, or does not let us.
+    /// If the cluster cannot be reached, is not a supported Elasticsearch or OpenSearch, or refuses access.
     pub fn open(
         cluster: &Cluster,
         recreate: bool,
@@ -119,7 +124,8 @@ impl ElasticsearchWriter {
         Ok(writer)
     }
 
-    /// Makes sure that there is the index template, and finds out how long indices are.
+    /// Deletes all tweets if they are to be recreated, makes sure that the index template exists, and finds out which
+    /// period each index covers.
     fn install(&mut self) -> Result<(), ClusterError> {
         let Shared { connection, patience, .. } = &*self.shared;
         let (asked, recreate) = (self.asked, self.recreate);
@@ -129,7 +135,7 @@ impl ElasticsearchWriter {
             }
             match connection.install_template(asked, false, patience).await {
                 Ok((_, index_by)) => Ok(index_by),
-                // Who may not see or put it makes indices with the mapping that is in it.
+                // Without permission for templates, each index is created with the template's mapping directly.
                 Err(ClusterError::Forbidden { .. }) => {
                     let kept = connection.index_by_of_indices(patience).await?;
                     Ok(kept.or(asked).unwrap_or_default())
@@ -145,8 +151,8 @@ impl ElasticsearchWriter {
     ///
     /// # Errors
     ///
-    /// If the cluster stopped taking documents: those that it did not take are rejected, and so is
-    /// whatever comes after.
+    /// If the cluster stopped accepting documents. Those that it did not accept become rejects, and so do all that come
+    /// after them.
     pub fn write(
         &mut self,
         deliveries: Vec<Delivery>,
@@ -166,7 +172,7 @@ impl ElasticsearchWriter {
         Ok(())
     }
 
-    /// Makes ready for another run over the same connection, which `stop` ends.
+    /// Prepares for another run over the same connection. `stop` ends that run.
     pub fn renew(&mut self, stop: Stop) {
         let experience = self.experience();
         let Shared { connection, patience, gzip, .. } = &*self.shared;
@@ -178,7 +184,7 @@ impl ElasticsearchWriter {
             bulk_bytes: AtomicUsize::new(self.most_bulk_bytes),
             failing: Mutex::default(),
         });
-        // What was too much once need not be too much again.
+        // A size that was too large once may be fine now, so twice as much is tried.
         let bulk_bytes = experience.bulk_bytes * 2;
         self.learn(&ClusterExperience { bulk_bytes, ..experience });
     }
@@ -197,7 +203,7 @@ impl ElasticsearchWriter {
         self.shared.patience.expect(experience.latency);
     }
 
-    /// Whether what would be taken in now would not be settled before the run is cut off.
+    /// Whether documents that are taken in now would most likely not be settled before the run is cut off.
     pub fn is_too_late(&self) -> bool {
         let is_busy = self.under_way.len() >= self.bulk_requests;
         self.shared.patience.is_too_late_for(1 + u32::from(is_busy))
@@ -208,14 +214,14 @@ impl ElasticsearchWriter {
         self.taken
     }
 
-    /// How many of them, from the first on, are indexed or rejected.
+    /// How many documents, counted without gaps from the first, are indexed or rejected.
     pub fn settled(&self) -> u64 {
         let gathered = (!self.bulk.entries.is_empty()).then_some(self.bulk.first);
         let open = self.under_way.iter().map(|bulk| bulk.first);
         open.chain(gathered).chain(self.given_up).min().unwrap_or(self.taken)
     }
 
-    /// Sends what is left and waits for all.
+    /// Sends what is left and waits until all of it is settled.
     ///
     /// # Errors
     ///
@@ -227,7 +233,7 @@ impl ElasticsearchWriter {
         self.settle_all(written).map_err(|error| self.fail(error, written))
     }
 
-    /// Sends what is left, waits for all, and lets it be found.
+    /// Sends what is left, waits until all of it is settled, and refreshes the indices so that searches find it.
     ///
     /// # Errors
     ///
@@ -241,13 +247,14 @@ impl ElasticsearchWriter {
         for names in names.chunks(50) {
             let path = format!("{}/_refresh", names.join(","));
             let request = Request::new(Method::Post, &path);
-            // It happens by itself a second later, and a key need not be allowed to ask for it.
+            // Errors are ignored: indices are refreshed automatically after about a second anyway, and the key may lack
+            // the permission.
             let _ = self.runtime.block_on(self.shared.connection.send(&request));
         }
         Ok(())
     }
 
-    /// Adds a document to the bulk. Tells its index.
+    /// Adds a document to the bulk. Returns the index it belongs to.
     fn gather(&mut self, delivery: Delivery) -> Arc<str> {
         let Delivery { document, source, line } = delivery;
         let day = document.timestamp.as_millis().div_euclid(24 * 3_600_000);
@@ -268,7 +275,7 @@ impl ElasticsearchWriter {
         index
     }
 
-    /// Sends the bulk if it is full.
+    /// Prepares the index if that has not been done yet, and sends the bulk if it is full.
     fn advance(&mut self, index: Arc<str>, written: &mut Written) -> Result<(), ClusterError> {
         if !self.prepared.contains(&index) {
             let Shared { connection, patience, .. } = &*self.shared;
@@ -283,7 +290,7 @@ impl ElasticsearchWriter {
         if is_full { self.send(written) } else { Ok(()) }
     }
 
-    /// Sends what was gathered, when there is a place and none of its ids is under way.
+    /// Sends the gathered bulk, once fewer than `bulk_requests` are in flight and none of them contains one of its ids.
     fn send(&mut self, written: &mut Written) -> Result<(), ClusterError> {
         if self.bulk.entries.is_empty() {
             return Ok(());
@@ -299,7 +306,7 @@ impl ElasticsearchWriter {
         self.runtime.spawn(async move {
             let settling = AssertUnwindSafe(settle(&shared, &bulk, first)).catch_unwind();
             let settled = settling.await.unwrap_or_else(|_| Settled::crashed(&bulk));
-            // Nobody waits any more if the run was cut short.
+            // If the run was cut short, nobody is left to receive this.
             let _ = done.send((Arc::clone(&bulk), settled));
         });
         Ok(())
@@ -331,13 +338,14 @@ impl ElasticsearchWriter {
         Ok(())
     }
 
-    /// Gives up: waits until all that is under way has noticed, and rejects what was not sent.
+    /// Gives up: waits until all bulks in flight have ended, and rejects what was not sent. Returns the error to
+    /// report.
     fn fail(&mut self, mut error: ClusterError, written: &mut Written) -> ClusterError {
         self.has_failed = true;
         self.shared.patience.end(&error);
         while !self.under_way.is_empty() {
-            // The first error is the one that is told. A bulk that ended because another gave up knows no
-            // reason, and may be heard of before that one.
+            // The first error is the one to report. But a bulk that ended because another one gave up only says that it
+            // was interrupted, and its result may arrive before that of the other bulk, which has the actual reason.
             if let Err(other) = self.settle_one(written)
                 && matches!(error, ClusterError::Interrupted { .. })
             {
@@ -348,6 +356,8 @@ impl ElasticsearchWriter {
         error
     }
 
+    /// Records the earliest delivery that was given up: it and those after it do not count as settled.
+    /// Records the earliest delivery that was given up: it and those after it do not count as settled.
     fn give_up(&mut self, first: u64) {
         self.given_up = Some(self.given_up.map_or(first, |earlier| earlier.min(first)));
     }

@@ -1,5 +1,5 @@
-//! The documents that match a filter, found once for all that is asked of them: a page of the dashboard asks a dozen
-//! questions, and a phrase or an excluded word costs more than any of their answers.
+//! The documents that match a filter, found once and shared by all questions with that filter: a page of the dashboard
+//! asks a dozen questions, and matching a phrase or an excluded word costs more than answering any of them.
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -10,7 +10,7 @@ use tantivy::query::{
 };
 use tantivy::{BitSet, DocId, Score, Searcher, SegmentReader};
 
-/// A query for documents that are known already.
+/// A query whose results are already known: the matching documents of each segment.
 #[derive(Debug, Clone)]
 pub(super) struct Matches(Arc<HashMap<SegmentId, BitSet>>);
 

@@ -1,24 +1,25 @@
-//! Which segments are merged: few enough to search fast, small enough to merge in bounded memory.
+//! Decides which segments are merged, so that there are few enough for fast searches, and each merge needs only a
+//! limited amount of memory.
 //!
-//! Merging maps all its segments into memory. Tantivy's own policy merges up to ten million documents
-//! at once, which took 350 MB here for 840,000 tweets and grows with the store.
+//! A merge maps all the segments that it reads into memory. Tantivy's default policy merges up to ten million documents
+//! at once, which took 350 MB for 840,000 tweets and grows with the store.
 
 use tantivy::SegmentMeta;
 use tantivy::indexer::{MergeCandidate, MergePolicy};
 
-/// As many documents as a merged segment may have, about 75 MB of it; those of more than a quarter are
-/// left alone.
+/// The most documents that a merged segment may have; merging that many takes about 75 MB of memory. Segments with more
+/// than a quarter of this number are not merged any further.
 const MAX_DOCUMENTS: u32 = 200_000;
-/// Merging pays from so many segments on.
+/// Fewer small segments than this are not worth merging.
 const MIN_SEGMENTS: usize = 8;
 
-/// Merges the smallest segments, up to [`MAX_DOCUMENTS`] at a time; a segment of which half is deleted is
-/// written anew.
+/// Merges the smallest segments, up to [`MAX_DOCUMENTS`] at a time, and rewrites a segment of which more than half is
+/// deleted.
 #[derive(Debug)]
 pub(super) struct BoundedMerges;
 
 impl MergePolicy for BoundedMerges {
-    /// One merge at a time: asked again when that has ended.
+    /// Proposes one merge at a time: Tantivy asks again when it has finished.
     fn compute_merge_candidates(&self, segments: &[SegmentMeta]) -> Vec<MergeCandidate> {
         let hollow = segments.iter().find(|s| s.num_deleted_docs() > s.num_docs());
         if let Some(segment) = hollow {

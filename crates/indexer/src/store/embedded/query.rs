@@ -1,4 +1,4 @@
-//! Filters as Tantivy's queries.
+//! Translates filters into Tantivy queries.
 
 use std::ops::Bound;
 
@@ -19,6 +19,8 @@ use crate::store::{After, Filter, Keyword, Sort};
 impl Embedded {
     /// The documents that match.
     pub(super) fn query(&self, filter: &Filter) -> BooleanQuery {
+        // Without `AllQuery`, an empty filter or one with only exclusions would match nothing.
+        // Without `AllQuery`, an empty filter or one with only exclusions would match nothing.
         let mut parts: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(AllQuery))];
         for clause in &filter.text.clauses {
             let occur = if clause.negated { Occur::MustNot } else { Occur::Must };
@@ -46,6 +48,8 @@ impl Embedded {
                 range(lon, bounds.west, bounds.east)
             } else {
                 Box::new(BooleanQuery::union(vec![
+                    // The box crosses the antimeridian.
+                    // The box crosses the antimeridian.
                     range(lon, bounds.west, 180.0),
                     range(lon, -180.0, bounds.east),
                 ]))
@@ -63,7 +67,7 @@ impl Embedded {
         BooleanQuery::new(parts)
     }
 
-    /// Those of the documents that match `query` that come after a place in an order.
+    /// Narrows `query` to the documents that come after a position in the sort order.
     pub(super) fn after(&self, query: Box<dyn Query>, sort: Sort, after: &After) -> Box<dyn Query> {
         let key = |key: f64| match sort {
             Sort::Newest | Sort::Oldest => Term::from_field_i64(self.fields.timestamp, key as i64),

@@ -1,7 +1,7 @@
-//! The typed questions as Tantivy's collectors and its Elasticsearch-like aggregations.
+//! Answers questions with Tantivy's collectors and its Elasticsearch-like aggregations.
 //!
-//! Tantivy ignores keys of aggregations that it does not know, so only those are used that
-//! `tests/scenarios` holds against expected answers.
+//! Tantivy silently ignores aggregation options that it does not know, so this module uses only options whose results
+//! `tests/scenarios` checks.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Mutex, OnceLock, PoisonError};
@@ -30,14 +30,14 @@ use crate::store::{
     kept_zoom,
 };
 
-/// More buckets than any question has: each asks for all, so that counts are exact and equals are
-/// in an order of our own, and cuts afterwards.
+/// More buckets than any answer has. Each question asks for all of them, so that counts are exact and values with equal
+/// counts can be sorted by name, and cuts the list afterwards.
 const ALL_BUCKETS: u32 = 100_000_000;
-/// What the buckets of one question may take, in bytes.
+/// The most memory that the buckets of one question may take, in bytes.
 const BUCKET_MEMORY: u64 = 1 << 30;
 
 impl Embedded {
-    /// Answers questions side by side, all of the same commit.
+    /// Answers questions in parallel, all from the same commit.
     pub(in crate::store) fn ask(&self, asks: &[Ask]) -> Result<Vec<Answer>, StoreError> {
         let searcher = self.reader.searcher();
         let filters: Vec<(&Filter, OnceLock<tantivy::Result<Matches>>)> =
@@ -80,7 +80,8 @@ impl Embedded {
     }
 }
 
-/// The filters of more than one question that leave something out.
+/// The filters that more than one question has, apart from the one that matches everything: their matches are worth
+/// finding once and sharing.
 fn repeated(asks: &[Ask]) -> Vec<&Filter> {
     let mut filters: Vec<&Filter> = Vec::new();
     for (at, Ask { filter, .. }) in asks.iter().enumerate() {
@@ -92,7 +93,7 @@ fn repeated(asks: &[Ask]) -> Vec<&Filter> {
     filters
 }
 
-/// A filter, asked of one commit.
+/// The documents that a question is about, in one commit of the store.
 struct Asked<'s> {
     store: &'s Embedded,
     searcher: &'s Searcher,
@@ -120,6 +121,8 @@ impl Asked<'_> {
 
     fn hits(self, sort: Sort, after: Option<&After>, offset: usize, limit: usize) -> Result<Hits> {
         let total = self.searcher.search(&self.query, &Count)?;
+        // Tantivy reserves memory for as many hits as the limit allows, so it is lowered to what there is.
+        // Tantivy reserves memory for as many hits as the limit allows, so it is lowered to what there is.
         let limit = limit.min(total.saturating_sub(offset));
         let query = match after {
             Some(after) => self.store.after(self.query, sort, after),
@@ -134,7 +137,7 @@ impl Asked<'_> {
             let source = self.store.fields.source;
             let json = stored.get_first(source).and_then(|value| value.as_bytes());
             let mut document = parse_document(json.unwrap_or_default())?;
-            // An earlier version may have left out what follows from other fields.
+            // A document written by an earlier version may lack fields that are derived from others.
             document.derive();
             Ok(document)
         });
@@ -215,6 +218,8 @@ impl Asked<'_> {
         let answer = self.aggregate(&json!({ "places": by }))?;
         let country = |place: &Json| {
             let countries = buckets(place, "countries");
+            // Of equally frequent countries, the first by name.
+            // Of equally frequent countries, the first by name.
             let most = countries.max_by(|a, b| count(a).cmp(&count(b)).then(key(b).cmp(&key(a))));
             most.map(key)
         };

@@ -1,8 +1,8 @@
-//! A store's folder as a reader sees it: one on a read-only disk, or of another user, can be read too.
+//! A store's folder as a reader opens it, which also works on a read-only disk and in another user's folder.
 //!
-//! Tantivy's readers take a lock file, so that no writer removes segments while they open. Where that file
-//! cannot be made, nobody who could remove segments is in the way of the reader either, or at worst opening
-//! fails and can be tried again.
+//! While it opens an index, a Tantivy reader holds a lock file, so that no writer removes segments in the meantime.
+//! Where that file cannot be created, the reader goes on without it: on a read-only disk, nobody can remove segments;
+//! in another user's folder, opening fails at worst and can be tried again.
 
 use std::io::ErrorKind;
 use std::path::Path;
@@ -14,7 +14,7 @@ use tantivy::directory::{
     DirectoryLock, FileHandle, Lock, MmapDirectory, WatchCallback, WatchHandle, WritePtr,
 };
 
-/// A folder whose locks are taken only where they can be.
+/// A folder that is used without a lock where the lock file cannot be created.
 #[derive(Debug, Clone)]
 pub(super) struct ReadOnly(pub(super) MmapDirectory);
 
@@ -27,6 +27,8 @@ impl Directory for ReadOnly {
                     ErrorKind::PermissionDenied | ErrorKind::ReadOnlyFilesystem
                 ) =>
             {
+                // A lock that locks nothing.
+                // A lock that locks nothing.
                 Ok(DirectoryLock::from(Box::new(())))
             }
             locked => locked,

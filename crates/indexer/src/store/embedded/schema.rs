@@ -36,17 +36,17 @@ pub(super) const HOUR: &str = "hour";
 pub(super) const LAT: &str = "lat";
 pub(super) const LON: &str = "lon";
 
-/// The name of a keyword's field; a dot in a name would mean a path to Tantivy.
+/// The name of a keyword's field. Tantivy would take a dot in the name for a path into an object.
 pub(super) fn keyword_name(keyword: Keyword) -> String {
     format!("{}_keyword", keyword.name().replace('.', "_"))
 }
 
-/// The name of the field of a zoom's tiles.
+/// The name of the field that holds the map tiles of a zoom level.
 pub(super) fn tile_name(zoom: u8) -> String {
     format!("tile_{zoom}")
 }
 
-/// The schema. Whatever changes it makes stores of earlier versions unreadable.
+/// The schema of the index. Any change to it makes stores of earlier versions unreadable.
 pub(super) fn schema() -> (Schema, Fields) {
     let mut builder = Schema::builder();
     let words = TextFieldIndexing::default()
@@ -93,16 +93,18 @@ pub(super) fn schema() -> (Schema, Fields) {
 impl Fields {
     /// The field of a keyword.
     pub(super) fn keyword(&self, keyword: Keyword) -> Field {
-        // The keywords stand in the order of `Keyword::ALL`.
+        // `keywords` is in the order of `Keyword::ALL`, which is the order of the variants.
         self.keywords[keyword as usize].1
     }
 
-    /// A document as the index takes it, with its JSON.
+    /// Converts a document into its indexed form. `json` is the same document serialized, which is stored along with
+    /// it.
     pub(super) fn index(&self, document: &Document, json: &[u8]) -> TantivyDocument {
         let mut indexed = TantivyDocument::default();
         indexed.add_text(self.text, &document.text);
         indexed.add_i64(self.timestamp, document.timestamp.as_millis());
-        // Elasticsearch's `float`; means are of the same numbers.
+        // Elasticsearch indexes the score as a 32-bit `float`; with the same rounding, means are the same in both
+        // stores.
         indexed.add_f64(self.compound, f64::from(document.sentiment.compound as f32));
         indexed.add_u64(self.engagement, document.engagement.unwrap_or(0));
         indexed.add_u64(self.weekday, u64::from(document.weekday));

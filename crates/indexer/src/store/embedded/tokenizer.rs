@@ -1,8 +1,8 @@
-//! How text becomes words to search: as Lucene's `StandardTokenizer` and lower case do it, which is
-//! Elasticsearch's `standard` analyzer, so that both stores find the same tweets.
+//! Splits text into searchable words as Elasticsearch's `standard` analyzer does (Lucene's `StandardTokenizer`,
+//! followed by lowercasing), so that both stores find the same tweets.
 //!
-//! That is Unicode's word boundaries (UAX #29), where ideographs and Hiragana are words letter by letter,
-//! a run of a script that is written without spaces (Thai, Khmer) is one word, and so is an emoji.
+//! Words are found by Unicode's word boundaries (UAX #29): each ideograph and each Hiragana letter is a word, each
+//! emoji is a word, and so is a whole run of a script that is written without spaces (Thai, Khmer).
 
 use std::iter::Peekable;
 
@@ -14,10 +14,10 @@ use unicode_segmentation::{UWordBoundIndices, UnicodeSegmentation};
 
 /// The tokenizer of running text.
 pub(super) const WORDS: &str = "standard";
-/// The tokenizer of exact values whose capitals do not matter.
+/// The tokenizer for exact values that ignore case.
 pub(super) const FOLDED: &str = "folded";
 
-/// Longer words are cut into pieces of so many UTF-16 units.
+/// Longer words are cut into pieces of this many UTF-16 code units.
 const MAX_WORD: usize = 255;
 
 pub(super) fn register(index: &Index) {
@@ -38,8 +38,8 @@ pub(super) fn words(text: &str) -> Vec<String> {
     words
 }
 
-/// A value without its capitals, letter by letter, as Java does it: `İ` is the one letter that Rust makes
-/// two of.
+/// Lowercases a text character by character, as Java does. `İ` is the only character that Rust lowercases to two; the
+/// first of them is kept.
 pub(super) fn fold(text: &str) -> String {
     text.chars().filter_map(|c| c.to_lowercase().next()).collect()
 }
@@ -97,7 +97,7 @@ struct Words;
 struct WordStream<'t> {
     text: &'t str,
     segments: Peekable<UWordBoundIndices<'t>>,
-    /// What is left of a word that is longer than words may be.
+    /// The rest of a word that is longer than [`MAX_WORD`]: its start and end in `text`.
     rest: Option<(usize, usize)>,
     token: Token,
 }
@@ -112,7 +112,7 @@ impl Tokenizer for Words {
 }
 
 impl WordStream<'_> {
-    /// The next word, from where to where.
+    /// Returns the start and end of the next word, in bytes.
     fn next(&mut self) -> Option<(usize, usize)> {
         let (start, mut end) = match self.rest.take() {
             Some(rest) => rest,
@@ -133,7 +133,7 @@ impl WordStream<'_> {
     fn next_whole(&mut self) -> Option<(usize, usize)> {
         let (start, segment) = self.segments.find(|(_, segment)| is_word(segment))?;
         let mut end = start + segment.len();
-        // A run of a script without spaces, which Unicode leaves to dictionaries.
+        // Unicode leaves finding words in scripts without spaces to dictionaries; here, the whole run is one word.
         let is_part = |segment: &str| segment.chars().all(is_unspaced);
         if is_part(segment) {
             while let Some((next, more)) = self.segments.next_if(|(_, more)| is_part(more)) {
@@ -164,9 +164,10 @@ impl TokenStream for WordStream<'_> {
     }
 }
 
-/// Whether a segment between two boundaries is a word, and not a blank or a sign.
+/// Whether a segment between two word boundaries is a word, and not whitespace or punctuation. Keycaps (`#️⃣`) and
+/// flags, which are pairs of regional indicators, are words too.
 fn is_word(segment: &str) -> bool {
-    // Not `is_alphanumeric`: ½ and ② are no digits to Lucene, and a mark alone is no letter.
+    // Not `is_alphanumeric`: Lucene does not count ½ and ② as digits, nor a combining mark on its own as a letter.
     let is_letter = |c: char| {
         let category = CodePointMapData::<GeneralCategory>::new().get(c);
         let is_mark = GeneralCategoryGroup::Mark.contains(category);
@@ -179,7 +180,7 @@ fn is_word(segment: &str) -> bool {
         || segment.chars().filter(|c| matches!(c, '\u{1F1E6}'..='\u{1F1FF}')).count() > 1
 }
 
-/// Whether Unicode calls it an `Extended_Pictographic` (emoji-data.txt) or it gives a skin its tone.
+/// Whether a character has the Unicode property `Extended_Pictographic` (emoji-data.txt) or is a skin tone modifier.
 fn is_pictograph(c: char) -> bool {
     let after = PICTOGRAPHS.partition_point(|&(first, _)| first <= c);
     after > 0 && c <= PICTOGRAPHS[after - 1].1 || matches!(c, '\u{1F3FB}'..='\u{1F3FF}')
@@ -209,7 +210,7 @@ const PICTOGRAPHS: [(char, char); 78] = [
     ('\u{1F947}', '\u{1FAFF}'), ('\u{1FC00}', '\u{1FFFD}'),
 ];
 
-/// Whether Unicode gives the letter's line breaking the class SA: Thai, Lao, Burmese, Khmer and others.
+/// Whether a character has the Unicode line breaking class SA: Thai, Lao, Burmese, Khmer and others.
 fn is_unspaced(c: char) -> bool {
     matches!(c,
         '\u{0E01}'..='\u{0E3A}' | '\u{0E40}'..='\u{0E4E}' | '\u{0E81}'..='\u{0EBD}'

@@ -19,13 +19,13 @@ use super::{failed, io, open_or_create_index, parse_document};
 use crate::failure::{Failure, Result};
 use crate::store::{Delivery, Keyword, StoreError, Written};
 
-/// A step is committed when it has so many documents, or takes so many bytes.
+/// A step is committed once it has this many documents, or takes up this many bytes.
 const STEP_DOCUMENTS: usize = 16_000;
 const STEP_BYTES: usize = 24 * 1024 * 1024;
 /// What an indexing thread may gather in memory, in bytes.
 const THREAD_MEMORY: usize = 16 * 1024 * 1024;
 
-/// An embedded store, open to be written to by this process alone.
+/// An embedded store opened for writing, which only one process can do at a time.
 pub struct EmbeddedWriter {
     path: PathBuf,
     index: Index,
@@ -48,6 +48,8 @@ impl EmbeddedWriter {
     /// another version and is not to be recreated.
     pub fn open(path: &Path, recreate: bool) -> Result<EmbeddedWriter, StoreError> {
         let opened = match open_or_create_index(path) {
+            // Such an index cannot be opened to be emptied, so its files are removed.
+            // Such an index cannot be opened to be emptied, so its files are removed.
             Err(StoreError::OtherVersion { .. } | StoreError::Io { .. }) if recreate => {
                 remove_index(path)?;
                 open_or_create_index(path)
@@ -153,7 +155,7 @@ impl EmbeddedWriter {
         }
         let mut step: Vec<Document> = std::mem::take(&mut self.step).into_values().collect();
         self.step_bytes = 0;
-        // In the order of the ids, which is that of their terms and about that of time.
+        // Sorted by id, which is the order of the terms to look up, and roughly the order of time.
         step.sort_unstable_by(|a, b| a.id.cmp(&b.id));
         self.write_step(step).map_err(|failure| {
             let path = self.path.clone();
@@ -166,7 +168,7 @@ impl EmbeddedWriter {
 
     fn write_step(&mut self, step: Vec<Document>) -> Result<Written, StepError> {
         let id_field = self.fields.keyword(Keyword::Id);
-        // Opened for each step: what a reader has looked at stays mapped as long as it lives.
+        // Opened anew for each step: a reader keeps the files it has read mapped into memory for as long as it lives.
         let reader = self.index.reader_builder().reload_policy(ReloadPolicy::Manual).try_into()?;
         let searcher = reader.searcher();
         let mut written = Written::default();
@@ -194,7 +196,9 @@ impl EmbeddedWriter {
         }
         self.writer.commit()?;
         let Written { created, updated, .. } = written;
-        tracing::debug!("committed a step: {created} new tweets, and {updated} that were there");
+        tracing::debug!(
+            "committed a step: {created} new tweets, {updated} that were there already"
+        );
         Ok(written)
     }
 
@@ -205,7 +209,8 @@ impl EmbeddedWriter {
     }
 }
 
-/// Why a step could not be written. Tantivy's errors are told apart.
+/// Why a step could not be written. Tantivy's errors are kept separate, because some of them have a [`StoreError`] of
+/// their own.
 enum StepError {
     Tantivy(TantivyError),
     Other(Failure),
@@ -237,7 +242,7 @@ fn weight(document: &Document) -> usize {
     800 + 2 * (document.text.len() + listed + name)
 }
 
-/// The live document that has `term`.
+/// The address of the document that has `term` and is not deleted, if there is one.
 fn find(searcher: &Searcher, term: &Term) -> tantivy::Result<Option<DocAddress>> {
     for (ord, segment) in searcher.segment_readers().iter().enumerate() {
         let inverted = segment.inverted_index(term.field())?;

@@ -80,7 +80,7 @@ fn what_is_there_is_merged_and_put_back_only_if_that_changes_it() {
         (&json["sentiment"]["by"], &json["marketplace"][1]),
         (&"me".into(), &"Azure".into())
     );
-    // What follows from other fields goes with them.
+    // A derived field is removed if it no longer follows from the others.
     let lag = there(&azure).replacen("\"kind\":", "\"lag_seconds\": 5, \"kind\":", 1);
     let Verdict::Next(Action::Replace { json, .. }) = judged(Action::Read, &lag) else {
         panic!("nothing to put back");
