@@ -28,10 +28,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A response of the dashboard.
 pub struct Page {
-    /// The HTTP status.
+    /// The HTTP status of the answer.
     pub status: u16,
     headers: ureq::http::HeaderMap,
-    /// The body.
+    /// The decompressed body of the answer.
     pub text: String,
 }
 

@@ -21,7 +21,7 @@ mod words;
 use tables::{EMOJI, Role, Word, booster_pair, idiom_pair, idiom_triple};
 use words::{Token, split};
 
-/// VADER's four numbers.
+/// The four numbers that VADER computes for a text.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Serialize, Deserialize)]
 pub struct Scores {
     /// Share of the text that is positive, 0 to 1, three decimals.

@@ -7,7 +7,7 @@ pub(crate) fn now() -> i64 {
     system_time().duration_since(UNIX_EPOCH).unwrap_or_default().as_millis() as i64
 }
 
-/// The present time.
+/// The present time, as the AWS SDK takes it.
 #[expect(clippy::disallowed_methods, reason = "the one place that asks")]
 pub(crate) fn system_time() -> SystemTime {
     SystemTime::now()

@@ -59,14 +59,14 @@ pub(crate) struct ReadingConfig {
 /// How the final report is written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum ReportFormat {
-    /// For people.
+    /// A table for people to read.
     #[default]
     Human,
-    /// One JSON object.
+    /// One JSON object for programs to read.
     Json,
 }
 
-/// `indexer backfill`.
+/// What `indexer backfill` is told to do.
 pub(crate) struct BackfillConfig {
     pub(crate) reading: ReadingConfig,
     pub(crate) store: StoreConfig,
@@ -82,7 +82,7 @@ pub(crate) struct BackfillConfig {
     pub(crate) serve: Option<ListenConfig>,
 }
 
-/// `indexer score`.
+/// What `indexer score` is told to do.
 pub(crate) struct ScoreConfig {
     /// The file of texts, or `-` for standard input.
     pub(crate) file: String,
@@ -90,7 +90,7 @@ pub(crate) struct ScoreConfig {
     pub(crate) raw: bool,
 }
 
-/// `indexer search`.
+/// What `indexer search` is told to look for.
 pub(crate) struct SearchConfig {
     pub(crate) store: StoreConfig,
     pub(crate) filter: Filter,
@@ -109,7 +109,7 @@ pub(crate) struct ListenConfig {
     pub(crate) is_public: bool,
 }
 
-/// `indexer serve`.
+/// What `indexer serve` is told to show, and to whom.
 pub(crate) struct ServeConfig {
     pub(crate) store: StoreConfig,
     pub(crate) listen: ListenConfig,
@@ -117,7 +117,7 @@ pub(crate) struct ServeConfig {
     pub(crate) is_function: bool,
 }
 
-/// `indexer setup`.
+/// What `indexer setup` is told to install or to print.
 pub(crate) struct SetupConfig {
     /// What to print instead of installing anything. `None` to install.
     pub(crate) print: Option<Print>,
@@ -130,7 +130,7 @@ pub(crate) struct SetupConfig {
 /// What `indexer setup --print` can print.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub(crate) enum Print {
-    /// The index template.
+    /// The index template that Elasticsearch is given.
     Template,
     /// The file that Kibana imports.
     Dashboards,
@@ -149,7 +149,7 @@ pub(crate) struct KibanaConfig {
     pub(crate) public_url: Option<String>,
 }
 
-/// `indexer lambda`.
+/// The settings of the Lambda function that indexes.
 pub(crate) struct LambdaConfig {
     pub(crate) store: StoreConfig,
     pub(crate) options: Arc<Options>,
@@ -176,9 +176,9 @@ impl LambdaConfig {
     }
 }
 
-/// `indexer sample`.
+/// Which sample tweets `indexer sample` is to write.
 pub(crate) struct SampleConfig {
-    /// How many records.
+    /// How many records are written.
     pub(crate) count: u64,
     /// The seed of the random numbers.
     pub(crate) seed: u64,

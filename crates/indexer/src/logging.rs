@@ -17,7 +17,7 @@ use crate::progress;
 /// How log lines are written.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
 pub(crate) enum LogFormat {
-    /// For people.
+    /// Lines such as `error: …` and `hint: …`, for people.
     #[default]
     Text,
     /// One JSON object per line.

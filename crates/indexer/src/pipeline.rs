@@ -63,7 +63,7 @@ enum Sent {
 pub(crate) struct Run<'r> {
     /// How records are understood.
     pub(crate) options: Arc<Options>,
-    /// Where documents go.
+    /// Where the documents of the run go.
     pub(crate) output: Output<'r>,
     /// Where records that could not be indexed go.
     pub(crate) rejects: &'r mut Rejects,

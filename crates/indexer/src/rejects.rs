@@ -16,15 +16,15 @@ mod objects;
 
 pub(crate) use objects::{RejectsName, RejectsObjects};
 
-/// Where rejects go.
+/// Where the rejects of a run are written.
 pub(crate) enum Rejects {
     /// A file that is not open yet.
     Pending(PathBuf),
-    /// An open file.
+    /// A file that is open, with its path.
     File(PathBuf, BufWriter<File>),
-    /// Standard error.
+    /// Standard error, between the lines of the log.
     Stderr,
-    /// Objects in S3.
+    /// Objects in S3, each with some megabytes of rejects.
     Objects(RejectsObjects),
     /// Nowhere. If there are any, their source fails.
     Refused {
@@ -85,7 +85,7 @@ impl Rejects {
         Ok(())
     }
 
-    /// Writes a reject.
+    /// Writes a reject, or counts it if rejects are not kept.
     pub(crate) fn write(&mut self, rejected: &Rejected) -> Result<()> {
         match self {
             Rejects::Kept => return Ok(()),

@@ -11,7 +11,7 @@ use crate::store::{LabelCounts, Written};
 /// What a run did. `read = created + updated + notices + rejected`, unless an error cut the run short.
 #[derive(Debug, Clone, Default, PartialEq, Serialize)]
 pub struct Report {
-    /// Records read.
+    /// How many records were found in the sources.
     pub read: u64,
     /// Tweets that were not in the store before.
     pub created: u64,

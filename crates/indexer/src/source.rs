@@ -24,7 +24,7 @@ use pipe::Pipe;
 /// Something to read tweets from.
 #[derive(Debug, Clone)]
 pub(crate) enum Source {
-    /// A regular file.
+    /// A regular file, which can be read again.
     File(PathBuf),
     /// Standard input, or what has a path but is not a regular file: a named pipe, `<(…)`, a device.
     Stream(Option<PathBuf>),

@@ -41,7 +41,7 @@ pub enum Error {
     /// The compressed stream ends too early or is damaged.
     #[error("its gzip data is cut off or damaged")]
     Gzip(#[source] io::Error),
-    /// Reading failed.
+    /// The source could not be read to its end.
     #[error("reading failed")]
     Io(#[from] io::Error),
 }

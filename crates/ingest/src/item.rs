@@ -10,7 +10,7 @@ pub enum Item<'a> {
     Tweet {
         /// The line on which its record starts, from 1, in the decompressed source.
         line: u64,
-        /// The tweet itself.
+        /// The tweet that the record holds.
         tweet: Tweet<'a>,
         /// The original source, if the record is a reject that is being read again.
         source: Option<&'a str>,

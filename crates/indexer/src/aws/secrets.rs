@@ -18,9 +18,9 @@ pub(crate) fn is_reference(value: &str) -> bool {
 
 /// The value of a secret.
 pub(crate) enum Secret {
-    /// Plain text.
+    /// The whole secret is one text.
     Text(String),
-    /// A JSON object.
+    /// The secret is a JSON object with several values.
     Keys(Map<String, Value>),
 }
 

@@ -14,12 +14,12 @@ use crate::report::Report;
 use crate::stop::Stop;
 use crate::store::{Address, ClusterExperience, Delivery, StoreError, Writer, Written};
 
-/// Where documents go.
+/// Where the documents of a run go.
 pub(crate) enum Output<'w> {
     /// Into a store. It is opened when there is something to write, so that a run that finds nothing to read leaves no
     /// trace.
     Store(&'w mut StoreOutput),
-    /// As NDJSON.
+    /// They are written as NDJSON.
     Lines(&'w mut dyn Write),
     /// Nowhere: they are only counted.
     Nowhere,

@@ -61,7 +61,7 @@ impl Questions {
         self.ask(filter, Question::SentimentBy { field, n }, Answer::sentiment_by)
     }
 
-    /// Counts over time.
+    /// How many tweets of each label were written in each interval.
     pub(super) fn timeline(
         &mut self,
         filter: &Filter,

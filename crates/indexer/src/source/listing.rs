@@ -49,7 +49,7 @@ enum Found {
 #[derive(Debug)]
 pub(crate) enum Listed {
     Source(Result<Source>),
-    /// Nothing so far.
+    /// No source was found in time, but there may be more.
     Pending,
     End,
 }

@@ -16,7 +16,7 @@ const MAX_TABLE_DEPTH: u8 = 4;
 /// values, which takes up to twenty times the memory of its text. Longer ones are rejected.
 const MAX_MENDED_BYTES: usize = 1024 * 1024;
 
-/// Reads JSON objects.
+/// Reads JSON objects into tweets, documents and notices.
 pub(super) struct Reader<'o> {
     pub(super) options: &'o Options,
 }

@@ -48,7 +48,7 @@ impl Bulk {
         self.json.len()
     }
 
-    /// Adds a document.
+    /// Adds a document to the request.
     pub(super) fn push(
         &mut self,
         document: &Document,
@@ -91,7 +91,7 @@ impl Bulk {
 
 /// What is to be done with a document of a bulk request.
 pub(super) struct Operation {
-    /// Which document.
+    /// The document's place in the request.
     pub(super) entry: usize,
     pub(super) action: Action,
     /// Whether it had to be sent again.

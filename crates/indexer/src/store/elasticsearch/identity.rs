@@ -23,9 +23,9 @@ pub enum Identity {
     ApiKey(String),
     /// A username and a password, for HTTP basic authentication.
     Basic {
-        /// Its name.
+        /// The name of the user.
         username: String,
-        /// Its password.
+        /// The password of the user.
         password: String,
     },
     /// The AWS credentials of this process, with which each request is signed (Signature Version 4), as Amazon

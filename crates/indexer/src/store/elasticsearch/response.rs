@@ -29,7 +29,7 @@ pub enum RequestError {
     },
     /// An answer with an error status.
     Status {
-        /// The HTTP status.
+        /// The HTTP status of the answer.
         status: u16,
         /// The reason that the answer gives.
         reason: String,
@@ -40,7 +40,7 @@ pub enum RequestError {
     },
     /// The answer to a bulk request in which the cluster puts some documents off.
     Items {
-        /// Why.
+        /// The reason that the answer gives for them.
         reason: String,
     },
     /// An answer that cannot come from Elasticsearch.

@@ -10,7 +10,7 @@ use super::mapping::{Difference, difference, part, template};
 use super::response::{RequestError, Response};
 use super::settings::IndexBy;
 
-/// The template's name.
+/// The name under which the index template is installed.
 pub const TEMPLATE_NAME: &str = "tweets";
 /// The alias under which all tweets are searched.
 pub(super) const ALIAS: &str = "tweets";
@@ -38,7 +38,7 @@ pub enum Installed {
 /// An index that holds tweets.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Index {
-    /// Its name.
+    /// The name of the index, such as `tweets-2022`.
     pub name: String,
     /// How its mapping differs from the template's, if it does.
     pub difference: Option<Difference>,
