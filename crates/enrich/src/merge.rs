@@ -116,7 +116,7 @@ struct Newest {
     as_of: BTreeMap<String, Option<Timestamp>>,
 }
 
-/// `received_at`, and the times of the facts that are older: see [`Document::as_of`].
+/// `received_at`, and the times of the facts that come from older deliveries: see [`Document::as_of`].
 type Times = (Option<Timestamp>, BTreeMap<String, Option<Timestamp>>);
 
 impl Newest {
@@ -216,7 +216,7 @@ mod tests {
             (vec![(None, Some(100)), (Some(1), Some(5))], 5),
             (vec![(Some(1), Some(5)), (Some(1), Some(7))], 7),
             (vec![(None, Some(5)), (None, Some(7))], 7),
-            // The newest one does not state it, and does not make an older one newer than a third one.
+            // The newest delivery does not state the value, so it must not decide which of two older values counts.
             (vec![(Some(1), Some(5)), (Some(3), None), (Some(2), Some(4))], 4),
             (vec![(None, Some(9)), (Some(3), None), (Some(2), Some(4))], 4),
         ] {

@@ -55,7 +55,7 @@ impl Report {
         }
     }
 
-    /// Adds what a part of the run did.
+    /// Adds the counts of one part of the run to the totals.
     pub(crate) fn add(&mut self, part: Report) {
         self.read += part.read;
         self.created += part.created;

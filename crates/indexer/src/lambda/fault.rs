@@ -8,7 +8,7 @@ pub(super) struct Fault {
     pub(super) message: String,
     /// Whether the rest of the event would fail in the same way.
     pub(super) is_common: bool,
-    /// Whether a line was written about it.
+    /// Whether this fault has been logged already.
     pub(super) is_told: bool,
 }
 

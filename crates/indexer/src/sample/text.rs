@@ -257,7 +257,7 @@ pub(super) fn language(random: &mut Random) -> &'static Language {
     &LANGUAGES[0]
 }
 
-/// Writes the text of a tweet at random: about a marketplace, if there is one.
+/// Writes a random tweet; if a marketplace is given, the tweet is about it.
 pub(super) fn write(
     random: &mut Random,
     language: &'static Language,

@@ -210,7 +210,7 @@ impl Finder<'_> {
         let failure = Failure::new(match n_listed {
             0 => format!("no object begins with `{argument}`"),
             n => format!(
-                "{n} objects begin with `{argument}`, but all of them are empty, checkpoints or filtered out"
+                "of {n} objects that begin with `{argument}`, none is to be read: all are empty, checkpoints or filtered out"
             ),
         });
         Err(failure.with_hint(

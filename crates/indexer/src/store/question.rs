@@ -306,7 +306,7 @@ pub struct HourCount {
     pub weekday: u8,
     /// The hour of the day, from 0 to 23.
     pub hour: u8,
-    /// How many documents were created in it.
+    /// How many tweets were created in this hour.
     pub count: u64,
 }
 
