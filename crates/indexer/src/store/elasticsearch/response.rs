@@ -76,7 +76,7 @@ impl RequestError {
                 "name the certificate of the authority that signed the server's: --ca-file FILE (Elasticsearch creates config/certs/http_ca.crt); the server's certificate must be valid for the host in --store"
             }
             RequestError::Lost { .. } => {
-                "check that it is running, that host, port and http or https are right, and HTTP_PROXY and HTTPS_PROXY if they are set"
+                "check that it is running, the address (host, port, http or https), and HTTP_PROXY and HTTPS_PROXY if they are set"
             }
             RequestError::Status { status: 429, .. } => "it is overloaded: try again later",
             _ => "check the address, and any proxy in front of it",
