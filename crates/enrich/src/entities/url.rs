@@ -27,6 +27,15 @@ pub(super) fn find_urls(text: &str) -> Vec<Range<usize>> {
     // `at` is how far dots have been searched for; `used` is the end of the last match.
     let (mut at, mut used) = (0, 0);
     while let Some(dot) = memchr(b'.', &text.as_bytes()[at..]).map(|dot| at + dot) {
+        // No top-level domain begins with anything but a letter, and most dots only end a sentence.
+        if text
+            .as_bytes()
+            .get(dot + 1)
+            .is_none_or(|next| next.is_ascii() && !next.is_ascii_alphabetic())
+        {
+            at = dot + 1;
+            continue;
+        }
         let hosts = Hosts::around(text, dot, used);
         match hosts.first_match(used) {
             Some(found) => {
