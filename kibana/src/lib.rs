@@ -131,7 +131,7 @@ pub fn unpack(export: &str, folder: &Path) -> anyhow::Result<usize> {
         let mut object = Json::Object(object);
         if !is_of_8_12(&object) {
             bail!(
-                "line {line} of the export: Kibana 8.12 would refuse the {kind} {id}; please export it from an 8.12"
+                "line {line} of the export: Kibana 8.12 would refuse the {kind} {id}; export it from an 8.12"
             );
         }
         unfold(&mut object);

@@ -88,7 +88,7 @@ impl Server {
     ///
     /// # Panics
     ///
-    /// If it does not answer within [`START`].
+    /// If it does not answer within three minutes.
     pub fn restart(&mut self) {
         self.spawn();
         let started = Instant::now();

@@ -18,7 +18,7 @@ use crate::http::{listen, read_request};
 pub struct Faults {
     /// All bulk requests are answered with 429 until this long after the first.
     pub busy_for: Duration,
-    /// From this bulk request on, all are answered with 503.
+    /// From this bulk request on, counted from 1, all are answered with 503.
     pub down_from: Option<usize>,
     /// How long every bulk request, and every search, takes.
     pub delay: Duration,
@@ -38,7 +38,7 @@ pub struct Faults {
     pub not_json: Option<usize>,
     /// Every n-th bulk request is not carried out, but answered as by a proxy: with 502 and HTML.
     pub bad_gateway: Option<usize>,
-    /// The answer to a request for its version, without Elasticsearch's header: status and body.
+    /// The answer to `GET /`, without Elasticsearch's header: status and body.
     pub greeting: Option<(u16, String)>,
     /// From a bulk request on, all items are answered with this status and type of error.
     pub all_items: Option<(usize, u16, &'static str)>,
@@ -122,7 +122,7 @@ impl Sink {
         self.state.authorization.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
-    /// How often a document overwrote one of the same id without naming the version that it replaces. That must not
+    /// How often a request would have overwritten a document without naming the version that it replaces. That must not
     /// happen.
     pub fn doubled(&self) -> usize {
         self.state.kept().doubled

@@ -40,7 +40,8 @@ fn module(path: &Path) -> String {
     path.components().next().unwrap().as_os_str().to_string_lossy().into_owned()
 }
 
-/// The modules at the root of the crate that code names: `a` and `b` in `use crate::{a, b::c}` and `crate::a::b`.
+/// The modules at the root of the crate that code names, such as `a` and `b` in `use crate::{a, b::c}`, and `a` in
+/// `crate::a::b`.
 fn named(text: &str) -> Vec<String> {
     let code: String =
         text.lines().map(|line| line.split("//").next().unwrap().to_owned() + "\n").collect();

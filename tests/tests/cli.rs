@@ -107,6 +107,20 @@ fn rejects_are_not_written_into_what_they_come_from() {
         "backfill tweets.csv --rejects rejects.ndjson"
     );
     assert_eq!(std::fs::read_to_string(workplace.path("mine.txt")).unwrap(), "my own notes\n");
+    // Nor by another name.
+    std::os::unix::fs::symlink(workplace.path("rejects.ndjson"), workplace.path("latest")).unwrap();
+    let linked = workplace.show("backfill rejects.ndjson --rejects latest");
+    assert!(linked.contains("exit 2") && linked.contains("it is one of the sources"), "{linked}");
+}
+
+#[test]
+fn a_store_is_never_read_as_a_source() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", CSV).run(["backfill", "tweets.csv"]);
+    let by_name = workplace.show("backfill tweets-index --store other");
+    assert!(by_name.contains("exit 2") && by_name.contains("holds no files"), "{by_name}");
+    let by_pattern = workplace.show("backfill 'tweets*' --store other --report json");
+    assert!(by_pattern.contains("exit 0") && by_pattern.contains("\"created\":2"), "{by_pattern}");
 }
 
 #[test]

@@ -178,7 +178,7 @@ fn rejects_must_not_come_back_as_events() {
     let check = |input: &str, rejects: &str| {
         let mut command = workplace.command(["lambda"]);
         command.env("INPUT_URL", input).env("REJECTS_URL", rejects);
-        // Nothing listens there, so that the function also ends if it accepts the settings.
+        // Nothing listens at this address, so the function also ends if it accepts the settings.
         command.env("AWS_LAMBDA_RUNTIME_API", "127.0.0.1:1");
         let output = command.output().unwrap();
         String::from_utf8_lossy(&output.stderr).contains("REJECTS_URL s3://")

@@ -78,6 +78,37 @@ fn a_pipe_is_read_to_its_end() {
 }
 
 #[test]
+fn a_pipe_may_hold_one_record_or_none() {
+    let workplace = workplace();
+    for (input, code, message) in [
+        ("{\"id_str\":\"1480000000000000000\",\"text\":\"hi\"}\n", 0, ""),
+        ("id,text\n1480000000000000000,hi\n", 0, ""),
+        ("", 2, "it is empty"),
+    ] {
+        for command in ["enrich", "backfill"] {
+            let mut command = workplace.command([command, "-"]);
+            let piped = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+            let mut child = piped.spawn().unwrap();
+            child.stdin.take().unwrap().write_all(input.as_bytes()).unwrap();
+            let output = child.wait_with_output().unwrap();
+            let stderr = String::from_utf8_lossy(&output.stderr);
+            assert_eq!(output.status.code(), Some(code), "{input}: {stderr}");
+            assert!(stderr.contains(message), "{stderr}");
+        }
+    }
+}
+
+#[test]
+fn rejects_may_go_into_a_pipe() {
+    let workplace = workplace();
+    workplace.file("tweets.csv", "id,text\n1601645088790257667,fine\n7,too old\n");
+    let output = workplace.run(["enrich", "tweets.csv", "--rejects", "/dev/stdout"]);
+    let stdout = String::from_utf8_lossy(&output.stdout);
+    assert_eq!(output.status.code(), Some(1), "{output:?}");
+    assert!(stdout.contains("too old") && stdout.contains("fine"), "{stdout}");
+}
+
+#[test]
 fn an_interrupted_pipe_is_worked_on_as_far_as_it_came() {
     let workplace = workplace();
     let mut backfill = Backfill::start(&workplace);

@@ -35,7 +35,7 @@ impl Stack {
                 skip(&said);
                 return None;
             }
-            // Docker is installed, but may not run containers on this machine.
+            // Docker is installed, but does not start on this machine.
             Some(4) => {
                 say(&format!("only the configuration is checked: {said}"));
                 return None;

@@ -203,6 +203,12 @@ fn is_emoji(character: char) -> bool {
         '\u{23E9}'..='\u{23FA}' => EMOJI.contains(character),
         '\u{231A}'..='\u{25FF}' => PRESENTATION.contains(character),
         '\u{2661}' => true,
+        // Arrows, squares, and the Japanese marks for a wave, a song, congratulations and a secret.
+        '\u{27A1}'
+        | '\u{2934}'..='\u{2935}'
+        | '\u{2B05}'..='\u{2B07}'
+        | '\u{2B1B}'..='\u{2B1C}' => false,
+        '\u{3030}' | '\u{303D}' | '\u{3297}' | '\u{3299}' => false,
         _ => EMOJI.contains(character),
     }
 }

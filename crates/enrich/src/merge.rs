@@ -12,7 +12,8 @@
 //!   links beat `t.co` links.
 //! - **Marketplaces** are the union.
 //!
-//! Nothing that one delivery knows is erased by another one.
+//! A delivery that does not state a fact does not erase it. Hashtags, mentions and cashtags belong to the text, so they
+//! come from the delivery whose text is kept.
 
 use std::collections::BTreeMap;
 

@@ -108,13 +108,15 @@ impl<'r> Run<'r> {
         let Run { options, output, rejects, stop, readers, journal } = self;
         let started = Instant::now();
         let bytes_read = Arc::new(AtomicU64::new(0));
-        let mut progress = Progress::start(sources.total_bytes());
+        let is_new = |source: &Source| !journal.as_ref().is_some_and(|journal| journal.has(source));
+        let mut progress = Progress::start(sources.total_bytes(is_new));
+        let has_work = sources.first_page().flatten().any(is_new);
         let as_lines = matches!(output, Output::Lines(_));
         let mut sink = Sink::new(output, rejects, track);
         sink.journal = journal;
         if let Output::Store(store) = &mut sink.output
             && let Address::Cluster(_) = store.address
-            && sources.first_page().any(Result::is_ok)
+            && has_work
         {
             // Open a cluster before anything is read, so that a mistyped address, the most common mistake, shows at
             // once.

@@ -46,13 +46,16 @@ impl Rejects {
     }
 
     /// Makes sure that rejects are not appended to a file that holds something else. Only its first line is looked
-    /// at.
+    /// at. Pipes and devices hold nothing that could be lost, and reading one could wait for ever.
     ///
     /// # Errors
     ///
     /// If it holds anything else.
     pub(crate) fn check_file(&self) -> Result<()> {
         let Rejects::Pending(path) = self else { return Ok(()) };
+        if !path.is_file() {
+            return Ok(());
+        }
         let mut first = String::new();
         let read = File::open(path)
             .and_then(|file| BufReader::new(file.take(1 << 20)).read_line(&mut first));
@@ -78,7 +81,8 @@ impl Rejects {
             return Ok(());
         };
         // The names of most sources differ from the file's, so that the file system need not be asked.
-        let may_be_it = path.file_name() == source.file_name() || source.is_symlink();
+        let may_be_it =
+            path.file_name() == source.file_name() || source.is_symlink() || path.is_symlink();
         if may_be_it && is_same_file(path, source) {
             return Err(refused(path, "it is one of the sources"));
         }

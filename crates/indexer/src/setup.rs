@@ -11,7 +11,6 @@ use crate::clock::now;
 use crate::config::{KibanaConfig, Print, SetupConfig};
 use crate::failure::{Context, Failure, Result};
 use crate::runtime::runtime;
-use crate::stdout::shown;
 use crate::store::{
     Address, Cluster, Filter, Index, IndexBy, Installed, SetUp, Sort, Store, StoreError,
     TEMPLATE_NAME, set_up, template,
@@ -29,11 +28,11 @@ pub(crate) fn run(config: &SetupConfig) -> Result<ExitCode> {
     match config.print {
         Some(Print::Template) => {
             let template = template(config.index_by.unwrap_or_default());
-            shown(writeln!(out, "{}", serde_json::to_string_pretty(&template)?))?;
+            writeln!(out, "{}", serde_json::to_string_pretty(&template)?).context(CANNOT_WRITE)?;
             return Ok(ExitCode::SUCCESS);
         }
         Some(Print::Dashboards) => {
-            shown(out.write_all(IMPORT_FILE.as_bytes()))?;
+            out.write_all(IMPORT_FILE.as_bytes()).context(CANNOT_WRITE)?;
             return Ok(ExitCode::SUCCESS);
         }
         None => {}

@@ -9,6 +9,7 @@ use crate::{Error, Options};
 
 mod flat;
 mod lenient;
+mod mend;
 mod read;
 mod schema;
 mod split;

@@ -361,3 +361,12 @@ fn a_flood_of_anything_takes_no_longer_than_its_length() {
         find(&piece.repeat(200_000 / piece.len()));
     }
 }
+
+/// Each of these takes minutes if what was found out about a text is not kept for the rest of it.
+#[test]
+fn a_text_of_any_length_is_searched_once() {
+    let links = "a.com-.".repeat(100_000);
+    assert_eq!(super::url::find_urls(&links).len(), 1, "a link cannot follow another one directly");
+    let label = "漢".repeat(300_000) + ".com";
+    assert_eq!(super::url::find_urls(&label).len(), 0);
+}

@@ -36,14 +36,15 @@ pub(super) fn find_urls(text: &str) -> Vec<Range<usize>> {
             at = dot + 1;
             continue;
         }
-        let hosts = Hosts::around(text, dot, used);
-        match hosts.first_match(used) {
-            Some(found) => {
-                found.add_to(text, &mut urls);
-                (at, used) = (found.end, found.end);
+        let mut hosts = Hosts::around(text, dot, used);
+        while let Some(found) = hosts.first_match(used) {
+            found.add_to(text, &mut urls);
+            used = found.end;
+            if !hosts.go_on_from(used) {
+                break;
             }
-            None => at = hosts.end,
         }
+        at = used.max(hosts.end);
     }
     urls
 }
@@ -116,6 +117,23 @@ impl<'t> Hosts<'t> {
                 starts_well.then(|| hosts.reach_from(index, start)).flatten();
         }
         hosts
+    }
+
+    /// Leaves out what comes before `from`, which a match has used up, and keeps what is known of the rest. Returns
+    /// whether there is a rest.
+    fn go_on_from(&mut self, from: usize) -> bool {
+        let n_used = self.labels.iter().take_while(|label| label.end < from).count();
+        self.labels.drain(..n_used);
+        let Some(first) = self.labels.first_mut() else { return false };
+        let rest = &self.text[from..first.end];
+        first.start = from;
+        first.starts_well = rest.starts_with(is_host_char);
+        first.ends_well = rest.ends_with(is_host_char);
+        first.tld_end = None;
+        let is_begin = first.starts_well;
+        self.start = from;
+        self.labels[0].reach = is_begin.then(|| self.reach_from(0, from)).flatten();
+        true
     }
 
     /// The index of the last label of the longest host name that begins at `start`, which lies in the label at `index`.
@@ -285,6 +303,8 @@ fn is_resolvable(host: &str, has_latin: bool) -> bool {
     let is_encoded = host.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
     let encoded_length = |label: &str| match label.is_ascii() {
         true => Some(label.len()),
+        // Encoding makes no label shorter, and takes quadratic time.
+        false if label.chars().nth(MAX_LABEL).is_some() => None,
         false => Some("xn--".len() + punycode::encode_str(label)?.len()),
     };
     let fits = |label| encoded_length(label).is_some_and(|length| length <= MAX_LABEL);

@@ -54,8 +54,8 @@ impl Worker {
 }
 
 impl Shift<'_> {
-    /// Does `work` and returns its result, or `None` if it panicked. The worker is not used again after a panic,
-    /// since its state is unknown.
+    /// Does `work` and returns its result, or `None` if it panicked. After a panic, the
+    /// connection to the cluster is dropped, and the next event gets a new worker.
     pub(super) fn survive<T>(&mut self, work: impl FnOnce(&mut Self) -> T) -> Option<T> {
         let done = catch_unwind(AssertUnwindSafe(|| work(self))).ok();
         if done.is_none() {

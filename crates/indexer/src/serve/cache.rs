@@ -61,7 +61,7 @@ struct Kept<T> {
     answer: T,
     /// The store's version when it was asked; `None` if it was not open yet or, like a cluster, reports no version.
     version: Option<u64>,
-    asked_at: Instant,
+    answered_at: Instant,
 }
 
 #[derive(Clone)]
@@ -126,10 +126,11 @@ impl Cache {
             };
             cache.metrics.found("miss");
             // Taken before the question: what changes while it is answered may or may not be in the answer.
-            let (version, asked_at) = (cache.version(), Instant::now());
+            let version = cache.version();
             let answer = cache.ask(call).await;
             // An answer that cannot be kept is returned all the same.
-            let _ = place.insert(Kept { answer: answer.clone(), version, asked_at });
+            let _ =
+                place.insert(Kept { answer: answer.clone(), version, answered_at: Instant::now() });
             answer
         });
         match tokio::time::timeout(LONGEST_WAIT, asked).await {
@@ -147,7 +148,7 @@ impl Cache {
     fn still_holds<T>(&self, kept: &Kept<T>, longest: Duration) -> bool {
         match self.version() {
             Some(now) => kept.version == Some(now),
-            None => kept.version.is_none() && kept.asked_at.elapsed() < longest,
+            None => kept.version.is_none() && kept.answered_at.elapsed() < longest,
         }
     }
 
@@ -184,14 +185,14 @@ impl Cache {
 
     /// When the first and the last tweet of the store were written.
     fn bounds(&self, store: &Store) -> Result<Option<Bounds>, StoreError> {
-        let (version, asked_at) = (self.version(), Instant::now());
+        let version = self.version();
         if let Some(kept) = &*lock(&self.bounds)
             && self.still_holds(kept, BOUNDS_AGE)
         {
             return Ok(kept.answer);
         }
         let bounds = store.ask_one(&Filter::default(), Question::Bounds)?.bounds();
-        *lock(&self.bounds) = Some(Kept { answer: bounds, version, asked_at });
+        *lock(&self.bounds) = Some(Kept { answer: bounds, version, answered_at: Instant::now() });
         Ok(bounds)
     }
 

@@ -62,7 +62,7 @@ fn tweet(document: &Document) -> Json {
     Json::Object(tweet)
 }
 
-/// Twitter's ids have contained the time of the tweet since this one: 4 November 2010, in milliseconds since 1970.
+/// When Twitter's ids began to contain the time of the tweet: 4 November 2010, in milliseconds since 1970.
 const SNOWFLAKES_SINCE_MS: i64 = 1_288_834_974_657;
 
 /// Whether the id is one of Twitter's. Row numbers and ids of other networks are numbers too, but the time that one

@@ -13,7 +13,7 @@ use crate::failure::{Failure, Result};
 /// not followed.
 pub(super) fn files_below(folder: &Path) -> impl Iterator<Item = Result<Source>> {
     let entries = WalkDir::new(folder).sort_by_file_name().into_iter();
-    entries.filter_entry(|entry| entry.depth() == 0 || is_wanted(entry)).filter_map(|entry| {
+    entries.filter_entry(is_wanted).filter_map(|entry| {
         match entry {
             // `is_file` follows links to files. Pipes are left out: reading one to which nobody writes would never
             // end.
@@ -39,6 +39,8 @@ fn is_wanted(entry: &DirEntry) -> bool {
         has("meta.json") && has(".managed.json")
     };
     match entry.file_type().is_dir() {
+        // Whoever names a hidden folder means it. A store is never read as a source, however it is named.
+        _ if entry.depth() == 0 => !is_store(),
         true => !is_hidden(entry.file_name()) && !is_store(),
         false => !is_hidden(entry.file_name()) && !holds_rejects(entry.file_name()),
     }

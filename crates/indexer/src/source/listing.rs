@@ -6,7 +6,7 @@ use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use ingest::Timestamp;
@@ -18,6 +18,10 @@ use crate::failure::{Context, Failure, Result};
 
 /// How many sources may be found before they are read: as many as S3 lists in one response.
 const PAGE: usize = 1_000;
+
+/// How long the first page of sources is waited for. Where only a few of a million objects are wanted, it may take long
+/// to fill.
+const FIRST_PAGE_WAIT: Duration = Duration::from_secs(2);
 
 /// Which objects below `s3://bucket/prefix` are read.
 #[derive(Debug, Clone, Default)]
@@ -37,6 +41,8 @@ pub(crate) struct Listing {
     /// Sources that [`Listing::first_page`] has returned and [`Listing::next`] has not.
     ahead: VecDeque<Result<Source>>,
     is_complete: bool,
+    /// Until when [`Listing::first_page`] waits.
+    deadline: Instant,
 }
 
 /// What the thread that lists has found.
@@ -70,30 +76,35 @@ impl Listing {
             // If the listing was dropped, nobody needs to know about the end.
             let _ = sender.send(Found::End);
         });
-        Listing { found, ahead: VecDeque::new(), is_complete: false }
+        let deadline = Instant::now() + FIRST_PAGE_WAIT;
+        Listing { found, ahead: VecDeque::new(), is_complete: false, deadline }
     }
 
     /// A listing of one source.
     pub(crate) fn of(source: Source) -> Listing {
         let (_, found) = bounded(0);
-        Listing { found, ahead: VecDeque::from([Ok(source)]), is_complete: true }
+        let ahead = VecDeque::from([Ok(source)]);
+        Listing { found, ahead, is_complete: true, deadline: Instant::now() }
     }
 
-    /// The first sources, at most [`PAGE`] of them. Waits until they are found; `next` will still return them.
+    /// The first sources, at most [`PAGE`] of them, as far as they are found soon. `next` will still return them.
     pub(crate) fn first_page(&mut self) -> impl Iterator<Item = &Result<Source>> {
         while !self.is_complete && self.ahead.len() < PAGE {
-            let found = self.found.recv().map_err(|_| RecvTimeoutError::Disconnected);
-            if let Listed::Source(source) = self.take(found) {
-                self.ahead.push_back(source);
+            let found = self.found.recv_deadline(self.deadline);
+            match self.take(found) {
+                Listed::Source(source) => self.ahead.push_back(source),
+                Listed::Pending => break,
+                Listed::End => {}
             }
         }
         self.ahead.iter()
     }
 
-    /// The total length of all sources in bytes. `None` if they do not fit on the first page, or if the length of one
-    /// of them is not known.
-    pub(crate) fn total_bytes(&mut self) -> Option<u64> {
-        let total = self.first_page().flatten().map(Source::length).sum::<Option<u64>>();
+    /// The total length in bytes of all sources that are wanted. `None` if not all sources are on the first page, or if
+    /// the length of one of them is not known.
+    pub(crate) fn total_bytes(&mut self, is_wanted: impl Fn(&Source) -> bool) -> Option<u64> {
+        let wanted = self.first_page().flatten().filter(|source| is_wanted(source));
+        let total = wanted.map(Source::length).sum::<Option<u64>>();
         total.filter(|_| self.is_complete)
     }
 
@@ -276,7 +287,10 @@ mod tests {
         let arguments = vec![folder.display().to_string()];
         let mut listing = Listing::start(arguments, ObjectFilter::default());
         assert_eq!(listing.first_page().count(), PAGE);
-        assert!(!listing.is_complete && listing.total_bytes().is_none(), "it is a page ahead");
+        assert!(
+            !listing.is_complete && listing.total_bytes(|_| true).is_none(),
+            "it is a page ahead"
+        );
         let mut names = Vec::new();
         loop {
             match listing.next(Duration::from_secs(10)) {

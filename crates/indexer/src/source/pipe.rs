@@ -17,6 +17,8 @@ pub(super) struct Pipe {
     stop: Stop,
     /// How many chunks were taken after Ctrl-C.
     last_chunks: usize,
+    /// Whether the pipe was read to its end. A reader may ask again after the end, and gets the same answer.
+    has_ended: bool,
 }
 
 /// How many chunks are still taken after Ctrl-C, since they may have been written before it.
@@ -52,19 +54,24 @@ impl Pipe {
                 }
             }
         });
-        Pipe { chunks, chunk: io::Cursor::default(), stop, last_chunks: 0 }
+        Pipe { chunks, chunk: io::Cursor::default(), stop, last_chunks: 0, has_ended: false }
     }
 }
 
 impl Read for Pipe {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         while self.chunk.position() == self.chunk.get_ref().len() as u64 {
+            if self.has_ended {
+                return Ok(0);
+            }
             let is_stopping = self.stop.is_set();
             self.last_chunks += usize::from(is_stopping);
             let wait = Duration::from_millis(if is_stopping { 0 } else { 100 });
             match self.chunks.recv_timeout(wait) {
                 _ if self.last_chunks > LAST_CHUNKS => return Err(io::Error::other("interrupted")),
-                Ok(chunk) if matches!(&chunk, Ok(chunk) if chunk.is_empty()) => return Ok(0),
+                Ok(chunk) if matches!(&chunk, Ok(chunk) if chunk.is_empty()) => {
+                    self.has_ended = true
+                }
                 Ok(chunk) => {
                     let chunk = chunk?;
                     tracing::trace!("read {} bytes from the pipe", chunk.len());

@@ -149,7 +149,6 @@ fn failed(action: &'static str, path: &Path, error: TantivyError) -> StoreError 
 }
 
 /// Writes a megabyte into the folder and removes it again, to find out whether the disk is full.
-/// Writes a megabyte into the folder and removes it again, to find out whether the disk is full.
 fn try_writing(path: &Path) -> std::io::Result<()> {
     let file = path.join(".tantivy-space");
     let written = std::fs::write(&file, vec![0; 1024 * 1024]);

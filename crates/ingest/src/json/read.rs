@@ -3,18 +3,16 @@
 use serde_json::value::RawValue;
 
 use super::flat::{self, Flat, each_record};
+use super::mend::mend;
 use super::schema::{self, Lists, Record, Rule, Tweets};
 use super::tweet::{self, Includes};
 use crate::item::{Found, Sink};
-use crate::text::{decode, mend_lone_surrogates};
+use crate::text::decode;
 use crate::{Item, Options, Rejected, Stage, Tweet, format};
 
 /// How deep tables of records may be nested. Those of scrapers are two deep. There must be a limit, because each level
 /// reads the text of all levels below it once more.
 const MAX_TABLE_DEPTH: u8 = 4;
-/// The longest object with a duplicate key that is read, in bytes. It has to be parsed a second time, into a tree of
-/// values, which takes up to twenty times the memory of its text. Longer ones are rejected.
-const MAX_MENDED_BYTES: usize = 1024 * 1024;
 
 /// Reads JSON objects into tweets, documents and notices.
 pub(super) struct Reader<'o> {
@@ -162,9 +160,9 @@ impl Place<'_> {
     }
 
     /// Reads a tweet of a page. `text` is `Ok` with the JSON of the tweet, or `Err` with that of the whole page.
-    fn read_of_page<'a>(
+    fn read_of_page<'a, 'p: 'a>(
         self,
-        page: &Page<'_, 'a>,
+        page: &Page<'_, 'p>,
         text: Result<&str, &str>,
         record: &Record<'a>,
         sink: &mut Sink<'_>,
@@ -192,19 +190,4 @@ fn data_of_page(json: &str) -> &str {
         data: &'p RawValue,
     }
     serde_json::from_str::<Page<'_>>(json).map_or(json, |page| page.data.get())
-}
-
-/// Repairs what most JSON parsers accept and ours rejects: texts that were cut in the middle of an emoji, and duplicate
-/// keys, of which the last one wins. Returns `None` if that is not possible.
-fn mend(json: &str) -> Option<String> {
-    let mended =
-        mend_lone_surrogates(json.as_bytes()).and_then(|json| String::from_utf8(json).ok());
-    if mended.as_deref().is_some_and(|json| serde_json::from_str::<Record<'_>>(json).is_ok()) {
-        return mended;
-    }
-    let json = mended.as_deref().unwrap_or(json);
-    if json.len() > MAX_MENDED_BYTES {
-        return None;
-    }
-    serde_json::from_str::<serde_json::Value>(json).ok().map(|value| value.to_string())
 }

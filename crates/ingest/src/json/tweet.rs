@@ -1,9 +1,11 @@
 //! Turns a record in the schemas of the API, v1.1 or v2, into a tweet.
 
 use std::borrow::Cow;
+use std::cell::RefCell;
 use std::collections::HashMap;
 
 use super::lenient::{Coordinates, List, Text};
+use super::mend::mend;
 use super::schema::{self, ArchivedNote, Lists, Record, Tweets};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
@@ -15,27 +17,53 @@ use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Tweet, U
 pub(super) struct Includes<'i, 'a> {
     users: HashMap<&'i str, &'i schema::User<'a>>,
     places: HashMap<&'i str, &'i schema::Place<'a>>,
-    tweets: HashMap<Cow<'i, str>, Included<'i, 'a>>,
+    tweets: RefCell<HashMap<Cow<'i, str>, Included<'a>>>,
 }
 
-/// A tweet that others of a page refer to, either parsed or still as JSON text.
-#[derive(Clone, Copy)]
-enum Included<'i, 'a> {
-    Record(&'i Record<'a>),
+/// A tweet that others of a page refer to. It is parsed when it is first referred to, and then only what retweets take
+/// from it is kept: most of a page's tweets are referred to by none.
+enum Included<'a> {
     Text(&'a str),
+    Read(Option<Box<Original<'a>>>),
 }
 
-/// The original of a retweet.
-enum Original<'r, 'a> {
-    Parsed(&'r Record<'a>),
-    Included(Box<Record<'a>>),
+/// What a retweet takes from its original.
+#[derive(Clone)]
+struct Original<'a> {
+    id: Option<Cow<'a, str>>,
+    text: Option<Cow<'a, str>>,
+    entities: Option<Entities<'a>>,
 }
 
-impl<'a> Original<'_, 'a> {
-    fn record(&self) -> &Record<'a> {
-        match self {
-            Original::Parsed(record) => record,
-            Original::Included(record) => record,
+impl<'a> Original<'a> {
+    fn of(record: &Record<'a>) -> Original<'a> {
+        let (text, entities) = full_text(record).unzip();
+        Original { id: record.id(), text, entities: entities.flatten().map(read_entities) }
+    }
+
+    fn parse(text: &'a str) -> Option<Box<Original<'a>>> {
+        if let Ok(record) = serde_json::from_str::<Record<'_>>(text) {
+            return Some(Box::new(Original::of(&record)));
+        }
+        let mended = mend(text)?;
+        let record = serde_json::from_str::<Record<'_>>(&mended).ok()?;
+        Some(Box::new(Original::of(&record).into_owned()))
+    }
+
+    fn into_owned(self) -> Original<'static> {
+        let owned = |text: Cow<'_, str>| Cow::Owned(text.into_owned());
+        let all = |list: Option<Vec<Cow<'_, str>>>| {
+            list.map(|list| list.into_iter().map(owned).collect::<Vec<_>>())
+        };
+        Original {
+            id: self.id.map(owned),
+            text: self.text.map(owned),
+            entities: self.entities.map(|entities| Entities {
+                hashtags: all(entities.hashtags),
+                mentions: all(entities.mentions),
+                cashtags: all(entities.cashtags),
+                urls: all(entities.urls),
+            }),
         }
     }
 }
@@ -45,7 +73,8 @@ impl<'i, 'a> Includes<'i, 'a> {
         let tweets = match &lists.tweets {
             Tweets::None => HashMap::new(),
             Tweets::One(tweet) => {
-                tweet.id().map(|id| (id, Included::Record(tweet))).into_iter().collect()
+                let read = Included::Read(Some(Box::new(Original::of(tweet))));
+                tweet.id().map(|id| (id, read)).into_iter().collect()
             }
             Tweets::Many(texts) => {
                 texts.iter().filter_map(|text| Some((id_of(text)?, Included::Text(text)))).collect()
@@ -54,14 +83,19 @@ impl<'i, 'a> Includes<'i, 'a> {
         Includes {
             users: by_id(&lists.users, |user| user.id.0.as_deref()),
             places: by_id(&lists.places, |place| place.id.0.as_deref()),
-            tweets,
+            tweets: RefCell::new(tweets),
         }
     }
 
-    fn tweet(&self, id: &str) -> Option<Original<'i, 'a>> {
-        match *self.tweets.get(id)? {
-            Included::Record(record) => Some(Original::Parsed(record)),
-            Included::Text(text) => serde_json::from_str(text).ok().map(Original::Included),
+    fn tweet(&self, id: &str) -> Option<Original<'a>> {
+        let mut tweets = self.tweets.borrow_mut();
+        let included = tweets.get_mut(id)?;
+        if let Included::Text(text) = *included {
+            *included = Included::Read(Original::parse(text));
+        }
+        match included {
+            Included::Read(original) => original.as_deref().cloned(),
+            Included::Text(_) => None,
         }
     }
 }
@@ -73,7 +107,12 @@ fn id_of(text: &str) -> Option<Cow<'_, str>> {
         #[serde(borrow)]
         id: Text<'t>,
     }
-    serde_json::from_str::<Identified<'_>>(text).ok()?.id.0
+    if let Ok(identified) = serde_json::from_str::<Identified<'_>>(text) {
+        return identified.id.0;
+    }
+    let mended = mend(text)?;
+    let id = serde_json::from_str::<Identified<'_>>(&mended).ok()?.id.0?;
+    Some(Cow::Owned(id.into_owned()))
 }
 
 fn by_id<'i, T>(
@@ -84,9 +123,9 @@ fn by_id<'i, T>(
 }
 
 /// Reads one tweet. The error says why the record is not one.
-pub(super) fn read<'a>(
+pub(super) fn read<'a, 'p: 'a>(
     record: &Record<'a>,
-    includes: &Includes<'_, 'a>,
+    includes: &Includes<'_, 'p>,
     options: &Options,
 ) -> Result<Tweet<'a>, String> {
     let reference = |kind: &str| {
@@ -101,14 +140,21 @@ pub(super) fn read<'a>(
     // A retweet's own text may be cut; only the original has all of it. In v1.1 and flattened v2, the original is
     // nested in the record. On a v2 page, it is one of the includes.
     let nested = record.retweeted_status.0.as_deref().filter(|tweet| full_text(tweet).is_some());
-    let original = nested.map(Original::Parsed).or_else(|| {
+    let original = nested.map(Original::of).or_else(|| {
         let reference = retweeted?;
         let included = reference.id.0.as_deref().and_then(|id| includes.tweet(id));
         let flattened = Some(reference).filter(|tweet| tweet.text.0.is_some());
-        included.or(flattened.map(Original::Parsed))
+        included.or_else(|| flattened.map(Original::of))
     });
-    let original = original.as_ref().map(Original::record);
-    let (text, entities) = full_text(original.unwrap_or(record)).ok_or("it has no text")?;
+    let is_retweet = original.is_some();
+    let (original_id, text, entities) = match original {
+        Some(Original { id, text, entities }) => (id, text, entities),
+        None => {
+            let (text, entities) = full_text(record).unzip();
+            (None, text, entities.flatten().map(read_entities))
+        }
+    };
+    let text = text.ok_or("it has no text")?;
     let user = record
         .user
         .0
@@ -136,12 +182,12 @@ pub(super) fn read<'a>(
         }),
     };
     if let Some(entities) = entities {
-        tweet.entities = read_entities(entities);
+        tweet.entities = entities;
     }
     tweet.coordinates = coordinates(record);
     tweet.place = place(record, includes);
     tweet.counts = counts(record);
-    tweet.retweet_of = original.and_then(Record::id).or_else(|| retweeted?.id());
+    tweet.retweet_of = original_id.or_else(|| retweeted?.id());
     tweet.quote_of = given(&record.quoted_status_id_str.0)
         .or_else(|| record.quoted_status.0.as_ref()?.id())
         .or_else(|| given(&record.quoted_status_id.0))
@@ -149,7 +195,7 @@ pub(super) fn read<'a>(
     tweet.in_reply_to = given(&record.in_reply_to_status_id_str.0)
         .or_else(|| given(&record.in_reply_to_status_id.0))
         .or_else(|| reference("replied_to")?.id());
-    tweet.kind = if tweet.retweet_of.is_some() || original.is_some() {
+    tweet.kind = if tweet.retweet_of.is_some() || is_retweet {
         Kind::Retweet
     } else if tweet.quote_of.is_some() || record.is_quote_status.0 {
         Kind::Quote
@@ -273,7 +319,7 @@ fn coordinates(record: &Record<'_>) -> Option<Point> {
     })
 }
 
-fn place<'a>(record: &Record<'a>, includes: &Includes<'_, 'a>) -> Option<Place<'a>> {
+fn place<'a, 'p: 'a>(record: &Record<'a>, includes: &Includes<'_, 'p>) -> Option<Place<'a>> {
     let v2 = || {
         let geo = record.geo.0.as_deref()?;
         let included = geo.place_id.0.as_deref().and_then(|id| includes.places.get(id).copied());

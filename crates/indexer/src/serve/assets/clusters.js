@@ -3,7 +3,7 @@
 /// The longitude at which a place is drawn. The map's edge is not the antimeridian but 170° W, where few people live.
 export const drawnAt = (lon) => (lon < -170 ? lon + 360 : lon);
 
-/// The real longitude, from -180 to 180, of one that [`drawnAt`] returned.
+/// The real longitude, from -180 to 180, of one that `drawnAt` returned.
 export const realLon = (lon) => ((((lon + 180) % 360) + 360) % 360) - 180;
 
 /// A circle's smallest diameter, and by how much it can grow with the number of tweets, in pixels.

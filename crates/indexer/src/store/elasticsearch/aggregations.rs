@@ -17,7 +17,6 @@ pub(super) fn over_time(interval: Interval) -> Json {
 }
 
 /// What is counted within each interval.
-/// What is counted within each interval.
 pub(super) fn in_time() -> Json {
     json!({ "labels": by_label() })
 }
@@ -30,7 +29,6 @@ pub(super) fn timeline_bucket(bucket: &Json) -> TimelineBucket {
     }
 }
 
-/// What is counted within each place.
 /// What is counted within each place.
 pub(super) fn in_place() -> Json {
     let order = json!([{ "_count": "desc" }, { "_key": "asc" }]);
@@ -56,7 +54,6 @@ pub(super) fn in_tiles(zoom: u8) -> Json {
     json!({ "geotile_grid": { "field": "location", "precision": kept_zoom(zoom) } })
 }
 
-/// What is counted within each tile.
 /// What is counted within each tile.
 pub(super) fn in_tile() -> Json {
     json!({ "mean": mean(), "centre": { "geo_centroid": { "field": "location" } } })

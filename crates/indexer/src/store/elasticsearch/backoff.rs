@@ -71,7 +71,7 @@ impl Patience {
         format!("not indexed: {}", self.over.get().map_or("interrupted", String::as_str))
     }
 
-    /// Whether the cluster has took nothing for `retry_for`.
+    /// Whether the cluster has accepted nothing for `retry_for`.
     pub(super) fn is_spent(&self) -> bool {
         self.state().last_success.elapsed() >= self.retry_for
     }
@@ -152,13 +152,12 @@ impl<'p> Backoff<'p> {
     ///
     /// # Errors
     ///
-    /// If the cluster has took nothing for too long, or the run was stopped or given up.
+    /// If the cluster has accepted nothing for too long, or the run was stopped or given up.
     pub(super) async fn wait(&mut self, failure: &RequestError) -> Result<(), ClusterError> {
         let patience = self.patience;
         let url = self.url;
         let since = *self.since.get_or_insert_with(Instant::now);
         self.failures += 1;
-        // Other requests may have been accepted since this one first failed.
         // Other requests may have been accepted since this one first failed.
         let last_success = patience.state().last_success.max(since);
         if last_success.elapsed() >= patience.retry_for {
@@ -231,7 +230,6 @@ impl Gate {
     /// Waits until a request may be sent; the pass is given back when it is dropped.
     pub(super) async fn pass(&self) -> Pass<'_> {
         loop {
-            // Created before the check, so that a pass given back in between is not missed.
             // Created before the check, so that a pass given back in between is not missed.
             let freed = self.freed.notified();
             {

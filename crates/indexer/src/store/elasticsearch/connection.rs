@@ -174,7 +174,6 @@ impl Connection {
             && let Err(error) = signer.sign(request, &mut headers).await
         {
             // Without usable AWS credentials, the server would answer 401.
-            // Without usable AWS credentials, the server would answer 401.
             let (reason, retry_after) = (error.story(), None);
             return Err(RequestError::Status { status: 401, reason, retry_after, blocked: false });
         }

@@ -158,7 +158,7 @@ pub enum ClusterError {
     Internal {
         /// What was being done.
         action: &'static str,
-        /// Why it cannot be used.
+        /// What failed.
         source: Failure,
     },
     /// The run was stopped before the cluster answered.

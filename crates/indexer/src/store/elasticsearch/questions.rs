@@ -344,7 +344,6 @@ impl Page {
 }
 
 /// Whether a page at this offset may reach beyond the window.
-/// Whether a page at this offset may reach beyond the window.
 fn is_deep(offset: usize) -> bool {
     offset > WINDOW - HITS_PAGE
 }
@@ -399,7 +398,6 @@ fn by(sort: Sort) -> Json {
         Sort::MostPositive => ("sentiment.compound", "desc"),
         Sort::MostNegative => ("sentiment.compound", "asc"),
     };
-    // The embedded store also counts a missing engagement as 0.
     // The embedded store also counts a missing engagement as 0.
     let missing = if sort == Sort::Engaged { json!(0) } else { json!("_last") };
     json!([{ field: { "order": order, "missing": missing } }, { "id": "desc" }])

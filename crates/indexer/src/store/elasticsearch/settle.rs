@@ -20,7 +20,6 @@ use super::backoff::{Backoff, Gate, Patience};
 use super::bulk::{Action, Bulk, FILTER_PATH, Operation, Verdict, body, judge};
 use super::connection::{Connection, NDJSON, Request};
 use super::response::RequestError;
-use crate::failure::Failure;
 use crate::store::Written;
 
 /// What all bulks of a run share.
@@ -74,12 +73,10 @@ impl Settled {
         let reason = "may not be indexed: indexer had an internal error, see its log";
         let mut written = Written::default();
         for (entry, at) in bulk.entries.iter().enumerate() {
-            written.left.push(rejected(bulk, entry, reason));
-            written.left_records += at.records;
+            written.rejected.push((at.delivery, rejected(bulk, entry, reason)));
+            written.rejected_records += at.records;
         }
-        let error = Failure::new("an internal error, which was logged before this");
-        let stopped = Some(ClusterError::internal("send documents", error));
-        Settled { written, known: 0, stopped }
+        Settled { written, known: 0, stopped: None }
     }
 }
 

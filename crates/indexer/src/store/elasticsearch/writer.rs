@@ -47,7 +47,6 @@ pub struct ElasticsearchWriter {
     /// The indices that tweets were written to, by the day of the tweets (since 1970).
     indices: HashMap<i64, Arc<str>>,
     /// The indices that are known to be ready for writing.
-    /// The indices that are known to be ready for writing.
     prepared: HashSet<Arc<str>>,
     /// The bulk that is being gathered, and the position of each id in it.
     bulk: Bulk,
@@ -356,7 +355,6 @@ impl ElasticsearchWriter {
         error
     }
 
-    /// Records the earliest delivery that was given up: it and those after it do not count as settled.
     /// Records the earliest delivery that was given up: it and those after it do not count as settled.
     fn give_up(&mut self, first: u64) {
         self.given_up = Some(self.given_up.map_or(first, |earlier| earlier.min(first)));

@@ -20,7 +20,6 @@ impl Embedded {
     /// The documents that match.
     pub(super) fn query(&self, filter: &Filter) -> BooleanQuery {
         // Without `AllQuery`, an empty filter or one with only exclusions would match nothing.
-        // Without `AllQuery`, an empty filter or one with only exclusions would match nothing.
         let mut parts: Vec<(Occur, Box<dyn Query>)> = vec![(Occur::Must, Box::new(AllQuery))];
         for clause in &filter.text.clauses {
             let occur = if clause.negated { Occur::MustNot } else { Occur::Must };
@@ -48,7 +47,6 @@ impl Embedded {
                 range(lon, bounds.west, bounds.east)
             } else {
                 Box::new(BooleanQuery::union(vec![
-                    // The box crosses the antimeridian.
                     // The box crosses the antimeridian.
                     range(lon, bounds.west, 180.0),
                     range(lon, -180.0, bounds.east),

@@ -122,7 +122,6 @@ impl Asked<'_> {
     fn hits(self, sort: Sort, after: Option<&After>, offset: usize, limit: usize) -> Result<Hits> {
         let total = self.searcher.search(&self.query, &Count)?;
         // Tantivy reserves memory for as many hits as the limit allows, so it is lowered to what there is.
-        // Tantivy reserves memory for as many hits as the limit allows, so it is lowered to what there is.
         let limit = limit.min(total.saturating_sub(offset));
         let query = match after {
             Some(after) => self.store.after(self.query, sort, after),
@@ -218,7 +217,6 @@ impl Asked<'_> {
         let answer = self.aggregate(&json!({ "places": by }))?;
         let country = |place: &Json| {
             let countries = buckets(place, "countries");
-            // Of equally frequent countries, the first by name.
             // Of equally frequent countries, the first by name.
             let most = countries.max_by(|a, b| count(a).cmp(&count(b)).then(key(b).cmp(&key(a))));
             most.map(key)

@@ -28,7 +28,6 @@ impl Directory for ReadOnly {
                 ) =>
             {
                 // A lock that locks nothing.
-                // A lock that locks nothing.
                 Ok(DirectoryLock::from(Box::new(())))
             }
             locked => locked,

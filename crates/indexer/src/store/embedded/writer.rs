@@ -49,7 +49,6 @@ impl EmbeddedWriter {
     pub fn open(path: &Path, recreate: bool) -> Result<EmbeddedWriter, StoreError> {
         let opened = match open_or_create_index(path) {
             // Such an index cannot be opened to be emptied, so its files are removed.
-            // Such an index cannot be opened to be emptied, so its files are removed.
             Err(StoreError::OtherVersion { .. } | StoreError::Io { .. }) if recreate => {
                 remove_index(path)?;
                 open_or_create_index(path)
