@@ -222,6 +222,8 @@ fn a_full_disk_is_an_error() {
         &["score", "tweets.csv"],
         &["sample"],
         &["backfill", "tweets.csv"],
+        &["--help"],
+        &["sample", "--version"],
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = workplace.command(arguments).stdout(full).output().unwrap();

@@ -43,17 +43,27 @@ static TABLE: LazyLock<HashMap<char, Vec<(&'static str, Mood)>>> = LazyLock::new
     table
 });
 
-/// Whether an emoticon may begin with an ASCII byte.
-static ASCII_STARTS: LazyLock<[bool; 128]> = LazyLock::new(|| {
-    let mut starts = [false; 128];
-    TABLE.keys().filter(|first| first.is_ascii()).for_each(|first| starts[*first as usize] = true);
-    starts
+/// Which bytes may come second in an emoticon that begins with an ASCII character: one bit each, and the last bit for
+/// all that are not ASCII. Most punctuation can begin an emoticon, but
+/// few pairs of characters do; and no emoticon is a single ASCII character.
+static SECOND_BYTES: LazyLock<[u128; 128]> = LazyLock::new(|| {
+    let mut second = [0; 128];
+    for (emoticon, _) in TABLE.values().flatten() {
+        if let [first @ ..=127, next, ..] = emoticon.as_bytes() {
+            second[usize::from(*first)] |= bit(*next);
+        }
+    }
+    second
 });
+
+fn bit(byte: u8) -> u128 {
+    1 << byte.min(127)
+}
 
 /// Calls `visit` with each emoticon and emoji of a text from which skin tones and variation
 /// selectors were removed. Those inside of links, handles and words do not count.
 pub(crate) fn each_emoticon<'t>(text: &'t str, mut visit: impl FnMut(&'t str, Mood)) {
-    let starts = &*ASCII_STARTS;
+    let second_bytes = &*SECOND_BYTES;
     let bytes = text.as_bytes();
     let mut at = 0;
     while at < bytes.len() {
@@ -61,7 +71,9 @@ pub(crate) fn each_emoticon<'t>(text: &'t str, mut visit: impl FnMut(&'t str, Mo
         if byte.is_ascii() {
             if byte == b'h' && is_link(&text[at..]) {
                 at += text[at..].find(char::is_whitespace).unwrap_or(text.len() - at);
-            } else if starts[usize::from(byte)]
+            } else if second_bytes[usize::from(byte)] != 0
+                && let Some(next) = bytes.get(at + 1)
+                && second_bytes[usize::from(byte)] & bit(*next) != 0
                 && let Some((length, mood)) = emoticon_at(text, at)
             {
                 visit(&text[at..at + length], mood);
@@ -199,7 +211,8 @@ fn is_emoji(character: char) -> bool {
     const EMOJI: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<Emoji>();
     const PRESENTATION: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<EmojiPresentation>();
     match character {
-        '\0'..='\u{2319}' => false,
+        // There are no emoji here, but the letters of most scripts.
+        '\0'..='\u{2319}' | '\u{3300}'..='\u{1F003}' => false,
         '\u{23E9}'..='\u{23FA}' => EMOJI.contains(character),
         '\u{231A}'..='\u{25FF}' => PRESENTATION.contains(character),
         '\u{2661}' => true,

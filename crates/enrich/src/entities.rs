@@ -9,9 +9,12 @@ use icu_properties::CodePointMapData;
 use icu_properties::CodePointMapDataBorrowed;
 use icu_properties::props::{GeneralCategory, GeneralCategoryGroup};
 
+mod characters;
+mod path;
 mod url;
 
-use url::{find_urls, is_latin_accent};
+use characters::{is_latin_accent, is_punctuation};
+use url::find_urls;
 
 /// The general category of each character.
 const CATEGORIES: CodePointMapDataBorrowed<'_, GeneralCategory> = CodePointMapData::new();
@@ -38,6 +41,14 @@ pub(crate) fn find(text: &str) -> Found<'_> {
             at = end.max(at);
             continue;
         }
+        let end = urls.peek().map_or(bytes.len(), |url| url.start);
+        // The first byte of each mark. None of them is a later byte of another character.
+        let is_mark = |byte: &u8| matches!(byte, b'#' | b'@' | b'$' | 0xEF);
+        let Some(skipped) = bytes[at..end].iter().position(is_mark) else {
+            at = end;
+            continue;
+        };
+        at += skipped;
         let length = match bytes[at] {
             b'#' => tag(text, at, 1, &mut found.hashtags),
             b'@' => mention(text, at, 1, &mut found.mentions),
@@ -47,7 +58,7 @@ pub(crate) fn find(text: &str) -> Found<'_> {
             0xEF if text[at..].starts_with('＠') => mention(text, at, 3, &mut found.mentions),
             _ => 0,
         };
-        at += if length > 0 { length } else { text[at..].chars().next().map_or(1, char::len_utf8) };
+        at += length.max(1);
     }
     found
 }
@@ -164,11 +175,6 @@ fn cashtag<'t>(text: &'t str, at: usize, cashtags: &mut Vec<&'t str>) -> usize {
     }
     cashtags.push(&rest[..length]);
     1 + length
-}
-
-/// Punctuation, as `twitter-text` lists it: without quotation marks.
-fn is_punctuation(c: char) -> bool {
-    c.is_ascii_punctuation() && !matches!(c, '"' | '`')
 }
 
 /// The host of a link, in lower case and without `www.`. `None` for a `t.co` link, which hides where it leads, and for

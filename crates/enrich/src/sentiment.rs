@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::ops::ControlFlow;
 
 use ingest::unescape_entities;
+use memchr::memchr2;
 use serde::{Deserialize, Serialize};
 
 use crate::emoticon::{Mood, Tally, each_emoticon};
@@ -132,10 +133,9 @@ fn straight(character: char) -> Option<char> {
 /// Decodes what careless exports leave behind: `&quot;`, `&#39;`, and the `\u2019` of a text that was
 /// escaped twice.
 fn unescape_more(text: Cow<'_, str>) -> Cow<'_, str> {
-    if !text.contains("\\u")
-        && !text.contains("&quot;")
-        && !text.contains("&#39;")
-        && !text.contains("&apos;")
+    let is_possible = memchr2(b'\\', b'&', text.as_bytes()).is_some();
+    if !is_possible
+        || !["\\u", "&quot;", "&#39;", "&apos;"].iter().any(|escape| text.contains(escape))
     {
         return text;
     }

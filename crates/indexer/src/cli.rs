@@ -6,7 +6,9 @@
 //! concern a single call (`--dry-run`, filters) have no variable.
 
 use std::ffi::OsString;
+use std::io;
 
+use clap::error::ErrorKind;
 use clap::{ArgAction, CommandFactory, FromArgMatches, Parser, Subcommand};
 use tracing::Level;
 
@@ -128,8 +130,17 @@ pub(crate) fn read() -> Invocation {
 }
 
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
-    let matches = command().get_matches_from(arguments);
-    Cli::from_arg_matches(&matches).unwrap_or_else(|error| error.exit())
+    let matches = command().try_get_matches_from(arguments);
+    matches.and_then(|matches| Cli::from_arg_matches(&matches)).unwrap_or_else(|unparsed| {
+        // What has no command line to run is a text to show: help, the version, or what is wrong.
+        if let Err(error) = unparsed.print()
+            && error.kind() != io::ErrorKind::BrokenPipe
+        {
+            let message = format!("cannot write to stdout: {error}\n");
+            clap::Error::raw(ErrorKind::Io, message).exit();
+        }
+        std::process::exit(unparsed.exit_code())
+    })
 }
 
 /// The command line. Some options have no environment variable in other commands, since they concern a single call;

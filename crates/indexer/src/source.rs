@@ -13,6 +13,7 @@ use crate::failure::{Failure, Result};
 use crate::stop::Stop;
 
 mod folder;
+mod glob;
 mod listing;
 mod object;
 mod pipe;

@@ -4,6 +4,8 @@ use std::borrow::Cow;
 use std::collections::HashMap;
 use std::sync::LazyLock;
 
+use icu_locale_core::LanguageIdentifier;
+
 /// The tags by the names of their languages, in lower case.
 static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     let lines = include_str!("../data/languages.txt").lines().filter(|line| !line.starts_with('#'));
@@ -11,28 +13,29 @@ static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
     languages.flat_map(|(tag, names)| names.split(", ").map(move |name| (name, tag))).collect()
 });
 
-/// The language tag that a record gives: either a tag as it is, or the tag of the language that it names. `None` if it
-/// gives neither.
+/// The language tag that a record gives, or the tag of the language that it names. `None` if it gives neither.
+///
+/// Tags are written as BCP 47 recommends (`pt-BR`, `zh-Hant`), so that `pt-br` and `pt_BR` are one language. Whether
+/// the language exists is not checked: `qme` and `zxx` are Twitter's for texts without words.
 pub(crate) fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    if is_tag(&given) {
+    if given.len() == 2 && given.bytes().all(|b| b.is_ascii_lowercase()) {
         return Some(given);
     }
-    let name = given.trim().to_lowercase().replace('_', "-");
-    if is_tag(&name) {
-        return Some(Cow::Owned(name));
-    }
-    NAMES.get(name.as_str()).map(|tag| Cow::Borrowed(*tag))
+    let name = given.trim().to_lowercase();
+    named(&name).map(Cow::Borrowed).or_else(|| normalize(&name).map(Cow::Owned))
 }
 
-/// Whether a text has the form of a tag as Twitter writes it, with the language in lower case: `en`, `pt-BR`,
-/// `zh-Hant`, `qme`. Whether the language exists is not checked. (`null` is no tag: language codes are shorter.)
-fn is_tag(text: &str) -> bool {
-    let (language, rest) = text.split_once('-').unwrap_or((text, "x"));
-    let is_language =
-        matches!(language.len(), 2 | 3) && language.bytes().all(|b| b.is_ascii_lowercase());
-    let is_subtag =
-        |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
-    is_language && rest.split('-').all(is_subtag)
+/// The tag of the language with this name. A region after it (`english (us)`) is left out, except where the name with
+/// its region is known.
+fn named(name: &str) -> Option<&'static str> {
+    let without_region = || Some(name.split_once('(')?.0.trim_end());
+    NAMES.get(name).or_else(|| NAMES.get(without_region()?)).copied()
+}
+
+/// A tag in its usual case. `null` is no tag: the codes of languages have two or three letters.
+fn normalize(tag: &str) -> Option<String> {
+    let tag: LanguageIdentifier = tag.replace('_', "-").parse().ok()?;
+    matches!(tag.language.as_str().len(), 2 | 3).then(|| tag.to_string())
 }
 
 #[cfg(test)]
@@ -48,11 +51,18 @@ mod tests {
             ("qme", Some("qme")),
             ("und", Some("und")),
             ("EN", Some("en")),
-            ("pt_BR", Some("pt-br")),
+            ("pt-br", Some("pt-BR")),
+            ("pt_BR", Some("pt-BR")),
+            ("zh-cn", Some("zh-CN")),
+            ("eng", Some("en")),
             ("English", Some("en")),
             (" Deutsch ", Some("de")),
             ("日本語", Some("ja")),
-            ("Simplified Chinese", Some("zh-cn")),
+            ("Francais", Some("fr")),
+            ("English (US)", Some("en")),
+            ("Português (Brasil)", Some("pt")),
+            ("Chinese (Simplified)", Some("zh-CN")),
+            ("Simplified Chinese", Some("zh-CN")),
             ("null", None),
             ("", None),
             ("Klingon", None),

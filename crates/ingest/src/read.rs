@@ -57,12 +57,19 @@ fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(I
     };
     let source = Some(rejected.source.as_str());
     let line = rejected.line;
+    let mut is_empty = true;
     for batch in batches.filter_map(Result::ok) {
-        batch.read(|item| match item {
-            Item::Rejected(inner) => sink(again(inner.reason)),
-            Item::Tweet { tweet, .. } => sink(Item::Tweet { line, tweet, source }),
-            Item::Document { json, .. } => sink(Item::Document { line, json, source }),
-            Item::Notice { kind, .. } => sink(Item::Notice { line, kind }),
+        batch.read(|item| {
+            is_empty = false;
+            match item {
+                Item::Rejected(inner) => sink(again(inner.reason)),
+                Item::Tweet { tweet, .. } => sink(Item::Tweet { line, tweet, source }),
+                Item::Document { json, .. } => sink(Item::Document { line, json, source }),
+                Item::Notice { kind, .. } => sink(Item::Notice { line, kind }),
+            }
         });
+    }
+    if is_empty {
+        sink(again("nothing is left of this record to read".to_owned()));
     }
 }

@@ -13,12 +13,16 @@ use std::ops::Range;
 
 use idna::punycode;
 use memchr::memchr;
+use smallvec::SmallVec;
+
+use super::characters::{is_latin_accent, is_punctuation};
+use super::path::{path_length, query_length};
 
 /// The most characters that the path of a `t.co` link may have. With a longer path, it is not a link.
 const MAX_TCO_SLUG: usize = 40;
 /// The most bytes of a part of a host name between dots, encoded for the DNS (RFC 1035, section 2.3.4).
 const MAX_LABEL: usize = 63;
-/// The most characters of a top-level domain that is not written in ASCII.
+/// The most characters of a top-level domain.
 const MAX_TLD_CHARS: usize = 24;
 
 /// Finds the links of a text, in order.
@@ -54,7 +58,8 @@ struct Hosts<'t> {
     text: &'t str,
     start: usize,
     end: usize,
-    labels: Vec<Label>,
+    /// Few host names have more than three parts.
+    labels: SmallVec<[Label; 3]>,
 }
 
 /// A part of a stretch between dots.
@@ -93,7 +98,7 @@ impl<'t> Hosts<'t> {
             at + text[at..].chars().next().map_or(1, char::len_utf8)
         });
         let end = text[dot..].find(is_outside).map_or(text.len(), |length| dot + length);
-        let mut labels = Vec::new();
+        let mut labels = SmallVec::new();
         let mut label_start = start;
         for label in text[start..end].split('.') {
             let label_end = label_start + label.len();
@@ -104,7 +109,7 @@ impl<'t> Hosts<'t> {
                 end: label_end,
                 ends_well: label.ends_with(is_host_char),
                 starts_well: label.starts_with(is_host_char),
-                underscore: label.rfind('_').map(|at| label_start + at),
+                underscore: label.bytes().rposition(|b| b == b'_').map(|at| label_start + at),
                 tld_end: tld.flatten().map(|length| label_start + length),
                 reach: None,
             });
@@ -221,8 +226,10 @@ impl<'t> Hosts<'t> {
 impl Match {
     /// Adds the links that the match stands for.
     fn add_to(&self, text: &str, urls: &mut Vec<Range<usize>>) {
-        let latin = latin_hosts(text, self.host.clone());
-        if !is_resolvable(&text[self.host.clone()], !latin.is_empty()) {
+        let host = &text[self.host.clone()];
+        // A name that seems to be encoded already must have a part that is a host name in Latin letters.
+        let is_encoded = starts_with_ignore_case(host, "xn--");
+        if !is_resolvable(host) || is_encoded && latin_hosts(text, self.host.clone()).is_empty() {
             return;
         }
         if self.has_scheme {
@@ -235,7 +242,7 @@ impl Match {
             return;
         }
         let has_path = text[self.host.end..self.path_end].contains('/');
-        for latin in latin {
+        for latin in latin_hosts(text, self.host.clone()) {
             let is_last = latin.end == self.host.end;
             urls.push(latin.start..if is_last && has_path { self.end } else { latin.end });
         }
@@ -297,18 +304,19 @@ fn tco_end(text: &str, found: &Match) -> Option<usize> {
     Some(end + query_length(&text[end..found.end]))
 }
 
-/// Whether the DNS could have such a name, which means that no label is too long once it is encoded. A name that begins
-/// with `xn--`, so that it seems to be encoded already, must have a part that is a host name in Latin letters.
-fn is_resolvable(host: &str, has_latin: bool) -> bool {
-    let is_encoded = host.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--"));
+/// Whether the DNS could have such a name, which means that no label is too long once it is encoded.
+fn is_resolvable(host: &str) -> bool {
     let encoded_length = |label: &str| match label.is_ascii() {
         true => Some(label.len()),
         // Encoding makes no label shorter, and takes quadratic time.
         false if label.chars().nth(MAX_LABEL).is_some() => None,
         false => Some("xn--".len() + punycode::encode_str(label)?.len()),
     };
-    let fits = |label| encoded_length(label).is_some_and(|length| length <= MAX_LABEL);
-    (has_latin || !is_encoded) && host.split('.').all(fits)
+    host.split('.').all(|label| encoded_length(label).is_some_and(|length| length <= MAX_LABEL))
+}
+
+fn starts_with_ignore_case(text: &str, start: &str) -> bool {
+    text.get(..start.len()).is_some_and(|beginning| beginning.eq_ignore_ascii_case(start))
 }
 
 /// The length of the top-level domain that a label begins with, if no letter, digit or `@` follows it.
@@ -319,11 +327,11 @@ fn tld_length(text: &str, label: Range<usize>) -> Option<usize> {
         let next = text.as_bytes().get(label.start + length);
         next.is_none_or(|next| !next.is_ascii_alphanumeric() && *next != b'@')
     };
-    if ascii > 0 && rest.get(..4).is_some_and(|start| start.eq_ignore_ascii_case("xn--")) {
+    if ascii > 0 && starts_with_ignore_case(rest, "xn--") {
         let is_punycode = |b: &u8| b.is_ascii_alphanumeric() || *b == b'-';
         return Some(rest.bytes().take_while(is_punycode).count()).filter(|length| *length > 4);
     }
-    if ascii > 0 && ends(ascii) && tld::exist(&rest[..ascii].to_ascii_lowercase()) {
+    if ascii > 0 && ends(ascii) && is_tld(&rest[..ascii]) {
         return Some(ascii);
     }
     if rest.is_ascii() {
@@ -341,95 +349,31 @@ fn tld_length(text: &str, label: Range<usize>) -> Option<usize> {
     })
 }
 
-/// The length of the path that a text begins with: it may hold balanced parentheses, and does not end with the
-/// punctuation of the sentence around it.
-fn path_length(text: &str) -> usize {
-    let mut length = 0;
-    while text[length..].starts_with('/') {
-        length += 1;
-        length += segment_length(&text[length..]);
-    }
-    length
-}
-
-/// The length of what may follow a slash.
-fn segment_length(text: &str) -> usize {
-    let (mut at, mut end) = (0, 0);
-    while let Some(c) = text[at..].chars().next() {
-        if c == '(' {
-            let Some(length) = parenthesis_length(&text[at..]) else { break };
-            at += length;
-            end = at;
-        } else if is_path_char(c) {
-            at += c.len_utf8();
-            if is_path_end(c) {
-                end = at;
-            }
-        } else {
-            break;
-        }
-    }
-    end
-}
-
-/// The length of the pair of parentheses that a text begins with. No pair may be empty, and they may be nested two deep
-/// at most; otherwise it is `None`.
-fn parenthesis_length(text: &str) -> Option<usize> {
-    let (mut depth, mut is_empty) = (0, true);
-    for (at, c) in text.char_indices() {
-        match c {
-            '(' if depth < 2 => (depth, is_empty) = (depth + 1, true),
-            ')' if is_empty => return None,
-            ')' if depth == 1 => return Some(at + 1),
-            ')' => depth -= 1,
-            c if is_path_char(c) => is_empty = false,
-            _ => return None,
-        }
-    }
-    None
-}
-
-/// The length of the query that a text begins with, without the punctuation after it.
-fn query_length(text: &str) -> usize {
-    let Some(query) = text.strip_prefix('?') else { return 0 };
-    let is_query_char =
-        |b: &u8| b.is_ascii_alphanumeric() || b"!?*'@();:&=+$/%#[]-_.,~|".contains(b);
-    let is_query_end = |b: &u8| b.is_ascii_alphanumeric() || b"-_&=#/".contains(b);
-    let length = query.bytes().take_while(is_query_char).count();
-    let end = query.as_bytes()[..length].iter().rposition(is_query_end);
-    end.map_or(0, |end| end + 2)
-}
-
-fn is_path_char(c: char) -> bool {
-    match c {
-        '\0'..='\x7F' => c.is_ascii_alphanumeric() || "!*';:=+,.$/%#[]-_~@|&".contains(c),
-        '\u{2013}' => true,
-        _ => is_latin_accent(c) || matches!(c, '\u{400}'..='\u{4FF}'),
-    }
-}
-
-fn is_path_end(c: char) -> bool {
-    match c {
-        '\0'..='\x7F' => c.is_ascii_alphanumeric() || "+-=_#/".contains(c),
-        _ => is_latin_accent(c) || matches!(c, '\u{400}'..='\u{4FF}'),
-    }
+/// Whether a top-level domain in ASCII exists.
+fn is_tld(domain: &str) -> bool {
+    let mut lower = [0; MAX_TLD_CHARS];
+    let Some(lower) = lower.get_mut(..domain.len()) else { return false };
+    lower.copy_from_slice(domain.as_bytes());
+    lower.make_ascii_lowercase();
+    std::str::from_utf8(lower).is_ok_and(tld::exist)
 }
 
 /// Whether a host name can have a character (besides `-`, `_` and dots): anything but punctuation as `twitter-text`
 /// lists it, spaces, and marks of direction. Quotation marks pass here, and end a link as letters of other scripts do.
 fn is_host_char(c: char) -> bool {
+    const ASCII: [bool; 128] = {
+        let (mut table, mut byte) = ([false; 128], 0_u8);
+        while byte < 128 {
+            table[byte as usize] = !byte.is_ascii_whitespace() && !is_punctuation(byte as char);
+            byte += 1;
+        }
+        table
+    };
     match c {
-        '\0'..='\x7F' => !c.is_ascii_whitespace() && !super::is_punctuation(c),
+        '\0'..='\x7F' => ASCII[c as usize],
         '\u{180E}' | '\u{FFFE}' | '\u{FEFF}' | '\u{FFFF}' => false,
         '\u{061C}' | '\u{200E}' | '\u{200F}' => false,
         '\u{202A}'..='\u{202E}' | '\u{2066}'..='\u{2069}' => false,
         _ => !c.is_whitespace(),
     }
-}
-
-/// Letters with accents, as `twitter-text` lists them.
-pub(super) fn is_latin_accent(c: char) -> bool {
-    matches!(c, '\u{C0}'..='\u{D6}' | '\u{D8}'..='\u{F6}' | '\u{F8}'..='\u{24F}' | '\u{253}' | '\u{254}'
-        | '\u{256}' | '\u{257}' | '\u{259}' | '\u{25B}' | '\u{263}' | '\u{268}' | '\u{26F}' | '\u{272}' | '\u{289}'
-        | '\u{28B}' | '\u{2BB}' | '\u{300}'..='\u{36F}' | '\u{1E00}'..='\u{1EFF}')
 }

@@ -1,8 +1,7 @@
 //! Finds the sources that the arguments of a command stand for. The first ones are read while others are still being
 //! found, since a bucket may hold millions of objects.
 
-use std::collections::{HashSet, VecDeque};
-use std::hash::{BuildHasher, RandomState};
+use std::collections::VecDeque;
 use std::io;
 use std::path::Path;
 use std::sync::Arc;
@@ -12,6 +11,7 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, Sender, bounded};
 use ingest::Timestamp;
 
 use super::folder::files_below;
+use super::glob::files_matching;
 use super::{CHECKPOINT_EXTENSION, ObjectSource, Source};
 use crate::aws::s3::{S3, S3Object, S3Uri};
 use crate::failure::{Context, Failure, Result};
@@ -241,27 +241,7 @@ impl Finder<'_> {
             };
             return Err(Failure::from(error).context(unreadable()).with_hint(hint));
         }
-        let paths = glob::glob(argument)
-            .map_err(|error| Failure::new(error.to_string()))
-            .with_context(unreadable)?;
-        // Through symbolic links a pattern may lead to the same file in several ways. There may be millions of files,
-        // so that of each only a hash is kept.
-        let (mut seen, hasher) = (HashSet::new(), RandomState::new());
-        for path in paths {
-            let path = path.map_err(|error| Failure::from(std::io::Error::from(error)));
-            let path = path.with_context(unreadable)?;
-            if path.is_dir() {
-                self.find_files(&path);
-                continue;
-            }
-            let (Ok(meta), Ok(canonical)) = (path.metadata(), path.canonicalize()) else {
-                continue;
-            };
-            let is_new = seen.insert(hasher.hash_one(canonical));
-            if is_new && !self.add(Ok(Source::at(path, &meta))) {
-                return Ok(());
-            }
-        }
+        files_matching(argument, |source| self.add(source)).with_context(unreadable)?;
         if self.n_found == 0 {
             let failure = Failure::new(format!("no file matches `{argument}`"));
             return Err(failure.with_hint("check the pattern; ** stands for any number of folders"));

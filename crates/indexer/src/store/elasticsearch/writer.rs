@@ -14,6 +14,7 @@ use elasticsearch::http::Method;
 use futures_util::FutureExt;
 use hashbrown::hash_map::Entry;
 use hashbrown::{HashMap, HashSet};
+use ingest::Timestamp;
 use tokio::runtime::Runtime;
 
 use super::backoff::{Gate, Patience};
@@ -44,7 +45,7 @@ pub struct ElasticsearchWriter {
     most_bulk_bytes: usize,
     bulk_documents: usize,
     bulk_requests: usize,
-    /// The indices that tweets were written to, by the day of the tweets (since 1970).
+    /// The indices that tweets were written to, by the day (since 1970) that decides about the index.
     indices: HashMap<i64, Arc<str>>,
     /// The indices that are known to be ready for writing.
     prepared: HashSet<Arc<str>>,
@@ -256,8 +257,11 @@ impl ElasticsearchWriter {
     /// Adds a document to the bulk. Returns the index it belongs to.
     fn gather(&mut self, delivery: Delivery) -> Arc<str> {
         let Delivery { document, source, line } = delivery;
-        let day = document.timestamp.as_millis().div_euclid(24 * 3_600_000);
-        let name = || Arc::from(self.index_by.index(document.timestamp));
+        // `_id` is unique only within an index, so all deliveries of a tweet have to go into the same one. Its date may
+        // differ between them, but the time in its id does not.
+        let time = Timestamp::from_id(&document.id).unwrap_or(document.timestamp);
+        let day = time.as_millis().div_euclid(24 * 3_600_000);
+        let name = || Arc::from(self.index_by.index(time));
         let index = Arc::clone(self.indices.entry(day).or_insert_with(name));
         if self.bulk.entries.is_empty() {
             self.bulk.first = self.taken;
