@@ -3,6 +3,7 @@
 use std::borrow::Cow;
 use std::sync::LazyLock;
 
+use hashbrown::HashMap;
 use ingest::Tweet;
 use memchr::memmem;
 
@@ -12,13 +13,16 @@ struct Spelling {
     words: Vec<&'static str>,
 }
 
-static SPELLINGS: LazyLock<Vec<Spelling>> = LazyLock::new(|| {
+/// The spellings by their first word.
+static SPELLINGS: LazyLock<HashMap<&'static str, Vec<Spelling>>> = LazyLock::new(|| {
     let lines =
         include_str!("../data/marketplaces.txt").lines().filter(|line| !line.starts_with('#'));
-    let spellings = lines.filter_map(|line| line.split_once(": "));
+    let mut spellings: HashMap<_, Vec<_>> = HashMap::new();
+    for (marketplace, words) in lines.filter_map(|line| line.split_once(": ")) {
+        let words: Vec<_> = words.split(' ').collect();
+        spellings.entry(words[0]).or_default().push(Spelling { marketplace, words });
+    }
     spellings
-        .map(|(marketplace, words)| Spelling { marketplace, words: words.split(' ').collect() })
-        .collect()
 });
 
 /// The marketplaces of a tweet: those that its record and the rules it matched name; or else the one that the user says
@@ -74,7 +78,7 @@ fn in_text(text: &str, mut found: impl FnMut(&'static str)) {
     }
     let words: Vec<&str> = words(&lower).collect();
     for (i, word) in words.iter().enumerate() {
-        for spelling in SPELLINGS.iter().filter(|spelling| spelling.words[0] == *word) {
+        for spelling in SPELLINGS.get(word).into_iter().flatten() {
             if words[i..].starts_with(&spelling.words) {
                 found(spelling.marketplace);
             }
@@ -88,8 +92,15 @@ fn words(lower: &str) -> impl Iterator<Item = &str> {
     let words = tokens
         .flat_map(|token| token.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’'));
     words
-        .map(|word| word.trim_end_matches("'s").trim_end_matches("’s").trim_matches(['\'', '’']))
+        .map(|word| without_possessive(word).trim_matches(['\'', '’']))
         .filter(|word| !word.is_empty())
+}
+
+fn without_possessive(mut word: &str) -> &str {
+    while let Some(owner) = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")) {
+        word = owner;
+    }
+    word
 }
 
 #[cfg(test)]

@@ -249,6 +249,7 @@ impl Hint for ClusterError {
 
 fn patience(duration: &Duration) -> String {
     match duration.as_secs() {
+        1 => "1 second".to_owned(),
         seconds if seconds >= 120 => format!("{} minutes", seconds / 60),
         seconds => format!("{seconds} seconds"),
     }
