@@ -168,6 +168,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     let located = locate(&tweet);
     let mut emoticons: Vec<String> = Vec::new();
     let sentiment = judge(&tweet.text, |emoticon| {
+        // A list, not a set: a text has few of them, and their order is kept.
         if !emoticons.iter().any(|known| known == emoticon) {
             emoticons.push(emoticon.to_owned());
         }
@@ -177,6 +178,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         && entities.mentions.is_some()
         && entities.cashtags.is_some()
         && entities.urls.is_some();
+    // Most sources list what is in the text. Only what one leaves out is looked for.
     let found = if is_complete { Default::default() } else { find(&tweet.text) };
     let urls = listed(entities.urls, &found.urls, false);
     let mut domains: Vec<String> = urls.iter().filter_map(|url| domain(url)).collect();
@@ -186,6 +188,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     let place = tweet.place.unwrap_or_default();
     let mut document = Document {
         timestamp: tweet.created_at,
+        // These two, `engagement` and `lag_seconds` follow from other fields: see `derive`.
         hour: 0,
         weekday: 0,
         id: tweet.id.into_owned(),

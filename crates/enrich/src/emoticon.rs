@@ -70,6 +70,7 @@ pub(crate) fn each_emoticon<'t>(text: &'t str, mut visit: impl FnMut(&'t str, Mo
         let byte = bytes[at];
         if byte.is_ascii() {
             if byte == b'h' && is_link(&text[at..]) {
+                // `http://` would be a sad face, and paths hold all kinds of them.
                 at += text[at..].find(char::is_whitespace).unwrap_or(text.len() - at);
             } else if second_bytes[usize::from(byte)] != 0
                 && let Some(next) = bytes.get(at + 1)
@@ -77,6 +78,7 @@ pub(crate) fn each_emoticon<'t>(text: &'t str, mut visit: impl FnMut(&'t str, Mo
                 && let Some((length, mood)) = emoticon_at(text, at)
             {
                 visit(&text[at..at + length], mood);
+                // `:)))` is one smile.
                 at += repeated(&bytes[at + length - 1..]) + length;
             } else {
                 at += 1;

@@ -110,6 +110,7 @@ fn tag<'t>(text: &'t str, at: usize, mark: usize, hashtags: &mut Vec<&'t str>) -
     }
     let length = rest.find(|c| !is_letter(c) && !is_digit_or_special(c)).unwrap_or(rest.len());
     let (name, after) = rest.split_at(length);
+    // `#1` is a number, and what is followed by `#` or `://` is part of something else.
     if !name.chars().any(is_letter) || after.starts_with(['#', '＃']) || after.starts_with("://") {
         return 0;
     }
@@ -130,6 +131,7 @@ fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str
     let length =
         rest.bytes().take(20).take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
     let (name, after) = rest.split_at(length);
+    // What goes on like this is an e-mail address, a word or a link.
     if name.is_empty()
         || after.starts_with(['@', '＠'])
         || after.starts_with(is_latin_accent)

@@ -39,6 +39,7 @@ pub(crate) fn marketplaces(tweet: &Tweet<'_>) -> Vec<String> {
     }
     for tag in &tweet.rule_tags {
         canonical(tag).into_iter().for_each(|name| add(name.into()));
+        // A rule may be named after its query: `"aws marketplace" -is:retweet`.
         in_text(tag, |name| add(name.into()));
     }
     if found.is_empty()

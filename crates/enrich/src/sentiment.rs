@@ -140,6 +140,7 @@ fn unescape_more(text: Cow<'_, str>) -> Cow<'_, str> {
         return text;
     }
     let text = text.replace("&quot;", "\"").replace("&#39;", "'").replace("&apos;", "'");
+    // What precedes the first escape stays as it is.
     let mut parts = text.split("\\u");
     let mut decoded = parts.next().unwrap_or_default().to_owned();
     for part in parts {

@@ -21,6 +21,7 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
         confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
+    // Before anything is read, since a dashboard that others could reach needs a token.
     let dashboard = match &config.serve {
         Some(listen) => Some(Dashboard::new(address.clone(), listen)?),
         None => None,
@@ -42,6 +43,7 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
         true => Some(Journal::open(&address, config.recreate)?),
         false => None,
     };
+    // Only now, since the sources have been checked: a mistyped name leaves no server behind.
     let dashboard = dashboard.map(|dashboard| dashboard.start(&stop)).transpose()?;
     let run = Run {
         options,
@@ -53,6 +55,7 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
     };
     let Ended { report, failure, .. } = run.over(sources)?;
     let failure = failure.map(Failure::from);
+    // A run that gave up still has a report and rejects, which follow.
     if let Some(failure) = &failure {
         failure.log();
     }

@@ -146,6 +146,7 @@ impl Service {
                 "set INDEXER_STORE to the cluster's address, or ELASTICSEARCH_CLOUD_ID",
             ));
         }
+        // Not an error, so that a function can be tried out with its cluster alone.
         if self.config.rejects.is_none() {
             tracing::warn!(
                 "REJECTS_URL is not set: an object fails if any of its records cannot be indexed, and one that takes longer than the timeout is never finished"
@@ -156,6 +157,7 @@ impl Service {
             recreate: false,
             writer: None,
             stop: stop.clone(),
+            // A warm function keeps its connections for the next event.
             stays_open: true,
             experience: None,
         };

@@ -100,6 +100,7 @@ impl Rejects {
             }
             _ => {}
         }
+        // A run without rejects leaves no file behind, so it is created with the first one.
         if let Rejects::Pending(path) = self {
             let file =
                 OpenOptions::new().create(true).append(true).open(&path).map_err(|error| {
@@ -116,6 +117,7 @@ impl Rejects {
                 .write_all(&line)
                 .with_context(|| format!("cannot write the rejects to `{}`", path.display())),
             Rejects::Objects(objects) => objects.write(&line),
+            // The progress bar is on stderr too, and must be cleared first.
             _ => progress::aside(|| io::stderr().write_all(&line))
                 .context("cannot write the rejects to stderr"),
         }

@@ -132,11 +132,13 @@ impl<'r> Batches<'r> {
                 (Box::new(gunzip), mark.as_ref().map_or(0, |mark| mark.bytes_out))
             }
         };
+        // A mark of gzip lies before the checkpoint; what is between them was read by the earlier run.
         let before = position.offset.saturating_sub(from);
         if let Err(error) = io::copy(&mut reader.by_ref().take(before), &mut io::sink()) {
             return Err(if is_damage(&error) { Error::Gzip(error) } else { Error::Io(error) });
         }
         self.reader = reader;
+        // The header of a CSV is known already, and must not be looked for here.
         self.splitter = self.format.splitter(Start::Middle);
         self.start = *position;
         self.buffer.clear();
@@ -162,6 +164,7 @@ impl<'r> Batches<'r> {
         let rest = match &self.ended {
             None => Rest::ToCome,
             Some(Ok(())) => Rest::Ended,
+            // The rest will come with the next attempt.
             Some(Err(Error::Io(_))) if self.is_read_again => Rest::ToCome,
             Some(Err(_)) => Rest::BrokeOff,
         };

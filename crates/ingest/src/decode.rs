@@ -81,6 +81,7 @@ pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, E
     } else {
         (Box::new(reader), Packing::Plain)
     };
+    // After decompression, since UTF-16 may be compressed too.
     let (start, plain) = peek(plain, 64);
     let Some(encoding) = utf16(&start) else {
         return Ok(Decoded { reader: Box::new(plain), packing });

@@ -161,6 +161,7 @@ impl<R: Read> Gunzip<R> {
         self.bytes_in += n_in as u64;
         self.bytes_out += n_out as u64;
         self.member_bytes += n_out as u64;
+        // The decompressor stops at the end of the ring, so what is ready never wraps around.
         self.ready = self.at..self.at + n_out;
         self.crc.update(&self.ring[self.ready.clone()]);
         self.at = (self.at + n_out) % RING;
@@ -182,6 +183,7 @@ impl<R: Read> Gunzip<R> {
     fn mark(&mut self) {
         let length = WINDOW.min(usize::try_from(self.member_bytes).unwrap_or(WINDOW));
         let mut window = Vec::with_capacity(WINDOW);
+        // The window wraps around in the ring: its older part is at the end.
         if length > self.at {
             window.extend_from_slice(&self.ring[RING - (length - self.at)..]);
         }

@@ -42,12 +42,14 @@ fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(I
         again.reason = reason;
         Item::Rejected(again)
     };
+    // What is left of it might parse, but would be another record.
     if rejected.raw_cut_from.is_some() {
         return sink(again(
             "only the beginning of this record was kept; hint: read its source again".to_owned(),
         ));
     }
     let text = match &rejected.header {
+        // A row means nothing without the header of its file.
         Some(header) => Cow::Owned(format!("{header}\n{}\n", rejected.raw)),
         None => Cow::Borrowed(&rejected.raw),
     };

@@ -65,6 +65,7 @@ impl S3 {
         while let Some(page) = self.runtime.block_on(pages.next()) {
             let page = page.map_err(|error| S3Error::of(&error))?;
             for object in page.contents.unwrap_or_default() {
+                // The SDK has all fields as optional; S3 always sends this one.
                 let Some(key) = object.key else { continue };
                 let is_wanted = visit(S3Object {
                     size: object.size.and_then(|size| u64::try_from(size).ok()),

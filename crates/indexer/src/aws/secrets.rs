@@ -66,6 +66,7 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
     let ["arn", partition, service, region, _, _, ..] = parts[..] else {
         return Err(Failure::new(format!("`{arn}` is not an ARN")).with_hint(form));
     };
+    // The ARN of a secret has seven parts; what follows is ECS's `:key:version-stage:version-id`.
     let (id, key) = match (service, parts.len()) {
         ("secretsmanager", 8..) => (parts[..7].join(":"), parts.get(7).copied()),
         _ => (arn.to_owned(), None),
@@ -74,6 +75,7 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
         "secretsmanager" => ("secretsmanager.GetSecretValue", json!({ "SecretId": id })),
         _ => ("AmazonSSM.GetParameter", json!({ "Name": id, "WithDecryption": true })),
     };
+    // China's endpoints have a domain of their own.
     let host = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
     let url = format!("https://{service}.{region}.{host}/");
     let answer = runtime()
@@ -87,6 +89,7 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
     let text =
         text.as_str().ok_or_else(|| Failure::new(format!("the secret `{id}` holds no text")))?;
     let Ok(Value::Object(object)) = serde_json::from_str::<Value>(text) else {
+        // `aws secretsmanager create-secret --secret-string file://…` keeps the file's last line end.
         return Ok(Secret::Text(text.trim_end_matches(['\r', '\n']).to_owned()));
     };
     let secret = Secret::Keys(object);
@@ -98,6 +101,7 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
 
 /// Calls an API that speaks AWS's JSON protocol.
 async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) -> Result<Value> {
+    // AWS_ENDPOINT_URL, as with emulators.
     let own = config().await.endpoint_url().map(|url| format!("{}/", url.trim_end_matches('/')));
     let url = own.as_deref().unwrap_or(url);
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
@@ -112,6 +116,7 @@ async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) 
         for (name, value) in headers {
             request = request.header(name, value);
         }
+        // Signed anew each time: a signature contains its time and expires.
         for (name, value) in signature(&unsigned).await? {
             request = request.header(name, value);
         }
@@ -134,6 +139,7 @@ async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) 
                 }
                 refused
             }
+            // The address says nothing that the ARN does not.
             Err(error) => Failure::new(innermost(&error.without_url())),
         };
         if attempts == 3 {

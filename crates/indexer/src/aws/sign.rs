@@ -38,6 +38,7 @@ const EXPIRES_SOON: Duration = Duration::from_secs(300);
 async fn credentials() -> Result<Credentials> {
     static KEPT: Mutex<Option<Credentials>> = Mutex::const_new(None);
     let mut kept = KEPT.lock().await;
+    // The lock is held while credentials are fetched, so that many requests at once fetch them once.
     let soon = clock::system_time() + EXPIRES_SOON;
     if let Some(credentials) = &*kept
         && credentials.expiry().is_none_or(|expiry| expiry > soon)
@@ -60,6 +61,7 @@ pub(crate) async fn signature(request: &Unsigned<'_>) -> Result<Vec<(String, Str
     let Unsigned { service, region, method, url, headers, body } = *request;
     let identity = credentials().await?.into();
     let mut settings = SigningSettings::default();
+    // OpenSearch Service wants the hash of the body in a header of its own.
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     let params = v4::SigningParams::builder()
         .identity(&identity)

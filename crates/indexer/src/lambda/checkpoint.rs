@@ -65,6 +65,7 @@ impl Checkpoints {
         let kept = self.s3.get(&uri);
         let kept = kept.with_context(|| format!("cannot look for a checkpoint at {uri}"))?;
         let Some(json) = kept else { return Ok((Some(Rest::default()), false)) };
+        // The object may have been overwritten since, and then its beginning is new too.
         let (etag, _) = self.s3.head(object)?;
         match serde_json::from_slice::<Saved>(&json) {
             Ok(Saved { etag: of, into, format: FORMAT, rest, .. })

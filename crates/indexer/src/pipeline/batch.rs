@@ -70,6 +70,7 @@ pub(super) fn enrich_batch(batch: Batch, source: &SourceInfo, as_lines: bool) ->
         |enriched, next| {
             batch.read_from(next, |item| match item {
                 Item::Tweet { line, tweet, source: original } => {
+                    // The time of a rejects file says nothing about when the tweets in it were received.
                     let origin =
                         original.map_or(own_origin, |source| Origin { source, received_at: None });
                     enriched.add(enrich(tweet, origin), source.name(original), line, as_lines);

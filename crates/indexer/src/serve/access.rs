@@ -89,6 +89,7 @@ impl Token {
             .flat_map(Cookie::split_parse)
             .flatten()
             .filter(|cookie| cookie.name() == COOKIE_NAME);
+        // The cookie is the token's HMAC in hexadecimal, never the token itself.
         let is_session = |value: &str| {
             let given: Option<Vec<u8>> = (0..value.len())
                 .step_by(2)

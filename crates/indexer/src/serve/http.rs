@@ -49,6 +49,7 @@ pub(super) fn router(server: Arc<Server>) -> Router {
         .route("/api/metrics", get(metrics))
         .route("/api/health", get(health))
         .route("/api/openapi.json", get(async |headers: HeaderMap| OPENAPI.response(&headers)));
+    // Without a token there is nothing to log in with.
     if server.access.has_token() {
         router = router.route("/login", post(log_in));
     }
@@ -170,6 +171,7 @@ async fn around(State(server): State<Arc<Server>>, request: Request, next: Next)
     let mut response = match server.access.judge(request.headers()) {
         Admission::Unknown if is_open(request.method(), path) => next(request).await,
         Admission::Welcome => next(request).await,
+        // People get a form; everything else is called by programs.
         Admission::Unknown if path == "/" => {
             login_page("", request.uri().query().unwrap_or_default())
         }

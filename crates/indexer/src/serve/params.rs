@@ -144,6 +144,7 @@ impl Params {
         let label =
             |word: &str| Some(Label::ALL.iter().find(|l| l.as_str() == word)?.as_str().to_owned());
         let marketplace = |name: &str| {
+            // A source may name marketplaces that are not known here, so any name will do.
             (!name.is_empty()).then(|| canonical_marketplace(name).unwrap_or(name).to_owned())
         };
         let lang = |tag: &str| {

@@ -121,6 +121,7 @@ impl Kibana {
         let started = Instant::now();
         let mut was_told = false;
         loop {
+            // Even at the very end, a status needs a moment to arrive.
             let left = longest.saturating_sub(started.elapsed()).max(Duration::from_secs(1));
             let why = match self.status(left.min(STATUS_TIMEOUT)).await? {
                 Status::Ready(version) => return Ok(version),
@@ -201,6 +202,7 @@ impl Kibana {
         let lines: String = objects.iter().map(|object| format!("{object}\n")).collect();
         let file = Part::bytes(lines.into_bytes()).file_name("tweets.ndjson");
         let url = format!("{}/api/saved_objects/_import?overwrite={overwrite}", self.url);
+        // Kibana refuses requests that change something and do not have this header.
         let request = self.client.post(url).timeout(self.timeout).header("kbn-xsrf", "true");
         let answer = self.send(request.multipart(Form::new().part("file", file))).await;
         let answer = answer.map_err(|lost| {

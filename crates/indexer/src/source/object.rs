@@ -41,6 +41,7 @@ impl ObjectSource {
     ) -> Result<Input> {
         let ObjectSource { s3, object, from, seen } = self;
         let checkpoint = from.as_ref().filter(|from| from.position.offset > 0);
+        // The format is detected from the beginning, also if reading goes on in the middle.
         let start = s3.open(object, 0..checkpoint.map_or(u64::MAX, |_| HEAD), stop)?;
         let (written_at, object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());

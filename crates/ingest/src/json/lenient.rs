@@ -75,6 +75,7 @@ impl<'de> Deserialize<'de> for Number {
                 Ok(Number(Some(number)))
             }
             fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
+                // pandas writes counts as floats (`5.0`) when a column has gaps. Beyond 2^53, a float has lost digits.
                 let whole = number >= 0.0 && number.fract() == 0.0 && number < 9e15;
                 Ok(Number(whole.then_some(number as u64)))
             }
@@ -138,6 +139,7 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for List<T> {
                         let error = format!("a list has more than {MAX_ITEMS} items");
                         return Err(A::Error::custom(error));
                     }
+                    // Lists with a `null` in them exist; the rest of such a list is fine.
                     items.extend(item.0.map(|item| *item));
                 }
                 Ok(List(Some(items)))

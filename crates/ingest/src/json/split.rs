@@ -67,6 +67,7 @@ impl Split for Splitter {
                     return Stretch::Record { end, fault: None };
                 }
                 Scanned::Broken => self.broken(BROKEN, 1),
+                // Most likely a quotation mark or a bracket is missing, and the rest of the file would follow.
                 Scanned::More if bytes.len() > MAX_RECORD_BYTES => self.broken(TOO_LONG, 1),
                 Scanned::More => match rest {
                     Rest::ToCome => return Stretch::Unfinished,

@@ -218,6 +218,7 @@ pub(super) fn read_archived_note<'a>(
         id: note.id.0.clone(),
         date: note.created_at.0.clone().map(Date::new),
         text: unescape_entities(text),
+        // Notes do not say whose they are; the archive belongs to one account.
         author: None,
     };
     let mut tweet = identify(claims, options)?;

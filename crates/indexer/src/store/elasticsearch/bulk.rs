@@ -156,6 +156,7 @@ fn write_body(bulk: &Bulk, operations: &[Operation], out: &mut impl Write) -> st
         let (line, document) = match action {
             Action::Create => (Line::Create(target), bulk.json(*entry)),
             Action::Read => {
+                // An update that changes nothing is the one operation of `_bulk` that returns a document.
                 target._source = Some(true);
                 (Line::Update(target), br#"{"doc":{}}"#.as_slice())
             }

@@ -16,6 +16,7 @@ pub(super) fn query(filter: &Filter) -> Json {
         side.push(criterion(&clause.criterion));
     }
     if filter.from.is_some() || filter.to.is_some() {
+        // Without a format, numbers would be read in the format of the mapping.
         let mut range = BTreeMap::from([("format", json!("epoch_millis"))]);
         range.extend(filter.from.map(|from| ("gte", json!(from.as_millis()))));
         range.extend(filter.to.map(|to| ("lt", json!(to.as_millis()))));
@@ -32,6 +33,7 @@ pub(super) fn query(filter: &Filter) -> Json {
     for (field, value) in [("weekday", filter.weekday), ("hour", filter.hour)] {
         must.extend(value.map(|value| json!({ "term": { field: value } })));
     }
+    // As filters: nothing is ranked by how well it matches, and filters can be cached.
     json!({ "bool": { "filter": must, "must_not": must_not } })
 }
 

@@ -87,6 +87,7 @@ impl Elasticsearch {
             Question::Map { zoom } => {
                 let buckets = self.composite(filter, &in_tiles(zoom), &in_tile(), Some(first))?;
                 let mut cells: Vec<Cell> = buckets.iter().map(cell).collect();
+                // Composite buckets come in the order of their keys; the embedded store has the fullest first.
                 cells.sort_unstable_by(|a, b| {
                     b.count.cmp(&a.count).then_with(|| a.tile.cmp(&b.tile))
                 });
@@ -100,6 +101,7 @@ impl Elasticsearch {
                     number(&first["aggregations"], name)
                         .map(|millis| Timestamp::from_millis(millis as i64))
                 };
+                // Without documents, both are null.
                 let bounds = bound("from").zip(bound("to"));
                 Answer::Bounds(bounds.map(|(from, to)| Bounds { from, to }))
             }

@@ -276,6 +276,7 @@ impl Work<'_> {
                 Verdict::Created => {
                     taken.push(operation.entry);
                     self.settled.written.created += 1;
+                    // Of several records with one id, the first created the document and the others updated it.
                     self.settled.written.updated += self.bulk.entries[operation.entry].records - 1;
                 }
                 Verdict::Known => {
@@ -283,6 +284,7 @@ impl Work<'_> {
                     self.settled.written.updated += self.bulk.entries[operation.entry].records;
                     self.settled.known += 1;
                 }
+                // Trying again at once would only add to the contention, so it waits for its turn with what is put off.
                 Verdict::Conflict if operation.conflicts >= MAX_CONFLICTS => {
                     self.count_retry(&mut operation);
                     operation.action = Action::Read;
@@ -328,8 +330,10 @@ impl Work<'_> {
             progress = true;
         }
         if !next.is_empty() {
+            // Before other documents, so that few are under way when a run is cut short.
             self.requests.push_front(next);
         }
+        // What an index accepts shows that it has recovered.
         if !taken.is_empty() {
             let mut failing = self.shared.failing();
             if !failing.is_empty() {

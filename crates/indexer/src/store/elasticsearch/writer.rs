@@ -86,6 +86,7 @@ impl ElasticsearchWriter {
         let load = &cluster.load;
         let patience = Patience::new(load.retry_for, stop);
         let server = runtime.block_on(connection.greet(&patience))?;
+        // The time for which a cluster is waited for begins anew after each answer.
         patience.succeeded(&connection.url);
         let shared = Shared {
             connection: Arc::new(connection),
@@ -118,6 +119,7 @@ impl ElasticsearchWriter {
             recreate,
             asked: load.index_by,
         };
+        // With `recreate`, nothing is deleted before there is something to put in its place.
         if !recreate {
             writer.install()?;
         }

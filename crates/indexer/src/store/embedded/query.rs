@@ -80,6 +80,7 @@ impl Embedded {
             false => RangeQuery::new(Bound::Excluded(key()), Bound::Unbounded),
         };
         let equal = RangeQuery::new(Bound::Included(key()), Bound::Included(key()));
+        // Among equal keys, ids descend: see `page` in `questions.rs`.
         let id = Bound::Excluded(self.term(Keyword::Id, &after.id));
         let lower_id = RangeQuery::new(Bound::Unbounded, id);
         let equal = BooleanQuery::intersection(vec![Box::new(equal), Box::new(lower_id)]);
@@ -103,6 +104,7 @@ impl Embedded {
                     .map(|word| Term::from_field_text(self.fields.text, word))
                     .collect();
                 match terms.len() {
+                    // Nothing but punctuation: Elasticsearch finds nothing either.
                     0 => Box::new(EmptyQuery),
                     1 => Box::new(TermQuery::new(terms.remove(0), IndexRecordOption::Basic)),
                     _ => Box::new(PhraseQuery::new(terms)),

@@ -283,6 +283,7 @@ fn page(
     limit: usize,
 ) -> tantivy::Result<Vec<DocAddress>> {
     let top = || TopDocs::with_limit(limit).and_offset(offset);
+    // Ids break ties, or tweets of one moment could change places from page to page.
     let by_id = || (SortByString::for_field(keyword_name(Keyword::Id)), Order::Desc);
     let by_time = |order| ((SortByStaticFastValue::<i64>::for_field(TIMESTAMP), order), by_id());
     let by_compound = |order| ((SortByStaticFastValue::<f64>::for_field(COMPOUND), order), by_id());

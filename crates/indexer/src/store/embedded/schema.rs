@@ -55,6 +55,7 @@ pub(super) fn schema() -> (Schema, Fields) {
     let exact = |tokenizer: &str| {
         TextFieldIndexing::default()
             .set_tokenizer(tokenizer)
+            // Exact values are filtered and counted, but never ranked.
             .set_index_option(IndexRecordOption::Basic)
             .set_fieldnorms(false)
     };
@@ -72,6 +73,7 @@ pub(super) fn schema() -> (Schema, Fields) {
         hour: builder.add_u64_field(HOUR, fast.clone().set_indexed()),
         lat: builder.add_f64_field(LAT, fast.clone()),
         lon: builder.add_f64_field(LON, fast),
+        // The document as JSON, like Elasticsearch's `_source`.
         source: builder.add_bytes_field("source", BytesOptions::default().set_stored()),
         keywords: Keyword::ALL
             .iter()

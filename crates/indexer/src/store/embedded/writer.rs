@@ -100,6 +100,7 @@ impl EmbeddedWriter {
         for Delivery { document, .. } in deliveries {
             self.step_bytes += weight(&document);
             self.taken += 1;
+            // Documents of one step are merged here, those of earlier steps when the step is written.
             match self.step.entry(document.id.clone()) {
                 Entry::Occupied(mut there) => {
                     there.get_mut().merge(document);
