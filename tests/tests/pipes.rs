@@ -223,7 +223,7 @@ fn a_full_disk_is_an_error() {
         &["sample"],
         &["backfill", "tweets.csv"],
         &["--help"],
-        &["sample", "--version"],
+        &["--version"],
     ] {
         let full = File::options().write(true).open("/dev/full").unwrap();
         let output = workplace.command(arguments).stdout(full).output().unwrap();
