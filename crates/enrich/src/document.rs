@@ -178,7 +178,7 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
         && entities.mentions.is_some()
         && entities.cashtags.is_some()
         && entities.urls.is_some();
-    // Most sources list what is in the text. Only what one leaves out is looked for.
+    // Most sources list all four. The text is searched only if a list is missing.
     let found = if is_complete { Default::default() } else { find(&tweet.text) };
     let urls = listed(entities.urls, &found.urls, false);
     let mut domains: Vec<String> = urls.iter().filter_map(|url| domain(url)).collect();

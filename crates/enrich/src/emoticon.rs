@@ -44,8 +44,8 @@ static TABLE: LazyLock<HashMap<char, Vec<(&'static str, Mood)>>> = LazyLock::new
 });
 
 /// Which bytes may come second in an emoticon that begins with an ASCII character: one bit each, and the last bit for
-/// all that are not ASCII. Most punctuation can begin an emoticon, but
-/// few pairs of characters do; and no emoticon is a single ASCII character.
+/// DEL and all that are not ASCII. Most punctuation can begin an emoticon, but few pairs can. No emoticon is a single
+/// ASCII character.
 static SECOND_BYTES: LazyLock<[u128; 128]> = LazyLock::new(|| {
     let mut second = [0; 128];
     for (emoticon, _) in TABLE.values().flatten() {
@@ -213,7 +213,7 @@ fn is_emoji(character: char) -> bool {
     const EMOJI: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<Emoji>();
     const PRESENTATION: CodePointSetDataBorrowed<'_> = CodePointSetData::new::<EmojiPresentation>();
     match character {
-        // There are no emoji here, but the letters of most scripts.
+        // The letters of most scripts, and old signs such as © and ™. Deciding these first spares a look-up.
         '\0'..='\u{2319}' | '\u{3300}'..='\u{1F003}' => false,
         '\u{23E9}'..='\u{23FA}' => EMOJI.contains(character),
         '\u{231A}'..='\u{25FF}' => PRESENTATION.contains(character),

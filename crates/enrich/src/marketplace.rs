@@ -93,15 +93,11 @@ fn words(lower: &str) -> impl Iterator<Item = &str> {
     let words = tokens
         .flat_map(|token| token.split(|c: char| !c.is_alphanumeric() && c != '\'' && c != '’'));
     words
-        .map(|word| without_possessive(word).trim_matches(['\'', '’']))
+        .map(|word| {
+            let owner = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s"));
+            owner.unwrap_or(word).trim_matches(['\'', '’'])
+        })
         .filter(|word| !word.is_empty())
-}
-
-fn without_possessive(mut word: &str) -> &str {
-    while let Some(owner) = word.strip_suffix("'s").or_else(|| word.strip_suffix("’s")) {
-        word = owner;
-    }
-    word
 }
 
 #[cfg(test)]

@@ -133,10 +133,9 @@ fn straight(character: char) -> Option<char> {
 /// Decodes what careless exports leave behind: `&quot;`, `&#39;`, and the `\u2019` of a text that was
 /// escaped twice.
 fn unescape_more(text: Cow<'_, str>) -> Cow<'_, str> {
-    let is_possible = memchr2(b'\\', b'&', text.as_bytes()).is_some();
-    if !is_possible
-        || !["\\u", "&quot;", "&#39;", "&apos;"].iter().any(|escape| text.contains(escape))
-    {
+    let has_escape = memchr2(b'\\', b'&', text.as_bytes()).is_some()
+        && ["\\u", "&quot;", "&#39;", "&apos;"].iter().any(|escape| text.contains(escape));
+    if !has_escape {
         return text;
     }
     let text = text.replace("&quot;", "\"").replace("&#39;", "'").replace("&apos;", "'");

@@ -21,7 +21,7 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
         confirm(&address)?;
     }
     let stop = stop_on_ctrl_c()?;
-    // Before anything is read, since a dashboard that others could reach needs a token.
+    // Checked before anything is read: a dashboard that others can reach needs a token.
     let dashboard = match &config.serve {
         Some(listen) => Some(Dashboard::new(address.clone(), listen)?),
         None => None,

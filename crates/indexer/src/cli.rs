@@ -132,8 +132,9 @@ pub(crate) fn read() -> Invocation {
 fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
     let matches = command().try_get_matches_from(arguments);
     matches.and_then(|matches| Cli::from_arg_matches(&matches)).unwrap_or_else(|unparsed| {
-        // What has no command line to run is a text to show: help, the version, or what is wrong.
+        // clap returns help and the version as errors too. Its `exit` ignores that they could not be written.
         if let Err(error) = unparsed.print()
+            && !unparsed.use_stderr()
             && error.kind() != io::ErrorKind::BrokenPipe
         {
             let message = format!("cannot write to stdout: {error}\n");

@@ -183,7 +183,7 @@ impl<R: Read> Gunzip<R> {
     fn mark(&mut self) {
         let length = WINDOW.min(usize::try_from(self.member_bytes).unwrap_or(WINDOW));
         let mut window = Vec::with_capacity(WINDOW);
-        // The window wraps around in the ring: its older part is at the end.
+        // The window may wrap around in the ring: its older part is at the end.
         if length > self.at {
             window.extend_from_slice(&self.ring[RING - (length - self.at)..]);
         }

@@ -17,7 +17,7 @@ static NAMES: LazyLock<HashMap<&'static str, &'static str>> = LazyLock::new(|| {
 ///
 /// Tags are written as BCP 47 recommends (`pt-BR`, `zh-Hant`), so that `pt-br` and `pt_BR` are one language. Whether
 /// the language exists is not checked: `qme` and `zxx` are Twitter's for texts without words.
-pub(crate) fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
+pub fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
     if given.len() == 2 && given.bytes().all(|b| b.is_ascii_lowercase()) {
         return Some(given);
     }
@@ -32,10 +32,20 @@ fn named(name: &str) -> Option<&'static str> {
     NAMES.get(name).or_else(|| NAMES.get(without_region()?)).copied()
 }
 
-/// A tag in its usual case. `null` is no tag: the codes of languages have two or three letters.
+/// A tag in its usual case; `None` for anything else. `null` is no tag: the codes of languages have two or three letters.
 fn normalize(tag: &str) -> Option<String> {
-    let tag: LanguageIdentifier = tag.replace('_', "-").parse().ok()?;
-    matches!(tag.language.as_str().len(), 2 | 3).then(|| tag.to_string())
+    let tag = tag.replace('_', "-");
+    let mut subtags = tag.split('-');
+    let is_language = subtags.next().is_some_and(|language| {
+        matches!(language.len(), 2 | 3) && language.bytes().all(|b| b.is_ascii_lowercase())
+    });
+    let is_subtag =
+        |tag: &str| (1..=8).contains(&tag.len()) && tag.bytes().all(|b| b.is_ascii_alphanumeric());
+    if !is_language || !subtags.all(is_subtag) {
+        return None;
+    }
+    // Extensions and variants of Chinese (`zh-yue`) are beyond the library, and stay as they are.
+    Some(tag.parse::<LanguageIdentifier>().map_or(tag, |tag| tag.to_string()))
 }
 
 #[cfg(test)]
@@ -54,6 +64,8 @@ mod tests {
             ("pt-br", Some("pt-BR")),
             ("pt_BR", Some("pt-BR")),
             ("zh-cn", Some("zh-CN")),
+            ("zh-yue", Some("zh-yue")),
+            ("en-x-twitter", Some("en-x-twitter")),
             ("eng", Some("en")),
             ("English", Some("en")),
             (" Deutsch ", Some("de")),

@@ -57,6 +57,7 @@ pub use crate::field::Field;
 pub use crate::gzip::Mark;
 pub use crate::identity::MAX_ID_BYTES;
 pub use crate::item::Item;
+pub use crate::language::language_tag;
 pub use crate::options::Options;
 pub use crate::position::{Checkpoint, Position};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};

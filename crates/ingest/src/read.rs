@@ -60,7 +60,11 @@ fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(I
     let source = Some(rejected.source.as_str());
     let line = rejected.line;
     let mut is_empty = true;
-    for batch in batches.filter_map(Result::ok) {
+    for batch in batches {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => return sink(again(error.to_string())),
+        };
         batch.read(|item| {
             is_empty = false;
             match item {
@@ -72,6 +76,6 @@ fn read_again(rejected: Rejected, options: &Arc<Options>, sink: &mut dyn FnMut(I
         });
     }
     if is_empty {
-        sink(again("nothing is left of this record to read".to_owned()));
+        sink(again("the rejects file holds nothing of this record".to_owned()));
     }
 }

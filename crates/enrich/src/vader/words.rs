@@ -65,7 +65,7 @@ pub(super) fn split(text: &str, tokens: &mut Vec<Token>) {
                 space = 1;
                 break;
             }
-            // A byte that begins white space beyond ASCII, but other characters too.
+            // This byte may begin white space beyond ASCII, or another character.
             if class & SPACE_LEAD != 0 {
                 space = wide_space(&bytes[at..]);
                 if space > 0 {
@@ -88,7 +88,7 @@ fn token(text: &str, seen: u8) -> Token {
     if seen & NON_ASCII != 0 {
         return wide_token(text);
     }
-    // On the stack: longer words are in no table, and so need no lower case.
+    // On the stack, and no longer than the longest word in the tables: longer ones need no look-up.
     let mut lower = [0; MAX_WORD_BYTES];
     let word = match lower.get_mut(..text.len()) {
         Some(lower) => {

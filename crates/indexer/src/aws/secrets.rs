@@ -66,7 +66,8 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
     let ["arn", partition, service, region, _, _, ..] = parts[..] else {
         return Err(Failure::new(format!("`{arn}` is not an ARN")).with_hint(form));
     };
-    // The ARN of a secret has seven parts; what follows is ECS's `:key:version-stage:version-id`.
+    // The ARN of a secret has seven parts; what follows is ECS's `:key:version-stage:version-id`,
+    // of which only the key is used.
     let (id, key) = match (service, parts.len()) {
         ("secretsmanager", 8..) => (parts[..7].join(":"), parts.get(7).copied()),
         _ => (arn.to_owned(), None),
@@ -101,7 +102,7 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
 
 /// Calls an API that speaks AWS's JSON protocol.
 async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) -> Result<Value> {
-    // AWS_ENDPOINT_URL, as with emulators.
+    // Emulators are reached through AWS_ENDPOINT_URL.
     let own = config().await.endpoint_url().map(|url| format!("{}/", url.trim_end_matches('/')));
     let url = own.as_deref().unwrap_or(url);
     let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
@@ -139,7 +140,7 @@ async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) 
                 }
                 refused
             }
-            // The address says nothing that the ARN does not.
+            // Without the address, which is long and mostly follows from the ARN.
             Err(error) => Failure::new(innermost(&error.without_url())),
         };
         if attempts == 3 {

@@ -37,8 +37,8 @@ const EXPIRES_SOON: Duration = Duration::from_secs(300);
 /// The credentials of this process, kept until they expire.
 async fn credentials() -> Result<Credentials> {
     static KEPT: Mutex<Option<Credentials>> = Mutex::const_new(None);
+    // Held while credentials are fetched, so that concurrent requests fetch them only once.
     let mut kept = KEPT.lock().await;
-    // The lock is held while credentials are fetched, so that many requests at once fetch them once.
     let soon = clock::system_time() + EXPIRES_SOON;
     if let Some(credentials) = &*kept
         && credentials.expiry().is_none_or(|expiry| expiry > soon)
@@ -61,7 +61,7 @@ pub(crate) async fn signature(request: &Unsigned<'_>) -> Result<Vec<(String, Str
     let Unsigned { service, region, method, url, headers, body } = *request;
     let identity = credentials().await?.into();
     let mut settings = SigningSettings::default();
-    // OpenSearch Service wants the hash of the body in a header of its own.
+    // As OpenSearch's own clients do; only OpenSearch Serverless requires it.
     settings.payload_checksum_kind = PayloadChecksumKind::XAmzSha256;
     let params = v4::SigningParams::builder()
         .identity(&identity)

@@ -26,12 +26,12 @@ impl Shift<'_> {
     /// or was read for the same event already.
     pub(super) fn object(&mut self, mut object: S3Object) -> Result<Option<Finished>, Fault> {
         let same = (object.uri.clone(), object.version_id.clone());
-        // S3 may notify twice of one object, and a queue may have both in one batch.
+        // S3 may send two notifications for one object, and a queue may deliver both in one batch.
         if self.done.contains(&same) {
             return Ok(None);
         }
         self.may_begin(&object.uri.to_string())?;
-        // Reading them would write new ones, each of which triggers the function again.
+        // Reading checkpoints would write new ones, each of which triggers the function again.
         if self.checkpoints.as_ref().is_some_and(|kept| kept.covers(&object.uri)) {
             tracing::warn!(
                 "{} is a checkpoint: the trigger's prefix covers REJECTS_URL",

@@ -2,11 +2,12 @@
 //!
 //! What cannot be parsed is an error that names the parameter: silently ignoring a filter would give wrong numbers.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::ops::RangeInclusive;
 
 use enrich::{Label, canonical_marketplace};
-use ingest::Timestamp;
+use ingest::{Timestamp, language_tag};
 use percent_encoding::percent_decode_str;
 use url::form_urlencoded;
 
@@ -147,11 +148,7 @@ impl Params {
             // A source may name marketplaces that are not known here, so any name will do.
             (!name.is_empty()).then(|| canonical_marketplace(name).unwrap_or(name).to_owned())
         };
-        let lang = |tag: &str| {
-            let is_tag =
-                !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
-            is_tag.then(|| tag.to_owned())
-        };
+        let lang = |tag: &str| language_tag(tag.into()).map(Cow::into_owned);
         let country = |code: &str| {
             let is_code = code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic());
             is_code.then(|| code.to_ascii_uppercase())

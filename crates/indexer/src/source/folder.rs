@@ -73,7 +73,7 @@ fn holds_rejects(name: &OsStr) -> bool {
 }
 
 /// Tantivy keeps these two files in every index, and thus in every embedded store.
-fn is_store(folder: &Path) -> bool {
+pub(super) fn is_store(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).is_file();
     has("meta.json") && has(".managed.json")
 }
@@ -102,19 +102,23 @@ impl<W: Fn(&OsStr, bool) -> bool> Entries<W> {
         Entries { folder, is_wanted, page_size: PAGE, page, last: None, is_last_page: false }
     }
 
+    /// The path to read: an empty one means the current folder.
+    fn readable(&self) -> &Path {
+        match self.folder.as_os_str().is_empty() {
+            true => Path::new("."),
+            false => &self.folder,
+        }
+    }
+
     /// Reads the folder once more, for the names that come after the last one.
     fn turn_page(&mut self) -> io::Result<()> {
         // The greatest of the names is at the top, and gives way to lesser ones.
         let mut names = BinaryHeap::new();
         self.is_last_page = true;
-        let folder = match self.folder.as_os_str().is_empty() {
-            true => Path::new("."),
-            false => &self.folder,
-        };
-        for entry in fs::read_dir(folder)? {
+        for entry in fs::read_dir(self.readable())? {
             let entry = entry?;
             let name = entry.file_name();
-            let is_folder = entry.file_type()?.is_dir();
+            let is_folder = entry.file_type().is_ok_and(|kind| kind.is_dir());
             let is_passed = self.last.as_ref().is_some_and(|last| name <= *last);
             if is_passed || !(self.is_wanted)(&name, is_folder) {
                 continue;
@@ -145,7 +149,7 @@ impl<W: Fn(&OsStr, bool) -> bool> Iterator for Entries<W> {
             if let Err(error) = self.turn_page() {
                 self.is_last_page = true;
                 let failure = Failure::from(error).with_hint("check the permissions of the folder");
-                let folder = self.folder.display();
+                let folder = self.readable().display();
                 return Some(Err(failure.context(format!("cannot read `{folder}`"))));
             }
         }

@@ -1,7 +1,10 @@
 //! The syntax of the search box: words, "phrases", #tags, @users, $symbols, emoji and field:value, each of which is
 //! excluded if it has a - before it.
 
+use std::borrow::Cow;
+
 use enrich::canonical_marketplace;
+use ingest::language_tag;
 
 use super::Keyword;
 
@@ -97,6 +100,9 @@ fn criterion(part: &str, quoted: bool) -> Option<Criterion> {
         // These fields have a fixed set of values, so the user's spelling can be normalized to the one that is indexed.
         let value = match field {
             Keyword::CountryCode => value.to_uppercase(),
+            Keyword::Lang => {
+                language_tag(value.into()).map_or_else(|| value.to_owned(), Cow::into_owned)
+            }
             Keyword::Label | Keyword::Kind | Keyword::Method => value.to_lowercase(),
             Keyword::Marketplace => canonical_marketplace(value).unwrap_or(value).to_owned(),
             _ => value.to_owned(),

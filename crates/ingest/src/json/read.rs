@@ -64,7 +64,7 @@ impl Place<'_> {
     }
 
     fn read_record(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
-        // Documents and rejects come first, because they have keys that tweets have too.
+        // Notices, documents and rejects come before tweets, since they share keys with them.
         if let Some(kind) = record.notice() {
             return sink(Found::Item(Item::Notice { line: self.line, kind }));
         }
@@ -91,7 +91,7 @@ impl Place<'_> {
         } else if record.is_tweet() {
             (record.id(), tweet::read(&record, &none, self.options))
         } else {
-            // None of the shapes of Twitter's own: what other tools make of tweets.
+            // Not one of Twitter's own shapes, but what another tool made of a tweet.
             match flat::read(json, self.options) {
                 Flat::Row(outcome) => (record.id(), outcome.map(|tweet| *tweet)),
                 Flat::Table => return self.read_table(json, sink),

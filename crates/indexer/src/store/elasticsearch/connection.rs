@@ -67,7 +67,7 @@ impl Signer {
             headers: &[],
             body: request.body.as_deref().unwrap_or_default(),
         };
-        // Neither can fail: the signer returns header names, and values in hexadecimal or base64.
+        // Neither conversion can fail: what the signer returns are valid headers.
         for (name, value) in signature(&unsigned).await? {
             let header = HeaderName::from_bytes(name.as_bytes()).ok();
             if let Some((name, value)) = header.zip(HeaderValue::from_str(&value).ok()) {

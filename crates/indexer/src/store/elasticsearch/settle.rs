@@ -284,7 +284,7 @@ impl Work<'_> {
                     self.settled.written.updated += self.bulk.entries[operation.entry].records;
                     self.settled.known += 1;
                 }
-                // Trying again at once would only add to the contention, so it waits for its turn with what is put off.
+                // Trying again at once would only add to the contention, so it is put off.
                 Verdict::Conflict if operation.conflicts >= MAX_CONFLICTS => {
                     self.count_retry(&mut operation);
                     operation.action = Action::Read;

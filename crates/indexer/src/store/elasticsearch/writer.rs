@@ -45,7 +45,7 @@ pub struct ElasticsearchWriter {
     most_bulk_bytes: usize,
     bulk_documents: usize,
     bulk_requests: usize,
-    /// The indices that tweets were written to, by the day (since 1970) that decides about the index.
+    /// The indices that tweets were written to, by the day (since 1970) that determines the index.
     indices: HashMap<i64, Arc<str>>,
     /// The indices that are known to be ready for writing.
     prepared: HashSet<Arc<str>>,
@@ -86,7 +86,7 @@ impl ElasticsearchWriter {
         let load = &cluster.load;
         let patience = Patience::new(load.retry_for, stop);
         let server = runtime.block_on(connection.greet(&patience))?;
-        // The time for which a cluster is waited for begins anew after each answer.
+        // The time limit for an unreachable cluster starts again with each answer.
         patience.succeeded(&connection.url);
         let shared = Shared {
             connection: Arc::new(connection),
