@@ -131,6 +131,7 @@ fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str
     let length =
         rest.bytes().take(20).take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
     let (name, after) = rest.split_at(length);
+    let after = &after[list_length(after)..];
     // What goes on like this is an e-mail address, a word or a link.
     if name.is_empty()
         || after.starts_with(['@', '＠'])
@@ -141,6 +142,16 @@ fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str
     }
     mentions.push(name);
     mark + length
+}
+
+/// The length of the `/list` that a text begins with, at most 25 characters after the slash.
+fn list_length(text: &str) -> usize {
+    let Some(list) = text.strip_prefix('/') else { return 0 };
+    if !list.starts_with(|c: char| c.is_ascii_alphabetic()) {
+        return 0;
+    }
+    let is_list_char = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'_' | b'-');
+    1 + list.bytes().take(25).take_while(is_list_char).count()
 }
 
 /// Whether a text ends with a free-standing `RT` or `RT:`. `RT@user` is a mention although there is a letter before it.
@@ -161,20 +172,20 @@ fn cashtag<'t>(text: &'t str, at: usize, cashtags: &mut Vec<&'t str>) -> usize {
     let letters = |from: usize| {
         rest.as_bytes()[from..].iter().take_while(|b| b.is_ascii_alphabetic()).count()
     };
-    let mut length = letters(0);
-    if !free || !(1..=6).contains(&length) {
+    let symbol = letters(0);
+    if !free || !(1..=6).contains(&symbol) {
         return 0;
     }
-    if rest[length..].starts_with(['.', '_']) {
-        let suffix = letters(length + 1);
-        if (1..=2).contains(&suffix) {
-            length += 1 + suffix;
-        }
-    }
-    let ends = rest[length..].chars().next().is_none_or(|c| c.is_whitespace() || is_punctuation(c));
-    if !ends {
-        return 0;
-    }
+    let ends = |length: &usize| {
+        rest[*length..].chars().next().is_none_or(|c| c.is_whitespace() || is_punctuation(c))
+    };
+    let suffix = match rest[symbol..].starts_with(['.', '_']) {
+        true => letters(symbol + 1),
+        false => 0,
+    };
+    let whole = (1..=2).contains(&suffix).then_some(symbol + 1 + suffix);
+    // A suffix that goes on is none: the dot or the underscore before it is punctuation.
+    let Some(length) = whole.into_iter().chain([symbol]).find(ends) else { return 0 };
     cashtags.push(&rest[..length]);
     1 + length
 }

@@ -21,6 +21,10 @@ pub fn language_tag(given: Cow<'_, str>) -> Option<Cow<'_, str>> {
     if given.len() == 2 && given.bytes().all(|b| b.is_ascii_lowercase()) {
         return Some(given);
     }
+    // pandas writes this for a missing value; in lower case, it is the tag of Min Nan Chinese.
+    if given == "NaN" {
+        return None;
+    }
     let name = given.trim().to_lowercase();
     named(&name).map(Cow::Borrowed).or_else(|| normalize(&name).map(Cow::Owned))
 }
@@ -34,7 +38,12 @@ fn named(name: &str) -> Option<&'static str> {
 
 /// A tag in its usual case; `None` for anything else. `null` is no tag: the codes of languages have two or three letters.
 fn normalize(tag: &str) -> Option<String> {
-    let tag = tag.replace('_', "-");
+    let mut tag = tag.replace('_', "-");
+    if let Some((language, rest)) = tag.split_once('-')
+        && let Some(short) = named(language)
+    {
+        tag = format!("{short}-{rest}");
+    }
     let mut subtags = tag.split('-');
     let is_language = subtags.next().is_some_and(|language| {
         matches!(language.len(), 2 | 3) && language.bytes().all(|b| b.is_ascii_lowercase())
@@ -72,7 +81,10 @@ mod tests {
             ("日本語", Some("ja")),
             ("Francais", Some("fr")),
             ("English (US)", Some("en")),
-            ("Português (Brasil)", Some("pt")),
+            ("Português (Brasil)", Some("pt-BR")),
+            ("Português (Portugal)", Some("pt")),
+            ("eng-US", Some("en-US")),
+            ("NaN", None),
             ("Chinese (Simplified)", Some("zh-CN")),
             ("Simplified Chinese", Some("zh-CN")),
             ("null", None),

@@ -1,8 +1,8 @@
 //! Records that did not become a tweet, kept so that none is lost.
 
-use std::borrow::Cow;
-
 use serde::{Deserialize, Serialize};
+
+use crate::text::decode;
 
 /// How much of a record is kept in its reject, in bytes.
 pub const MAX_RAW_BYTES: usize = 64 * 1024;
@@ -46,12 +46,16 @@ pub struct Rejected {
 impl Rejected {
     /// A reject of `raw`, which is cut if it is too long. `source` is left empty for the caller to fill in.
     pub fn new(line: u64, stage: Stage, reason: impl Into<String>, raw: &[u8]) -> Rejected {
-        let kept = &raw[..raw.len().min(MAX_RAW_BYTES)];
-        let mut text = String::from_utf8_lossy(kept);
-        if kept.len() < raw.len() {
-            // The cut may have split a character in two: drop the replacement character it was decoded to.
-            text = Cow::Owned(text.trim_end_matches('\u{FFFD}').to_owned());
+        let mut kept = &raw[..raw.len().min(MAX_RAW_BYTES)];
+        if kept.len() < raw.len()
+            && let Err(error) = std::str::from_utf8(kept)
+            && error.error_len().is_none()
+        {
+            // The cut has split a character in two.
+            kept = &kept[..error.valid_up_to()];
         }
+        // As the record was read, so that reading the reject finds the same text.
+        let text = decode(kept);
         Rejected {
             source: String::new(),
             line,

@@ -370,3 +370,30 @@ fn a_text_of_any_length_is_searched_once() {
     let label = "漢".repeat(300_000) + ".com";
     assert_eq!(super::url::find_urls(&label).len(), 0);
 }
+
+#[test]
+fn hosts_after_hosts_are_told_apart() {
+    for (text, urls) in [
+        ("google.com...bbc.co.uk", &["google.com"][..]),
+        ("visit foo.co.uk..bar.co.uk", &["foo.co.uk"]),
+        ("http://a.com..www.b.com", &["http://a.com"]),
+        ("me.To...www.x.com and www.y.co.uk", &["me.To", "www.y.co.uk"]),
+        ("http://a.comあa._b.comé.ws", &["http://a.com"]),
+        ("www.ﬁ x.рф\u{FE0F}", &["x.рф"]),
+    ] {
+        check(text, &[], &[], &[], urls);
+    }
+    let mut random = fastrand::Rng::with_seed(13);
+    let pieces = ["a.", "co", "uk", "com", ".", "..", "-", "_", "あ", "é", "www.", "http://", " "];
+    for _ in 0..20_000 {
+        let text: String = (0..12).filter_map(|_| random.choice(pieces)).collect();
+        let found = find(&text).urls;
+        assert!(found.iter().all(|url| text.contains(url) && url.contains('.')), "{text}");
+    }
+}
+
+#[test]
+fn a_suffix_or_a_list_that_goes_on_is_none() {
+    check("$BTC.X… $BRK.B👍 $BRK_B1", &[], &[], &["BTC", "BRK", "BRK"], &[]);
+    check("@jack/devs@ @biz/listé @ev/http://t.co @a/b-c.", &[], &["a"], &[], &["http://t.co"]);
+}

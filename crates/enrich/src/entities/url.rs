@@ -2,6 +2,7 @@
 //! (<https://github.com/twitter/twitter-text>, `js/src/regexp` and `js/src/extractUrlsWithIndices.js`).
 //!
 //! A link is a host name under a top-level domain that exists, with or without a scheme before it and a path after it.
+//! Which ones exist, today's list of the IANA says (the crate `tld`), and not the older one of `twitter-text`.
 //! Host names may have letters of any script. Scripts without spaces run into links, so that a host is not always what
 //! it seems: in `これはexample.comです` it is `example.com`.
 //!
@@ -60,6 +61,8 @@ struct Hosts<'t> {
     end: usize,
     /// Few host names have more than three parts.
     labels: SmallVec<[Label; 3]>,
+    /// The index of the first label that no match has used up yet.
+    first: usize,
 }
 
 /// A part of a stretch between dots.
@@ -115,7 +118,7 @@ impl<'t> Hosts<'t> {
             });
             label_start = label_end + 1;
         }
-        let mut hosts = Hosts { text, start, end, labels };
+        let mut hosts = Hosts { text, start, end, labels, first: 0 };
         for index in (0..hosts.labels.len()).rev() {
             let Label { start, starts_well, .. } = hosts.labels[index];
             hosts.labels[index].reach =
@@ -127,9 +130,9 @@ impl<'t> Hosts<'t> {
     /// Leaves out what comes before `from`, which a match has used up, and keeps what is known of the rest. Returns
     /// whether there is a rest.
     fn go_on_from(&mut self, from: usize) -> bool {
-        let n_used = self.labels.iter().take_while(|label| label.end < from).count();
-        self.labels.drain(..n_used);
-        let Some(first) = self.labels.first_mut() else { return false };
+        let n_used = self.labels[self.first..].iter().take_while(|label| label.end < from).count();
+        self.first += n_used;
+        let Some(first) = self.labels.get_mut(self.first) else { return false };
         let rest = &self.text[from..first.end];
         first.start = from;
         first.starts_well = rest.starts_with(is_host_char);
@@ -137,7 +140,8 @@ impl<'t> Hosts<'t> {
         first.tld_end = None;
         let is_begin = first.starts_well;
         self.start = from;
-        self.labels[0].reach = is_begin.then(|| self.reach_from(0, from)).flatten();
+        let reach = is_begin.then(|| self.reach_from(self.first, from)).flatten();
+        self.labels[self.first].reach = reach;
         true
     }
 
@@ -155,11 +159,11 @@ impl<'t> Hosts<'t> {
     /// The first match in the stretch, or before it with a scheme.
     fn first_match(&self, used: usize) -> Option<Match> {
         if let Some(scheme) = self.scheme_start(used)
-            && let Some(reach) = self.labels[0].reach
+            && let Some(reach) = self.labels[self.first].reach
         {
             return Some(self.matched(scheme, self.start, reach));
         }
-        for (index, label) in self.labels.iter().enumerate() {
+        for (index, label) in self.labels.iter().enumerate().skip(self.first) {
             for (offset, first) in self.text[label.start..label.end].char_indices() {
                 let start = label.start + offset;
                 if !is_host_char(first) || !self.may_begin(start, used) {
@@ -345,7 +349,8 @@ fn tld_length(text: &str, label: Range<usize>) -> Option<usize> {
         .filter(|&length| length > ascii && ends(length))
         .collect();
     lengths.into_iter().rev().find(|&length| {
-        idna::domain_to_ascii(&rest[..length]).is_ok_and(|encoded| tld::exist(&encoded))
+        let encoded = punycode::encode_str(&rest[..length].to_lowercase());
+        encoded.is_some_and(|encoded| tld::exist(&format!("xn--{encoded}")))
     })
 }
 

@@ -67,7 +67,7 @@ fn is_hidden(name: &OsStr) -> bool {
 }
 
 /// Whether a file has a name like those that rejects files get if the user does not choose one with `--rejects`.
-fn holds_rejects(name: &OsStr) -> bool {
+pub(super) fn holds_rejects(name: &OsStr) -> bool {
     let name = name.to_string_lossy();
     name.starts_with("rejects-") && name.ends_with(".ndjson")
 }

@@ -1,19 +1,27 @@
 //! The files that match a glob pattern which the shell did not expand.
 
 use std::collections::HashSet;
+use std::ffi::OsStr;
 use std::fs::Metadata;
 use std::hash::{BuildHasher, RandomState};
 use std::io;
 use std::path::{Path, PathBuf};
 
-use glob::{Pattern, PatternError};
+use glob::{MatchOptions, Pattern, PatternError};
 
 use super::Source;
-use super::folder::{Entries, files_below, is_store};
+use super::folder::{Entries, files_below, holds_rejects, is_store};
 use crate::failure::{Failure, Result};
 
+/// As in a shell, wildcards do not match the names of hidden files.
+const OPTIONS: MatchOptions = MatchOptions {
+    case_sensitive: true,
+    require_literal_separator: false,
+    require_literal_leading_dot: true,
+};
+
 /// Passes the files that match a pattern to `add`, folder by folder and in each by name, until `add` returns false. Of
-/// a folder that matches, these are all files below it.
+/// a folder that matches, these are all files below it. Rejects are left out unless the pattern begins with their name.
 ///
 /// The library finds the folders; the names in each of them are matched here, a page at a time. The library would hold
 /// all of them at once, as it still does where wildcards stand before the last `/`.
@@ -64,7 +72,11 @@ pub(super) fn files_matching(
             }
             continue;
         };
-        for entry in Entries::of(folder, |name, _| names.matches(&name.to_string_lossy())) {
+        let is_wanted = |name: &OsStr, is_folder: bool| {
+            names.matches_with(&name.to_string_lossy(), OPTIONS)
+                && (is_folder || names.as_str().starts_with("rejects") || !holds_rejects(name))
+        };
+        for entry in Entries::of(folder, is_wanted) {
             let goes_on = match entry.and_then(|entry| with_metadata(entry.path)) {
                 Ok(None) => true,
                 Ok(Some((path, meta))) if meta.is_dir() => files_below(&path).all(&mut add),
@@ -100,7 +112,7 @@ fn matching(folders: &Path) -> Result<Paths, PatternError> {
     let Some(parent) = folders.parent() else {
         return Ok(Box::new(std::iter::once(Ok(folders.to_owned()))));
     };
-    let paths = glob::glob(&folders.to_string_lossy())?;
+    let paths = glob::glob_with(&folders.to_string_lossy(), OPTIONS)?;
     let paths = paths.map(|path| {
         path.map_err(|error| {
             let path = error.path().to_owned();
@@ -142,6 +154,9 @@ mod tests {
             ("**/*.csv", "x.csv a/y.csv a/b/z.csv"),
             ("*/*.csv", "a/y.csv b/z.csv"),
             ("**/*.json", ""),
+            ("a/*", "a/b/z.csv a/b/z.txt a/y.csv"),
+            ("a/.*", "a/.hidden"),
+            ("a/rejects*", "a/rejects-1.ndjson"),
             ("**/b*", "b/z.csv b/z.txt"),
             ("*", "a/b/z.csv a/b/z.txt a/y.csv x.csv"),
             ("**", "a/b/z.csv a/b/z.txt a/y.csv x.csv"),
