@@ -148,7 +148,13 @@ impl Params {
             // A source may name marketplaces that are not known here, so any name will do.
             (!name.is_empty()).then(|| canonical_marketplace(name).unwrap_or(name).to_owned())
         };
-        let lang = |tag: &str| language_tag(tag.into()).map(Cow::into_owned);
+        let lang = |tag: &str| {
+            let may_be_tag =
+                !tag.is_empty() && tag.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
+            // A tag that is none finds nothing, which is what it asks for.
+            let known = || language_tag(tag.into()).map_or_else(|| tag.to_owned(), Cow::into_owned);
+            may_be_tag.then(known)
+        };
         let country = |code: &str| {
             let is_code = code.len() == 2 && code.bytes().all(|b| b.is_ascii_alphabetic());
             is_code.then(|| code.to_ascii_uppercase())
