@@ -118,6 +118,8 @@ fn tag<'t>(text: &'t str, at: usize, mark: usize, hashtags: &mut Vec<&'t str>) -
     mark + length
 }
 
+/// Reads a mention whose mark of `mark` bytes stands at `at`; returns how much of the text it uses up, even if it turns
+/// out to be none.
 fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str>) -> usize {
     let before = &text[..at];
     let free = before.chars().next_back().is_none_or(|c| {
@@ -131,17 +133,20 @@ fn mention<'t>(text: &'t str, at: usize, mark: usize, mentions: &mut Vec<&'t str
     let length =
         rest.bytes().take(20).take_while(|&b| b.is_ascii_alphanumeric() || b == b'_').count();
     let (name, after) = rest.split_at(length);
-    let after = &after[list_length(after)..];
-    // What goes on like this is an e-mail address, a word or a link.
-    if name.is_empty()
-        || after.starts_with(['@', '＠'])
-        || after.starts_with(is_latin_accent)
-        || after.starts_with("://")
-    {
+    if name.is_empty() {
         return 0;
     }
+    let list = list_length(after);
+    let end = mark + length + list;
+    // What goes on like this is an e-mail address, a word or a link.
+    match after[list..].chars().next() {
+        Some(next @ ('@' | '＠')) => return end + next.len_utf8(),
+        Some(c) if is_latin_accent(c) => return end,
+        Some(':') if after[list..].starts_with("://") => return end,
+        _ => {}
+    }
     mentions.push(name);
-    mark + length
+    end
 }
 
 /// The length of the `/list` that a text begins with, at most 25 characters after the slash.

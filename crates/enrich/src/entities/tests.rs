@@ -395,5 +395,6 @@ fn hosts_after_hosts_are_told_apart() {
 #[test]
 fn a_suffix_or_a_list_that_goes_on_is_none() {
     check("$BTC.X… $BRK.B👍 $BRK_B1", &[], &[], &["BTC", "BRK", "BRK"], &[]);
+    check("@u/RT@a @rt@y", &[], &[], &[], &[]);
     check("@jack/devs@ @biz/listé @ev/http://t.co @a/b-c.", &[], &["a"], &[], &["http://t.co"]);
 }
