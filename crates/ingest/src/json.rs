@@ -1,12 +1,13 @@
 //! JSON objects, whether they stand one per line, one after another or in arrays, and whatever they hold.
 //!
 //! [`split`] finds where objects end, [`read`] finds out what one is. Tweets of the API are described in [`schema`]
-//! and read in [`tweet`]; other objects are rows and tables ([`flat`]).
+//! and read in [`tweet`], messages of Bluesky's Jetstream in [`bluesky`]; other objects are rows and tables ([`flat`]).
 
 use crate::beginning::{Beginning, Sniffed};
 use crate::format::{self, Format, Start};
 use crate::{Error, Options};
 
+mod bluesky;
 mod flat;
 mod lenient;
 mod mend;

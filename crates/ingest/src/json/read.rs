@@ -2,6 +2,7 @@
 
 use serde_json::value::RawValue;
 
+use super::bluesky::{self, Message};
 use super::flat::{self, Flat, each_record};
 use super::mend::mend;
 use super::schema::{self, Lists, Record, Rule, Tweets};
@@ -64,6 +65,16 @@ impl Place<'_> {
     }
 
     fn read_record(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
+        if record.is_bluesky()
+            && let Some(message) = bluesky::read(json, self.options)
+        {
+            return match message {
+                Message::Post(uri, tweet) => {
+                    self.tweet(json, Some(&uri), tweet.map(|tweet| *tweet), sink)
+                }
+                Message::Notice(kind) => sink(Found::Item(Item::Notice { line: self.line, kind })),
+            };
+        }
         // Notices, documents and rejects come before tweets, since they share keys with them.
         if let Some(kind) = record.notice() {
             return sink(Found::Item(Item::Notice { line: self.line, kind }));

@@ -109,6 +109,9 @@ pub(super) struct Record<'a> {
     pub(super) friends: List<Anything>,
     pub(super) action: Present,
     pub(super) connection_issue: Present,
+    // A message of Bluesky's Jetstream: see `bluesky.rs`.
+    pub(super) did: Present,
+    pub(super) payload: Object<Anything>,
     // A line of a rejects file.
     pub(super) stage: Present,
     pub(super) reason: Present,
@@ -206,6 +209,11 @@ impl<'a> Record<'a> {
     /// Whether it wraps tweets as the v2 API does.
     pub(super) fn is_envelope(&self) -> bool {
         (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet()
+    }
+
+    /// Whether it may be a message of Bluesky's Jetstream.
+    pub(super) fn is_bluesky(&self) -> bool {
+        self.did.0 || self.payload.0.is_some()
     }
 
     /// Whether it is a document that an earlier run made of a tweet.
