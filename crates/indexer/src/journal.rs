@@ -11,7 +11,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Context, Failure, Result};
-use crate::source::Source;
+use crate::source::{RESUME_FILE, Source};
 use crate::store::Address;
 
 /// A source, and the version of its content that was read, see [`Source::version`].
@@ -33,7 +33,7 @@ pub(crate) struct Journal {
 impl Journal {
     /// Opens the journal of the store at `address`. With `recreate`, what it says of that store is dropped.
     pub(crate) fn open(address: &Address, recreate: bool) -> Result<Journal> {
-        let path = address.beside().join("indexer-resume.ndjson");
+        let path = address.beside().join(RESUME_FILE);
         let store = address.to_string();
         let mut journal = Journal { path, store, done: HashSet::new(), file: None };
         match fs::read_to_string(&journal.path) {

@@ -18,6 +18,7 @@ mod listing;
 mod object;
 mod pipe;
 
+pub(crate) use folder::RESUME_FILE;
 pub(crate) use listing::{Listed, Listing, ObjectFilter};
 pub(crate) use object::{CHECKPOINT_EXTENSION, ObjectSource};
 use pipe::Pipe;

@@ -8,12 +8,15 @@ use std::{fs, io, vec};
 use super::Source;
 use crate::failure::{Failure, Result};
 
+/// The file in which `--resume` notes what has been read. It lies beside the store, where the sources may lie too.
+pub(crate) const RESUME_FILE: &str = "indexer-resume.ndjson";
+
 /// How many names of one folder are held at a time. A folder with more entries is read again for each page of them.
 const PAGE: usize = 50_000;
 
 /// The files below a folder, in the order of their names. Hidden files and folders, embedded stores, and the rejects
-/// of earlier runs are left out; rejects are read only if they are named as a source. Symbolic links to folders are
-/// not followed.
+/// and notes of earlier runs are left out; rejects are read only if they are named as a source. Symbolic links to
+/// folders are not followed.
 pub(super) fn files_below(folder: &Path) -> FilesBelow {
     let mut files = FilesBelow { folders: Vec::new() };
     // Whoever names a hidden folder means it. A store is never read as a source, however it is named.
@@ -59,7 +62,7 @@ impl Iterator for FilesBelow {
 }
 
 fn is_wanted(name: &OsStr, is_folder: bool) -> bool {
-    !is_hidden(name) && (is_folder || !holds_rejects(name))
+    !is_hidden(name) && (is_folder || !(holds_rejects(name) || name == RESUME_FILE))
 }
 
 fn is_hidden(name: &OsStr) -> bool {
@@ -164,7 +167,7 @@ mod tests {
     fn a_folder_that_is_read_in_pages_has_each_entry_once_and_in_order() {
         let folder = std::env::temp_dir().join(format!("indexer-pages-{}", std::process::id()));
         fs::create_dir_all(folder.join("c")).unwrap();
-        for name in ["e", "b", ".hidden", "d", "a", "rejects-1.ndjson"] {
+        for name in ["e", "b", ".hidden", "d", "a", "rejects-1.ndjson", RESUME_FILE] {
             fs::write(folder.join(name), "").unwrap();
         }
         for page_size in 1..=6 {
