@@ -45,7 +45,8 @@ pub(crate) fn run(config: &SetupConfig) -> Result<ExitCode> {
     let target = config.kibana.as_ref().map(|kibana| Target::new(kibana, cluster)).transpose()?;
     let done = set_up(cluster, config.dry_run)?;
     report(&done, config.dry_run, &mut out).context(CANNOT_WRITE)?;
-    // An index that only lacks new fields gets them here; any other difference means that its tweets have to be indexed again.
+    // An index that only lacks new fields gets them here; any other difference means that its tweets have to be indexed
+    // again.
     let fits = |index: &Index| index.difference.is_none() || index.lacks().is_some();
     let mut is_all_well = done.indices.iter().all(fits);
     if let Some(target) = target {

@@ -121,7 +121,8 @@ impl Shift<'_> {
         let modified = records.first().and_then(|record| record.written_at);
         let mut rejects = match &self.worker.rejects {
             Some(prefix) => {
-                // The name is the same when the event is delivered again, so that its rejects are overwritten and not doubled.
+                // The name is the same when the event is delivered again, so that its rejects are overwritten and not
+                // doubled.
                 let name = RejectsName::Fixed(name.clone());
                 Rejects::Objects(RejectsObjects::new(&self.worker.s3, prefix, name))
             }

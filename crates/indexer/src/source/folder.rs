@@ -62,17 +62,18 @@ impl Iterator for FilesBelow {
 }
 
 fn is_wanted(name: &OsStr, is_folder: bool) -> bool {
-    !is_hidden(name) && (is_folder || !(holds_rejects(name) || name == RESUME_FILE))
+    !is_hidden(name) && (is_folder || !is_of_a_run(name))
 }
 
 fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().starts_with(b".")
 }
 
-/// Whether a file has a name like those that rejects files get if the user does not choose one with `--rejects`.
-pub(super) fn holds_rejects(name: &OsStr) -> bool {
-    let name = name.to_string_lossy();
-    name.starts_with("rejects-") && name.ends_with(".ndjson")
+/// Whether a file has a name like those that runs give to their own files: to rejects, if the user does not choose one
+/// with `--rejects`, and to the notes of `--resume`.
+pub(super) fn is_of_a_run(name: &OsStr) -> bool {
+    let text = name.to_string_lossy();
+    name == RESUME_FILE || text.starts_with("rejects-") && text.ends_with(".ndjson")
 }
 
 /// Tantivy keeps these two files in every index, and thus in every embedded store.

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 use glob::{MatchOptions, Pattern, PatternError};
 
 use super::Source;
-use super::folder::{Entries, RESUME_FILE, files_below, holds_rejects, is_store};
+use super::folder::{Entries, files_below, is_of_a_run, is_store};
 use crate::failure::{Failure, Result};
 
 /// As in a shell, wildcards do not match the names of hidden files.
@@ -74,8 +74,7 @@ pub(super) fn files_matching(
         };
         let is_wanted = |name: &OsStr, is_folder: bool| {
             names.matches_with(&name.to_string_lossy(), OPTIONS)
-                && (is_folder || names.as_str().starts_with("rejects") || !holds_rejects(name))
-                && name != RESUME_FILE
+                && (is_folder || names.as_str().starts_with("rejects") || !is_of_a_run(name))
         };
         for entry in Entries::of(folder, is_wanted) {
             let goes_on = match entry.and_then(|entry| with_metadata(entry.path)) {

@@ -10,7 +10,8 @@ use crossbeam_channel::{Receiver, RecvTimeoutError, bounded};
 
 use crate::stop::Stop;
 
-/// A pipe. It is read by a separate thread, so that Ctrl-C is noticed while the pipe is silent. Reading then ends with an error, but whatever arrived before it is still processed.
+/// A pipe. It is read by a separate thread, so that Ctrl-C is noticed while the pipe is silent. Reading then ends with
+/// an error, but whatever arrived before it is still processed.
 pub(super) struct Pipe {
     chunks: Receiver<io::Result<Vec<u8>>>,
     chunk: io::Cursor<Vec<u8>>,

@@ -193,14 +193,7 @@ struct Embed<'a> {
     #[serde(borrow)]
     external: Object<Reference<'a>>,
     #[serde(borrow)]
-    media: Object<Media<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Media<'a> {
-    #[serde(borrow)]
-    external: Object<Reference<'a>>,
+    media: Object<Embed<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -210,14 +203,7 @@ struct Reference<'a> {
     uri: Text<'a>,
     /// Of a quote with media, the reference itself.
     #[serde(borrow)]
-    record: Object<Inner<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Inner<'a> {
-    #[serde(borrow)]
-    uri: Text<'a>,
+    record: Object<Reference<'a>>,
 }
 
 impl<'a> Embed<'a> {
@@ -230,7 +216,7 @@ impl<'a> Embed<'a> {
 
     /// The link that is shown as a card.
     fn link(&self) -> Option<Cow<'a, str>> {
-        let beside_quote = || self.media.0.as_ref()?.external.0.as_ref()?.uri.0.clone();
+        let beside_quote = || self.media.0.as_ref()?.link();
         let alone = self.external.0.as_ref().and_then(|link| link.uri.0.clone());
         alone.or_else(beside_quote)
     }

@@ -67,7 +67,8 @@ impl Split for Splitter {
                     return Stretch::Record { end, fault: None };
                 }
                 Scanned::Broken => self.broken(BROKEN, 1),
-                // Most likely a quotation mark or a bracket is missing. Without a limit, the rest of the file would be taken for
+                // Most likely a quotation mark or a bracket is missing. Without a limit, the rest of the file would be
+                // taken for
                 // part of this record.
                 Scanned::More if bytes.len() > MAX_RECORD_BYTES => self.broken(TOO_LONG, 1),
                 Scanned::More => match rest {
