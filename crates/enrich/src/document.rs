@@ -4,12 +4,13 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 
 use hashbrown::HashSet;
-use ingest::{Kind, Timestamp, Tweet};
+use ingest::{Kind, Network, Timestamp, Tweet};
 use serde::{Deserialize, Serialize};
 
 use crate::entities::{domain, find};
 use crate::geo::{GeoSource, Location, locate};
 use crate::marketplace::marketplaces;
+use crate::original::original;
 use crate::sentiment::{Sentiment, judge};
 
 /// A tweet as it is indexed. What is not known is absent, so that it never erases what an earlier
@@ -27,6 +28,12 @@ pub struct Document {
     pub weekday: u8,
     /// Its id, and the document's `_id`.
     pub id: String,
+    /// The network that it was published on.
+    #[serde(default)]
+    pub network: Network,
+    /// The address at which people can read the original; absent if the id does not tell.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub url: Option<String>,
     /// Its full text, HTML entities decoded.
     pub text: String,
     /// The BCP 47 tag of its language, as given; absent if unknown.
@@ -188,10 +195,12 @@ pub fn enrich(tweet: Tweet<'_>, origin: Origin<'_>) -> Document {
     let place = tweet.place.unwrap_or_default();
     let mut document = Document {
         timestamp: tweet.created_at,
-        // These two, `engagement` and `lag_seconds` follow from other fields: see `derive`.
+        // These two, `url`, `engagement` and `lag_seconds` follow from other fields: see `derive`.
         hour: 0,
         weekday: 0,
         id: tweet.id.into_owned(),
+        network: tweet.network,
+        url: None,
         lang: owned(tweet.lang),
         user: Author {
             id: owned(tweet.user.id),
@@ -264,8 +273,9 @@ fn listed(given: Option<Vec<Cow<'_, str>>>, found: &[&str], folds: bool) -> Vec<
 const FEW: usize = 32;
 
 impl Document {
-    /// Computes the fields that depend on others: `hour`, `weekday`, `engagement` and `lag_seconds`.
+    /// Computes the fields that depend on others: `url`, `hour`, `weekday`, `engagement` and `lag_seconds`.
     pub fn derive(&mut self) {
+        self.url = original(self);
         self.hour = self.timestamp.hour();
         self.weekday = self.timestamp.weekday();
         let counts = [self.retweets, self.likes, self.replies, self.quotes];
@@ -349,6 +359,7 @@ mod tests {
             "hour": 0,
             "weekday": 4,
             "id": "1601645088790257667",
+            "network": "twitter",
             "text": "I love #AWS 👍🏽",
             "hashtags": ["AWS"],
             "emoticons": ["👍"],

@@ -18,6 +18,7 @@
 
 // In reading order.
 mod document;
+mod original;
 mod merge;
 mod sentiment;
 mod emoticon;
@@ -29,4 +30,5 @@ mod geo;
 pub use crate::document::{Author, Document, Origin, Place, enrich, kind_name};
 pub use crate::geo::{GeoSource, Location};
 pub use crate::marketplace::canonical as canonical_marketplace;
+pub use crate::original::original;
 pub use crate::sentiment::{Label, Method, Sentiment, judge, label_of};

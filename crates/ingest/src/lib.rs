@@ -63,4 +63,4 @@ pub use crate::position::{Checkpoint, Position};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
 pub use crate::text::unescape_entities;
 pub use crate::time::Timestamp;
-pub use crate::tweet::{BoundingBox, Counts, Entities, Kind, Place, Point, Tweet, User};
+pub use crate::tweet::{BoundingBox, Counts, Entities, Kind, Network, Place, Point, Tweet, User};

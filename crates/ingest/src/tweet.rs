@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Timestamp;
 
 /// One tweet, with what its source says about it. Text is borrowed from the source's bytes where possible.
@@ -9,6 +11,8 @@ use crate::Timestamp;
 pub struct Tweet<'a> {
     /// The id as given, digit for digit; for a record that has none, a stable hash of its content.
     pub id: Cow<'a, str>,
+    /// Where it was published.
+    pub network: Network,
     /// When it was created: read off the id where that is a snowflake, else as the record says.
     pub created_at: Timestamp,
     /// The full text, HTML entities decoded once; of a retweet, the original's text.
@@ -51,6 +55,7 @@ impl<'a> Tweet<'a> {
     ) -> Tweet<'a> {
         Tweet {
             id: id.into(),
+            network: Network::Twitter,
             created_at,
             text: text.into(),
             lang: None,
@@ -66,6 +71,27 @@ impl<'a> Tweet<'a> {
             in_reply_to: None,
             retweet_of: None,
             quote_of: None,
+        }
+    }
+}
+
+/// A social network.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "lowercase")]
+pub enum Network {
+    /// X, formerly Twitter.
+    #[default]
+    Twitter,
+    /// Bluesky. Its posts are known by at-uris: `at://did:plc:…/app.bsky.feed.post/…`.
+    Bluesky,
+}
+
+impl Network {
+    /// Its name in documents.
+    pub fn as_str(self) -> &'static str {
+        match self {
+            Network::Twitter => "twitter",
+            Network::Bluesky => "bluesky",
         }
     }
 }

@@ -59,6 +59,7 @@ fn describe(item: &Item<'_>) -> String {
                 "id: None, ",
                 ", name: None",
                 ", followers: None",
+                "network: Twitter, ",
                 "hashtags: None, ",
                 "mentions: None, ",
                 "cashtags: None, ",

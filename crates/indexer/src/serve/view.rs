@@ -1,8 +1,7 @@
 //! Documents and numbers as the API shows them: numbers are rounded, and tweets have only the fields that concern their
 //! readers.
 
-use enrich::Document;
-use ingest::Timestamp;
+use enrich::{Document, original};
 use serde_json::{Map, Value as Json};
 
 use crate::store::{Cell, PlaceCount};
@@ -39,7 +38,7 @@ pub(super) fn cells(cells: Vec<Cell>) -> Vec<Cell> {
     cells.into_iter().take(MAX_CELLS).map(cell).collect()
 }
 
-/// Tweets as the API shows them, each with a link to the original if its id is one of Twitter's.
+/// Tweets as the API shows them, each with a link to the original if its id tells where that is.
 pub(super) fn tweets(documents: Vec<Document>) -> Vec<Json> {
     documents.iter().map(tweet).collect()
 }
@@ -55,23 +54,9 @@ fn tweet(document: &Document) -> Json {
     if let Some(time) = tweet.remove("@timestamp") {
         tweet.insert("created_at".to_owned(), time);
     }
-    if is_tweet_id(document) {
-        let url = format!("https://x.com/i/status/{}", document.id);
+    // Documents in a cluster may have been written before there was such a field.
+    if let Some(url) = original(document) {
         tweet.insert("url".to_owned(), url.into());
     }
     Json::Object(tweet)
-}
-
-/// When Twitter's ids began to contain the time of the tweet: 4 November 2010, in milliseconds since 1970.
-const SNOWFLAKES_SINCE_MS: i64 = 1_288_834_974_657;
-
-/// Whether the id is one of Twitter's. Row numbers and ids of other networks are numbers too, but the time that one
-/// would get from such a number is not the document's.
-fn is_tweet_id(document: &Document) -> bool {
-    let id = &document.id;
-    let is_number = !id.is_empty() && id.bytes().all(|b| b.is_ascii_digit());
-    match Timestamp::from_id(id) {
-        Some(time) => time == document.timestamp,
-        None => is_number && document.timestamp.as_millis() < SNOWFLAKES_SINCE_MS,
-    }
 }

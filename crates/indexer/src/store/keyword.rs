@@ -45,6 +45,8 @@ fn many(values: &[String]) -> Vec<&str> {
 keywords! {
     /// The tweet's id, which is also the document's.
     Id "id" exact => |d| vec![d.id.as_str()];
+    /// The network that it was published on: `twitter` or `bluesky`.
+    Network "network" exact => |d| vec![d.network.as_str()];
     /// The language of the text, as a BCP 47 tag.
     Lang "lang" exact => |d| one(&d.lang);
     /// The numeric id of the account that wrote the tweet.

@@ -10,7 +10,7 @@ use serde::Deserialize;
 use super::lenient::{List, Number, Object, Text};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
-use crate::{Entities, Kind, Options, Tweet};
+use crate::{Entities, Kind, Network, Options, Tweet};
 
 const POSTS: &str = "app.bsky.feed.post";
 
@@ -81,6 +81,7 @@ fn tweet<'a>(
         author: Some(did),
     };
     let mut tweet = identify(claims, options)?;
+    tweet.network = Network::Bluesky;
     tweet.lang = post.langs.iter().flatten().find_map(|lang| language_tag(lang.0.clone()?));
     tweet.user.id = Some(Cow::Owned(did.to_owned()));
     tweet.entities = entities(&text, post);

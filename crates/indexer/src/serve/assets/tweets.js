@@ -100,6 +100,8 @@ function list(all, note, next, trouble) {
   );
 }
 
+const NETWORKS = { twitter: 'X', bluesky: 'Bluesky' };
+
 /// A tweet as a card.
 export function tweet(one) {
   const { user, sentiment, place } = one;
@@ -118,12 +120,13 @@ export function tweet(one) {
       one.marketplace?.length > 0 && el('span', {}, one.marketplace.join(', ')),
       where.length > 0 && el('bdi', {}, where[0].includes(where[1] ?? where[0]) ? where[0] : where.join(', ')),
       counts.map(([name, ...words]) => el('span', {}, counted(one[name], ...words))),
-      one.url && el('a', { href: one.url, 'data-key': `${one.id} X`, target: '_blank', rel: 'noopener noreferrer' }, 'Open on X'),
+      one.url && el('a', { href: one.url, 'data-key': `${one.id} X`, target: '_blank', rel: 'noopener noreferrer' }, `Open on ${NETWORKS[one.network] ?? 'X'}`),
     ),
   );
 }
 
-function author({ id, user }) {
+function author({ id, user, network }) {
+  if (network === 'bluesky' && user?.id) return el('b', { class: 'name' }, el('a', { href: `https://bsky.app/profile/${user.id}`, 'data-key': `${id} @`, target: '_blank', rel: 'noopener noreferrer' }, el('bdi', {}, user.id)));
   if (!user?.screen_name) return el('b', { class: 'name' }, el('bdi', {}, user?.name ?? 'Unknown author'));
   const handle = `@${user.screen_name}`;
   return el('b', { class: 'name' }, el('bdi', {}, user.name ?? ''), ' ', el('button', { class: 'link', type: 'button', 'data-key': `${id} @`, onclick: () => toggleWord(handle) }, el('bdi', {}, handle)));
