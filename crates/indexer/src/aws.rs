@@ -12,6 +12,7 @@ use aws_smithy_http_client::Builder;
 use aws_smithy_http_client::tls::{Provider, rustls_provider::CryptoMode};
 use tokio::sync::OnceCell;
 
+pub(crate) mod json;
 pub(crate) mod s3;
 pub(crate) mod secrets;
 pub(crate) mod sign;
@@ -41,4 +42,12 @@ async fn load() -> SdkConfig {
         // The AWS CLI uses this region for S3 too.
         None => config.into_builder().region(Region::from_static("us-east-1")).build(),
     }
+}
+
+/// The endpoint that is set for one service alone (`AWS_ENDPOINT_URL_S3`). The SDK reads these variables too, but has no
+/// way to ask for their values.
+#[expect(clippy::disallowed_methods, reason = "they are settings of the AWS SDK, not ours")]
+fn own_endpoint(service: &str) -> Option<String> {
+    let service = service.to_ascii_uppercase();
+    std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok().filter(|url| !url.is_empty())
 }

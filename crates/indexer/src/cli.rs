@@ -16,6 +16,7 @@ use crate::config::{Command, Invocation};
 use crate::logging::{LogFormat, Logging};
 
 mod backfill;
+mod collect;
 mod lambda;
 mod listen;
 mod reading;
@@ -54,6 +55,15 @@ enum CommandArgs {
     /// reason), 2 if a source or the store could not be used, 130 after Ctrl-C.
     #[command(after_help = store::SECRETS)]
     Backfill(backfill::BackfillArgs),
+    /// Take in tweets and posts as they are written: from Bluesky, from X, or again from files
+    ///
+    /// Records go into the store, or to Firehose, Kinesis, S3, a file or a pipe. Whatever the destination has not accepted
+    /// yet is kept on disk, so that nothing is lost when it is away or when this program is killed: run the same command
+    /// again.
+    ///
+    /// Exits with 0 if the source has ended, 1 if some records were rejected, 2 if a source or the destination could not
+    /// be used, 130 after Ctrl-C.
+    Collect(collect::CollectArgs),
     /// Write the documents as NDJSON to standard output; no store is needed
     Enrich(backfill::EnrichArgs),
     /// Score texts: reads one a line, plain or as a JSON string, and writes NDJSON
@@ -98,6 +108,7 @@ pub(crate) fn read() -> Invocation {
     // Lambda starts the program without a command; the function's handler setting says which one is meant.
     let handler = variable("_HANDLER").unwrap_or_default();
     let cli = match is_function && std::env::args_os().len() == 1 {
+        true if handler == "collect" => parse(COLLECT_FUNCTION.map(OsString::from)),
         true if handler == "serve" => parse(["indexer", "serve"].map(OsString::from)),
         true => parse(["indexer", "lambda"].map(OsString::from)),
         false => parse(std::env::args_os()),
@@ -105,7 +116,7 @@ pub(crate) fn read() -> Invocation {
     let Cli { command, verbose, quiet, log_format } = cli;
     let is_read_by_cloudwatch = match command {
         CommandArgs::Lambda(_) => true,
-        CommandArgs::Serve(_) => is_function,
+        CommandArgs::Serve(_) | CommandArgs::Collect(_) => is_function,
         _ => false,
     };
     let level = match verbose {
@@ -118,6 +129,10 @@ pub(crate) fn read() -> Invocation {
     let unknown_variables = unknown_variables(matches!(command, CommandArgs::Lambda(_)));
     let command = match command {
         CommandArgs::Backfill(args) => Command::Backfill(args.config()),
+        CommandArgs::Collect(_) if is_function => {
+            Command::CollectAsFunction(Box::new(collect_as_function))
+        }
+        CommandArgs::Collect(args) => Command::Collect(Box::new(args.config())),
         CommandArgs::Enrich(args) => Command::Enrich(args.config()),
         CommandArgs::Score(args) => Command::Score(args.config()),
         CommandArgs::Search(args) => Command::Search(args.config()),
@@ -144,14 +159,33 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
     })
 }
 
+/// What a function whose handler is `collect` does.
+const COLLECT_FUNCTION: [&str; 3] = ["indexer", "collect", "search"];
+
+/// The settings of such a function, which come from its variables. They are read anew for each event.
+fn collect_as_function() -> crate::config::CollectConfig {
+    match parse(COLLECT_FUNCTION.map(OsString::from)).command {
+        CommandArgs::Collect(args) => args.config(),
+        _ => unreachable!("another command than the one that was given"),
+    }
+}
+
 /// The command line. Some options have no environment variable in other commands, since they concern a single call;
 /// for `lambda` they get one here.
 fn command() -> clap::Command {
-    Cli::command().mut_subcommand("lambda", |lambda| {
-        reading::RECORD_VARIABLES
-            .into_iter()
-            .fold(lambda, |lambda, (id, variable)| lambda.mut_arg(id, |arg| arg.env(variable)))
-    })
+    let with = |command: clap::Command, variables: &[(&'static str, &'static str)]| {
+        variables
+            .iter()
+            .fold(command, |command, &(id, variable)| command.mut_arg(id, |arg| arg.env(variable)))
+    };
+    let cli =
+        Cli::command().mut_subcommand("lambda", |lambda| with(lambda, &reading::RECORD_VARIABLES));
+    match variable("AWS_LAMBDA_RUNTIME_API").is_some() {
+        true => cli.mut_subcommand("collect", |collect| {
+            collect.mut_subcommand("search", |search| with(search, &collect::SEARCH_VARIABLES))
+        }),
+        false => cli,
+    }
 }
 
 /// The value of a variable of the environment.

@@ -16,9 +16,16 @@ use crate::logging::Logging;
 use crate::source::ObjectFilter;
 use crate::store::{Filter, IndexBy, Sort};
 
+mod bearer;
+mod collect;
 mod store;
 mod token;
 
+pub(crate) use bearer::BearerToken;
+pub(crate) use collect::{
+    BlueskyConfig, CollectConfig, CollectSource, DestinationConfig, Jetstream, Limits, NewFirehose,
+    Pace, Prices, Query, ReplayConfig, Roll, XConfig, XSearchConfig, XStreamConfig,
+};
 pub(crate) use store::{Secrets, StoreConfig};
 pub(crate) use token::Token;
 
@@ -33,6 +40,9 @@ pub(crate) struct Invocation {
 /// What the program is to do.
 pub(crate) enum Command {
     Backfill(BackfillConfig),
+    Collect(Box<CollectConfig>),
+    /// The same as a Lambda function, at each event.
+    CollectAsFunction(Box<dyn Fn() -> CollectConfig + Send + Sync>),
     Enrich(ReadingConfig),
     Score(ScoreConfig),
     Search(SearchConfig),

@@ -7,6 +7,7 @@
 pub mod run;
 mod cli;
 mod backfill;
+mod collect;
 mod lambda;
 mod serve;
 mod setup;

@@ -41,6 +41,32 @@ impl Progress {
         Progress { bar, started: now, logged: now }
     }
 
+    /// Starts to show the progress of something that has no end.
+    pub(crate) fn start_counting() -> Progress {
+        let now = Instant::now();
+        let is_shown = io::stderr().is_terminal() && tracing::enabled!(tracing::Level::INFO);
+        let bar = is_shown.then(|| {
+            let style = ProgressStyle::with_template("{spinner} {msg}")
+                .unwrap_or_else(|_| ProgressStyle::default_spinner());
+            let bar = ProgressBar::new_spinner();
+            bar.set_draw_target(ProgressDrawTarget::stderr_with_hz(5));
+            bar.set_style(style);
+            BAR.get_or_init(|| bar).clone()
+        });
+        Progress { bar, started: now, logged: now }
+    }
+
+    /// Shows a line that says how far it has come.
+    pub(crate) fn tell(&mut self, line: impl FnOnce() -> String) {
+        if let Some(bar) = &self.bar {
+            bar.set_message(line());
+            bar.tick();
+        } else if self.logged.elapsed() >= LOG_EVERY {
+            self.logged = Instant::now();
+            tracing::info!("{}", line());
+        }
+    }
+
     /// Shows how many bytes and records have been read so far.
     pub(crate) fn at(&mut self, bytes: u64, records: u64) {
         if let Some(bar) = &self.bar {

@@ -63,6 +63,7 @@ impl Report {
         self.notices += part.notices;
         self.rejected += part.rejected;
         self.retried += part.retried;
+        self.bytes += part.bytes;
         self.sentiment.positive += part.sentiment.positive;
         self.sentiment.negative += part.sentiment.negative;
         self.sentiment.neutral += part.sentiment.neutral;

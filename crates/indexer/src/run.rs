@@ -5,7 +5,7 @@ use std::process::ExitCode;
 
 use crate::config::{Command, Invocation};
 use crate::failure::{COULD_NOT_RUN, Failure, Result};
-use crate::{backfill, cli, lambda, logging, sample, score, search, serve, setup};
+use crate::{backfill, cli, collect, lambda, logging, sample, score, search, serve, setup};
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -33,6 +33,8 @@ pub fn main() -> ExitCode {
 fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Backfill(config) => backfill::backfill(config),
+        Command::Collect(config) => collect::run(*config),
+        Command::CollectAsFunction(config) => collect::run_as_function(config),
         Command::Enrich(config) => backfill::enrich(config),
         Command::Score(config) => score::run(&config),
         Command::Search(config) => search::run(&config),

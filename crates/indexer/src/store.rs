@@ -328,6 +328,18 @@ impl Writer {
         }
     }
 
+    /// Deletes the documents with these ids, as far as they are there. What was written before must have been flushed.
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written to.
+    pub fn delete(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        match self {
+            Writer::Embedded(writer) => writer.delete(ids),
+            Writer::Elasticsearch(writer) => Ok(writer.delete(ids)?),
+        }
+    }
+
     /// How many deliveries were taken in since it was opened.
     pub fn taken(&self) -> u64 {
         match self {

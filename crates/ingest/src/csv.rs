@@ -7,6 +7,7 @@ use crate::format::{self, Format, Start};
 use crate::{Error, Options};
 
 mod columns;
+mod json;
 mod read;
 mod split;
 
@@ -37,6 +38,10 @@ impl Format for Columns {
 
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn format::Read + 'f> {
         Box::new(Rows::new(self, options))
+    }
+
+    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
+        sink(&json::object(self, raw));
     }
 
     fn header(&self) -> Option<String> {

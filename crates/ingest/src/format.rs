@@ -20,6 +20,10 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// Reads the records of a batch.
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn Read + 'f>;
 
+    /// Hands a record to `sink` as JSON on one line, which `ingest` reads as the same tweets; a page becomes one line
+    /// for each of its tweets. A record that cannot be read is handed over as it is.
+    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8]));
+
     /// What has to precede a record so that it can be read on its own, such as the header of a CSV file.
     fn header(&self) -> Option<String> {
         None

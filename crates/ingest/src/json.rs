@@ -10,12 +10,14 @@ use crate::{Error, Options};
 mod bluesky;
 mod flat;
 mod lenient;
+mod lines;
 mod mend;
 mod read;
 mod schema;
 mod split;
 mod tweet;
 
+pub use lines::page_lines;
 use read::Reader;
 use split::Splitter;
 
@@ -58,5 +60,9 @@ impl Format for Json {
 
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn format::Read + 'f> {
         Box::new(Reader { options })
+    }
+
+    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
+        lines::each(raw, sink);
     }
 }

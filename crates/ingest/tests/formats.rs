@@ -175,3 +175,45 @@ fn options_fill_in_what_records_do_not_say() {
         "{seen}"
     );
 }
+
+/// What is read from the lines that a source is passed on as.
+fn read_forwarded(bytes: &[u8], options: &Options) -> String {
+    let (mut lines, mut described) = (Vec::new(), String::new());
+    let Ok(batches) = ingest::open(bytes, &Arc::new(options.clone())) else {
+        return described;
+    };
+    for batch in batches {
+        let Ok(batch) = batch else { break };
+        batch.forward(|line| match line {
+            Ok(line) => lines.extend_from_slice(&[line, b"\n"].concat()),
+            Err(rejected) => {
+                writeln!(described, "{}", describe(&Item::Rejected(rejected))).unwrap()
+            }
+        });
+    }
+    if let Ok(batches) = ingest::open(&*lines, &Arc::default()) {
+        for batch in batches {
+            batch.unwrap().read(|item| writeln!(described, "{}", describe(&item)).unwrap());
+        }
+    }
+    described
+}
+
+#[test]
+fn lines_that_are_passed_on_mean_what_their_source_means() {
+    let folder = concat!(env!("CARGO_MANIFEST_DIR"), "/test_data");
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let bytes = std::fs::read(&path).unwrap();
+        // Without the lines, which are others.
+        let tweets = |described: String| {
+            let tweets = described.lines().filter(|line| line.contains("Tweet {"));
+            let mut tweets: Vec<_> =
+                tweets.filter_map(|line| Some(line.split_once(": ")?.1.to_owned())).collect();
+            tweets.sort();
+            tweets
+        };
+        let direct = tweets(read(&bytes, Options::default()));
+        assert_eq!(tweets(read_forwarded(&bytes, &Options::default())), direct, "{path:?}");
+    }
+}

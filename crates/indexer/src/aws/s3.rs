@@ -8,7 +8,7 @@ use aws_sdk_s3::primitives::ByteStream;
 use bytes::Bytes;
 use tokio::runtime::Runtime;
 
-use super::config;
+use super::{config, own_endpoint};
 use crate::failure::{Context, Failure, Result};
 use crate::foreign::innermost;
 use crate::runtime::runtime;
@@ -40,7 +40,7 @@ impl S3 {
     pub(crate) fn new() -> Result<S3> {
         let runtime = runtime().context("cannot start threads")?;
         let config = runtime.block_on(config());
-        let has_own_endpoint = config.endpoint_url().is_some() || has_endpoint_of_s3();
+        let has_own_endpoint = config.endpoint_url().is_some() || own_endpoint("s3").is_some();
         let s3 = aws_sdk_s3::config::Builder::from(config)
             // Servers other than AWS usually have no host name for each bucket.
             .force_path_style(has_own_endpoint)
@@ -129,6 +129,15 @@ impl S3 {
         Ok(())
     }
 
+    /// Writes an object of gzipped NDJSON.
+    pub(crate) fn put_gzip(&self, uri: &S3Uri, gzip: Bytes) -> Result<()> {
+        let put = self.client.put_object().bucket(&uri.bucket).key(&uri.key);
+        let put = put.content_type("application/x-ndjson");
+        let put = put.body(ByteStream::from(gzip)).send();
+        self.runtime.block_on(put).map_err(|error| S3Error::of(&error))?;
+        Ok(())
+    }
+
     /// Writes a small object.
     pub(crate) fn put(&self, uri: &S3Uri, json: Vec<u8>) -> Result<()> {
         let put = self.client.put_object().bucket(&uri.bucket).key(&uri.key);
@@ -143,10 +152,4 @@ impl S3 {
         self.runtime.block_on(delete.send()).map_err(|error| S3Error::of(&error))?;
         Ok(())
     }
-}
-
-/// Whether an endpoint is set for S3 alone. The SDK reads this variable too, but has no way to ask for its value.
-#[expect(clippy::disallowed_methods, reason = "it is a setting of the AWS SDK, not one of ours")]
-fn has_endpoint_of_s3() -> bool {
-    std::env::var_os("AWS_ENDPOINT_URL_S3").is_some()
 }

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use serde_json::{Map, Value, json};
 
-use super::config;
-use super::sign::{Unsigned, signature};
+use super::json::{self, Service};
 use crate::failure::{Context, Failure, Result};
-use crate::foreign::innermost;
 use crate::runtime::runtime;
+
+const SECRETS_MANAGER: Service = Service { name: "secretsmanager", target: "secretsmanager" };
+const SYSTEMS_MANAGER: Service = Service { name: "ssm", target: "AmazonSSM" };
 
 /// Whether a setting is the ARN of a secret, and not the secret itself.
 pub(crate) fn is_reference(value: &str) -> bool {
@@ -72,16 +73,15 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
         ("secretsmanager", 8..) => (parts[..7].join(":"), parts.get(7).copied()),
         _ => (arn.to_owned(), None),
     };
-    let (target, body) = match service {
-        "secretsmanager" => ("secretsmanager.GetSecretValue", json!({ "SecretId": id })),
-        _ => ("AmazonSSM.GetParameter", json!({ "Name": id, "WithDecryption": true })),
+    let (api, operation, body) = match service {
+        "secretsmanager" => (SECRETS_MANAGER, "GetSecretValue", json!({ "SecretId": id })),
+        _ => (SYSTEMS_MANAGER, "GetParameter", json!({ "Name": id, "WithDecryption": true })),
     };
     // China's endpoints have a domain of their own.
-    let host = if partition == "aws-cn" { "amazonaws.com.cn" } else { "amazonaws.com" };
-    let url = format!("https://{service}.{region}.{host}/");
+    let host = if partition == "aws-cn" { "amazonaws.com.cn" } else { json::AWS };
     let answer = runtime()
         .context("cannot start threads")?
-        .block_on(call(service, region, &url, target, &body.to_string()))
+        .block_on(call(api, operation, region, host, &body.to_string()))
         .with_context(|| format!("cannot read the secret `{id}`"))?;
     let text = match service {
         "secretsmanager" => &answer["SecretString"],
@@ -100,51 +100,30 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
     }
 }
 
-/// Calls an API that speaks AWS's JSON protocol.
-async fn call(service: &str, region: &str, url: &str, target: &str, body: &str) -> Result<Value> {
-    // Emulators are reached through AWS_ENDPOINT_URL.
-    let own = config().await.endpoint_url().map(|url| format!("{}/", url.trim_end_matches('/')));
-    let url = own.as_deref().unwrap_or(url);
-    let headers = [("content-type", "application/x-amz-json-1.1"), ("x-amz-target", target)];
-    let unsigned =
-        Unsigned { service, region, method: "POST", url, headers: &headers, body: body.as_bytes() };
-    let client = reqwest::Client::builder().timeout(Duration::from_secs(10)).build();
-    let client = client.map_err(|error| Failure::new(innermost(&error)))?;
+/// Calls an operation that reads a secret, up to three times.
+async fn call(
+    service: Service,
+    operation: &str,
+    region: &str,
+    host: &str,
+    body: &str,
+) -> Result<Value> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let mut request = client.post(url).body(body.to_owned());
-        for (name, value) in headers {
-            request = request.header(name, value);
-        }
-        // Signed anew each time: a signature contains its time and expires.
-        for (name, value) in signature(&unsigned).await? {
-            request = request.header(name, value);
-        }
-        let failure = match request.send().await {
-            Ok(answer) if answer.status().is_success() => {
-                let parsed = answer.json().await;
-                return parsed.map_err(|_| Failure::new("its answer is not JSON"));
-            }
-            Ok(answer) => {
-                let status = answer.status();
-                let error: Value = answer.json().await.unwrap_or_default();
-                let kind = error["__type"].as_str().unwrap_or_default();
-                let message = error["message"].as_str().or(error["Message"].as_str());
-                let message = message.unwrap_or_default();
-                let refused = Failure::new(format!("{status} {kind}: {message}"));
-                if !status.is_server_error() && status.as_u16() != 429 {
-                    return Err(refused.with_hint(
-                        "check the ARN, and that the role has secretsmanager:GetSecretValue or ssm:GetParameter on it, and kms:Decrypt on its key",
-                    ));
-                }
-                refused
-            }
-            // Without the address, which is long and mostly follows from the ARN.
-            Err(error) => Failure::new(innermost(&error.without_url())),
+        let error = match json::call(service, operation, Some(region), host, body.as_bytes()).await
+        {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
         };
+        if !error.is_passing() {
+            let refused = Failure::from(error);
+            return Err(refused.with_hint(
+                "check the ARN, and that the role has secretsmanager:GetSecretValue or ssm:GetParameter on it, and kms:Decrypt on its key",
+            ));
+        }
         if attempts == 3 {
-            return Err(failure.with_hint(
+            return Err(Failure::new(error.to_string()).with_hint(
                 "check that the service can be reached: a function in a VPC needs a NAT gateway or a VPC endpoint for it",
             ));
         }

@@ -1,8 +1,4 @@
 //! Signs requests to AWS (Signature Version 4) that are not sent with a client of the SDK.
-//!
-//! Secrets are read with one call to Secrets Manager and one to Systems Manager. The SDK's clients for these two
-//! services would take longer to compile than all of this project's code: the one for Systems Manager alone takes two
-//! minutes.
 
 use std::time::Duration;
 

@@ -50,15 +50,20 @@ impl ListenArgs {
 }
 
 fn parse_listen(text: &str) -> Result<SocketAddr, String> {
-    const PORT: u16 = 8080;
+    parse_listen_at(text, 8080)
+}
+
+/// An address, a port, or both. Without a port, `default_port` is meant.
+pub(super) fn parse_listen_at(text: &str, default_port: u16) -> Result<SocketAddr, String> {
     const HERE: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
     let text = text.replacen("localhost", "127.0.0.1", 1);
     let both = text.parse().ok();
-    let address = || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, PORT));
+    let address =
+        || text.trim_matches(['[', ']']).parse().ok().map(|ip| SocketAddr::new(ip, default_port));
     let port = || text.trim_start_matches(':').parse().ok().map(|port| SocketAddr::new(HERE, port));
     both.or_else(address)
         .or_else(port)
-        .ok_or_else(|| "write it as 127.0.0.1:8080, 8080 or 0.0.0.0".to_owned())
+        .ok_or_else(|| format!("write it as 127.0.0.1:{default_port}, {default_port} or 0.0.0.0"))
 }
 
 #[cfg(test)]

@@ -33,7 +33,7 @@ pub(super) struct ReadingArgs {
 }
 
 #[derive(Debug, Args)]
-struct ObjectArgs {
+pub(super) struct ObjectArgs {
     /// Only objects whose keys sort after this one; the keys that Firehose writes sort by time
     #[arg(help_heading = "S3", long, value_name = "KEY")]
     start_after: Option<String>,
@@ -45,11 +45,18 @@ struct ObjectArgs {
     modified_to: Option<Timestamp>,
 }
 
+/// The options that say what the columns of tables are.
 #[derive(Debug, Args)]
-pub(super) struct RecordArgs {
+pub(super) struct ColumnArgs {
     /// The CSV column, by name or by number from 1, that holds a field: text=body
     #[arg(long = "column", value_name = "FIELD=NAME", value_delimiter = ',')]
     columns: Vec<Column>,
+}
+
+#[derive(Debug, Args)]
+pub(super) struct RecordArgs {
+    #[command(flatten)]
+    columns: ColumnArgs,
     /// The marketplace of tweets whose records name none
     #[arg(long, value_name = "NAME")]
     marketplace: Option<String>,
@@ -91,10 +98,9 @@ impl FromStr for Column {
 
 impl ReadingArgs {
     pub(super) fn config(self) -> ReadingConfig {
-        let ObjectArgs { start_after, modified_from, modified_to } = self.objects;
         ReadingConfig {
             sources: self.sources,
-            objects: ObjectFilter { start_after, modified_from, modified_to },
+            objects: self.objects.filter(),
             options: self.records.options(),
             readers: self.readers,
             rejects: self.rejects,
@@ -103,11 +109,27 @@ impl ReadingArgs {
     }
 }
 
+impl ObjectArgs {
+    pub(super) fn filter(self) -> ObjectFilter {
+        let ObjectArgs { start_after, modified_from, modified_to } = self;
+        ObjectFilter { start_after, modified_from, modified_to }
+    }
+}
+
+impl ColumnArgs {
+    fn list(self) -> Vec<(Field, String)> {
+        self.columns.into_iter().map(|column| (column.field, column.name)).collect()
+    }
+
+    pub(super) fn options(self) -> Arc<Options> {
+        Arc::new(Options { columns: self.list(), ..Options::default() })
+    }
+}
+
 impl RecordArgs {
     pub(super) fn options(self) -> Arc<Options> {
-        let columns = self.columns.into_iter().map(|column| (column.field, column.name));
         Arc::new(Options {
-            columns: columns.collect(),
+            columns: self.columns.list(),
             timestamp: self.timestamp,
             marketplace: self.marketplace,
         })

@@ -111,7 +111,7 @@ impl From<SortArg> for Sort {
     }
 }
 
-fn parse_box(text: &str) -> Result<BoundingBox, String> {
+pub(super) fn parse_box(text: &str) -> Result<BoundingBox, String> {
     let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match numbers[..] {
         [west, south, east, north]

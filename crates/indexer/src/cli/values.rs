@@ -21,6 +21,20 @@ pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     seconds.or_else(spelled).ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())
 }
 
+/// `1048576`, `64MiB`, `1GiB`.
+pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
+    let digits = text.trim_end_matches(|c: char| c.is_ascii_alphabetic()).trim_end();
+    let unit = match text[digits.len()..].trim().to_ascii_lowercase().as_str() {
+        "" | "b" => Some(1),
+        "k" | "kb" | "kib" => Some(1 << 10),
+        "m" | "mb" | "mib" => Some(1 << 20),
+        "g" | "gb" | "gib" => Some(1 << 30),
+        _ => None,
+    };
+    let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
+    bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "write it as 64MiB or 1GiB".to_owned())
+}
+
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {
     text.parse().ok().filter(|n| *n > 0).ok_or_else(|| "write a number of at least 1".to_owned())
 }

@@ -67,6 +67,11 @@ impl StoreOutput {
         }
     }
 
+    /// Deletes documents. What was written before must have been flushed.
+    pub(crate) fn delete(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        self.open()?.delete(ids)
+    }
+
     fn finish(&mut self, written: &mut Written) -> Result<(), StoreError> {
         match &mut self.writer {
             Some(writer) if self.stays_open => writer.flush(written),

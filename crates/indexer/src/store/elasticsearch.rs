@@ -10,6 +10,7 @@ mod aggregations;
 mod backoff;
 mod bulk;
 mod connection;
+mod delete;
 mod error;
 mod greeting;
 mod identity;

@@ -25,6 +25,11 @@ impl Columns {
         self.fields.iter().find(|(f, _)| *f == field).map(|(_, index)| *index)
     }
 
+    /// The field that the column at `index` holds.
+    pub(super) fn field(&self, index: usize) -> Option<Field> {
+        self.fields.iter().find(|(_, i)| *i == index).map(|(field, _)| *field)
+    }
+
     /// Works out the layout of a file that begins with `start`.
     pub(super) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
         let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {

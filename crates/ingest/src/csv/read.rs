@@ -26,6 +26,13 @@ impl<'c> Rows<'c> {
         Rows { columns, options, reader, unquoted: Vec::new(), ends: vec![0; 64] }
     }
 
+    /// The cells of a row, unquoted.
+    pub(super) fn cells(&mut self, raw: &[u8]) -> Vec<String> {
+        let n_cells = self.split(raw);
+        let row = Row { cells: &self.unquoted, ends: &self.ends[..n_cells], raw };
+        (0..n_cells).map(|i| row.get(i).unwrap_or_default().into_owned()).collect()
+    }
+
     /// Unquotes the cells of a row. Returns how many there are.
     fn split(&mut self, raw: &[u8]) -> usize {
         self.reader.reset();

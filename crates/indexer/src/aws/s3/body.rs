@@ -149,5 +149,5 @@ pub(super) fn timestamp(time: DateTime) -> Option<Timestamp> {
 
 /// Whether a retry may succeed. It cannot if S3 has answered with a permanent error.
 fn is_worth_a_retry(failure: &Failure) -> bool {
-    failure.find::<S3Error>().is_none_or(S3Error::is_transient)
+    failure.find::<S3Error>().is_none_or(S3Error::is_passing)
 }

@@ -36,7 +36,7 @@ impl S3Error {
     }
 
     /// Whether the same request may succeed later.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(crate) fn is_passing(&self) -> bool {
         matches!(
             self.code.as_deref(),
             None | Some("SlowDown" | "InternalError" | "ServiceUnavailable" | "RequestTimeout")

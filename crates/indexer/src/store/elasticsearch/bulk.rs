@@ -17,7 +17,7 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value as Json;
 use serde_json::value::RawValue;
 
-use super::response::{RequestError, is_block, is_transient, reason};
+use super::response::{RequestError, is_block, is_passing, reason};
 
 /// The documents of a bulk request, serialized once.
 #[derive(Default)]
@@ -270,7 +270,7 @@ fn verdict(bulk: &Bulk, operation: &Operation, result: ItemResult<'_>) -> Verdic
                         blocked,
                     })
                 }
-                _ if is_transient(status) => Verdict::Later(format!("{status} {reason}")),
+                _ if is_passing(status) => Verdict::Later(format!("{status} {reason}")),
                 _ => Verdict::Refused(format!("{status} {reason}")),
             }
         }

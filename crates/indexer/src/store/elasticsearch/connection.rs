@@ -14,7 +14,7 @@ use serde_json::Value as Json;
 use super::ClusterError;
 use super::backoff::{Backoff, Patience};
 use super::identity::Identity;
-use super::response::{RequestError, Response, is_transient};
+use super::response::{RequestError, Response, is_passing};
 use super::settings::Cluster;
 use crate::aws;
 use crate::aws::sign::{Unsigned, signature};
@@ -211,7 +211,7 @@ impl Connection {
         let mut other_nodes = self.n_nodes - 1;
         loop {
             let failure = match self.send_until(&request, patience).await {
-                Ok(answer) if !is_transient(answer.status) => return Ok(answer),
+                Ok(answer) if !is_passing(answer.status) => return Ok(answer),
                 Ok(answer) => answer.failure(),
                 Err(RequestError::Lost { .. }) if other_nodes > 0 => {
                     other_nodes -= 1;
@@ -219,7 +219,7 @@ impl Connection {
                 }
                 Err(failure) => failure,
             };
-            if !failure.is_transient() || patience.is_none() {
+            if !failure.is_passing() || patience.is_none() {
                 return Err(ClusterError::Unreachable { url: self.url.clone(), failure });
             }
             backoff.wait(&failure).await?;
@@ -239,7 +239,7 @@ impl Connection {
             RequestError::Status { status: 403, reason, .. } => {
                 ClusterError::Forbidden { url, action: action.to_owned(), reason }
             }
-            failure if failure.is_transient() => ClusterError::Unreachable { url, failure },
+            failure if failure.is_passing() => ClusterError::Unreachable { url, failure },
             failure => ClusterError::Refused { url, action: action.to_owned(), failure },
         }
     }

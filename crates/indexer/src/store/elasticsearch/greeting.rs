@@ -6,7 +6,7 @@ use serde_json::Value as Json;
 use super::ClusterError;
 use super::backoff::{Backoff, Patience};
 use super::connection::{Connection, Request};
-use super::response::{RequestError, Response, is_transient};
+use super::response::{RequestError, Response, is_passing};
 
 impl Connection {
     /// Asks the server what it is. Returns its name and version, such as `Elasticsearch 9.5.3`.
@@ -15,11 +15,11 @@ impl Connection {
         let mut other_nodes = self.n_nodes - 1;
         let answer = loop {
             match self.send_until(&Request::new(Method::Get, "/"), patience).await {
-                Ok(answer) if !is_transient(answer.status) || patience.is_none() => break answer,
+                Ok(answer) if !is_passing(answer.status) || patience.is_none() => break answer,
                 // It is starting, or busy.
                 Ok(answer) => waits.wait(&answer.failure()).await?,
                 Err(RequestError::Lost { .. }) if other_nodes > 0 => other_nodes -= 1,
-                Err(failure) if self.waits_for_start && failure.is_transient() => {
+                Err(failure) if self.waits_for_start && failure.is_passing() => {
                     waits.wait(&failure).await?;
                 }
                 // Not retried: an address at which nothing listens is most likely mistyped.
@@ -65,7 +65,7 @@ impl Connection {
                 Err(self.refused("connect", answer.failure()))
             }
             // 407: a proxy requires authentication.
-            status if is_transient(status) || status == 407 => {
+            status if is_passing(status) || status == 407 => {
                 Err(ClusterError::Unreachable { url: self.url.clone(), failure: answer.failure() })
             }
             status => Err(ClusterError::NotElasticsearch {

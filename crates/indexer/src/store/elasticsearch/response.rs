@@ -84,10 +84,10 @@ impl RequestError {
     }
 
     /// Whether the same request may succeed later.
-    pub(super) fn is_transient(&self) -> bool {
+    pub(super) fn is_passing(&self) -> bool {
         match self {
             RequestError::Lost { certificate, .. } => !certificate,
-            RequestError::Status { status, blocked, .. } => is_transient(*status) && !blocked,
+            RequestError::Status { status, blocked, .. } => is_passing(*status) && !blocked,
             RequestError::Items { .. } | RequestError::Garbled { .. } => true,
         }
     }
@@ -102,7 +102,7 @@ impl RequestError {
 }
 
 /// Whether a request that failed with this status may succeed later.
-pub(super) fn is_transient(status: u16) -> bool {
+pub(super) fn is_passing(status: u16) -> bool {
     status == 408 || status == 429 || status >= 500
 }
 

@@ -194,9 +194,7 @@ impl Work<'_> {
                 }
                 // The cluster accepts other requests, so the cause must be in this one: split it to narrow it down.
                 failure
-                    if failure.is_transient()
-                        && waits.is_spent()
-                        && !shared.patience.is_spent() =>
+                    if failure.is_passing() && waits.is_spent() && !shared.patience.is_spent() =>
                 {
                     if operations.len() == 1 {
                         let reason = format!("put off for too long: {failure}");
@@ -205,7 +203,7 @@ impl Work<'_> {
                     let rest = operations.split_off(operations.len() / 2);
                     self.requests.push_front(rest);
                 }
-                failure if failure.is_transient() => {
+                failure if failure.is_passing() => {
                     if matches!(failure, RequestError::Status { .. }) {
                         shared.gate.pushed_back();
                     }

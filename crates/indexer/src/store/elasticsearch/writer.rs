@@ -223,6 +223,16 @@ impl ElasticsearchWriter {
         open.chain(gathered).chain(self.given_up).min().unwrap_or(self.taken)
     }
 
+    /// Deletes documents; see [`Writer::delete`](crate::store::Writer::delete).
+    ///
+    /// # Errors
+    ///
+    /// If the cluster does not allow it, or cannot be reached.
+    pub fn delete(&self, ids: &[String]) -> Result<(), ClusterError> {
+        let Shared { connection, patience, .. } = &*self.shared;
+        self.runtime.block_on(connection.delete(ids, patience))
+    }
+
     /// Sends what is left and waits until all of it is settled.
     ///
     /// # Errors

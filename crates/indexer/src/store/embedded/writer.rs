@@ -117,6 +117,19 @@ impl EmbeddedWriter {
         Ok(())
     }
 
+    /// Deletes documents; see [`Writer::delete`](crate::store::Writer::delete).
+    ///
+    /// # Errors
+    ///
+    /// If the store cannot be written.
+    pub fn delete(&mut self, ids: &[String]) -> Result<(), StoreError> {
+        for id in ids {
+            self.writer.delete_term(Term::from_field_text(self.fields.keyword(Keyword::Id), id));
+        }
+        let committed = self.writer.commit();
+        committed.map_err(|error| failed("write to", &self.path, error)).map(drop)
+    }
+
     /// How many documents were taken in.
     pub fn taken(&self) -> u64 {
         self.taken

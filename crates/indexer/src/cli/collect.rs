@@ -1,0 +1,292 @@
+//! The options of `indexer collect`.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::{Args, Subcommand};
+use ingest::BoundingBox;
+
+use super::listen::{ListenArgs, parse_listen_at};
+use super::store::{LoadArgs, StoreArgs};
+use super::values::{parse_bytes, parse_duration};
+use super::variable;
+use crate::aws::s3::S3Uri;
+use crate::collect::Conditions;
+use crate::config::{
+    BearerToken, CollectConfig, CollectSource, DestinationConfig, NewFirehose, ReportFormat, Roll,
+};
+use crate::store::Load;
+
+mod sources;
+
+use sources::{BlueskyArgs, ReplayArgs, SearchArgs, StreamArgs};
+
+#[derive(Debug, Args)]
+pub(super) struct CollectArgs {
+    #[command(subcommand)]
+    source: SourceArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum SourceArgs {
+    /// Posts of Bluesky as they are written: free, without an account or a key
+    ///
+    /// Bluesky publishes every public post in a stream that is called Jetstream. This command follows it, keeps the posts
+    /// that the filters let through, and goes on after an interruption where it stopped, as far as the servers look back
+    /// (36 hours). To see what people write about cloud marketplaces right now:
+    ///
+    ///   indexer collect bluesky --keyword 'aws marketplace' --keyword azure --serve
+    ///
+    /// Without filters there are about forty posts a second. Posts have no location, and neither counts of likes nor the
+    /// names of their authors, who are known by an identifier (a DID).
+    #[command(verbatim_doc_comment)]
+    Bluesky(Common<BlueskyArgs>),
+    /// Posts of the last seven days from X's search; each one costs money
+    ///
+    /// The default queries are those for the three cloud marketplaces. A run asks only for posts that are newer than those
+    /// of the run before, so that running it every day costs only what is new.
+    #[command(after_help = X_TOKEN)]
+    Search(Common<SearchArgs>),
+    /// Posts that match rules, as they are written, from X's filtered stream; each one costs money
+    #[command(after_help = X_TOKEN)]
+    Stream(Common<StreamArgs>),
+    /// What `backfill` reads, passed on as if it came in now: for demonstrations, load tests and migrations
+    Replay(Common<ReplayArgs>),
+}
+
+const X_TOKEN: &str = "\
+The token comes from the environment, never from the command line:
+  X_BEARER_TOKEN        the app's bearer token, or the ARN of the secret that holds it
+  X_BEARER_TOKEN_FILE   or a file that holds it";
+
+/// The environment variables that a function reads for the options of `collect search`, by the option's id.
+pub(super) const SEARCH_VARIABLES: [(&str, &str); 8] = [
+    ("to", "INDEXER_COLLECT_TO"),
+    ("query", "INDEXER_COLLECT_QUERY"),
+    ("limit", "INDEXER_COLLECT_LIMIT"),
+    ("max_posts", "INDEXER_COLLECT_MAX_POSTS"),
+    ("max_cost", "INDEXER_COLLECT_MAX_COST"),
+    ("with_authors", "INDEXER_COLLECT_WITH_AUTHORS"),
+    ("state", "INDEXER_COLLECT_STATE"),
+    ("spool", "INDEXER_COLLECT_SPOOL"),
+];
+
+/// The options of a source, and those that all sources have.
+#[derive(Debug, Args)]
+struct Common<S: Args> {
+    #[command(flatten)]
+    source: S,
+    #[command(flatten)]
+    filter: FilterArgs,
+    #[command(flatten)]
+    to: ToArgs,
+    #[command(flatten)]
+    store: StoreArgs,
+    /// Delete posts from the store that were deleted on their network, and replace those that were changed
+    #[arg(long)]
+    follow_deletes: bool,
+    /// Show the dashboard of the store while it fills
+    #[arg(help_heading = "Dashboard", long)]
+    serve: bool,
+    #[command(flatten)]
+    listen: ListenArgs,
+    #[command(flatten)]
+    load: LoadArgs,
+}
+
+#[derive(Debug, Args)]
+struct FilterArgs {
+    /// Only posts whose text contains this word or phrase, in any case; of several, one is enough
+    #[arg(help_heading = "Filters", long, value_name = "TEXT")]
+    keyword: Vec<String>,
+    /// Only posts in this language: en, pt-BR; of several, one is enough
+    #[arg(help_heading = "Filters", long, value_name = "LANG", value_delimiter = ',')]
+    lang: Vec<String>,
+    /// Only posts of this account, by handle or id (of Bluesky: by its DID); of several, one is enough
+    #[arg(help_heading = "Filters", long, value_name = "ACCOUNT", value_delimiter = ',')]
+    account: Vec<String>,
+    /// Only posts with a location
+    #[arg(help_heading = "Filters", long)]
+    has_geo: bool,
+    /// Only posts located in this box; it may cross the antimeridian
+    #[arg(help_heading = "Filters", long, value_name = "W,S,E,N", value_parser = super::search::parse_box, allow_hyphen_values = true)]
+    bbox: Option<BoundingBox>,
+    /// Only posts about this cloud marketplace: AWS, Azure, GCP; of several, one is enough
+    #[arg(help_heading = "Filters", long, value_name = "NAME", value_delimiter = ',')]
+    marketplace: Vec<String>,
+}
+
+#[derive(Debug, Args)]
+struct ToArgs {
+    /// Where the records go: firehose:NAME, kinesis:NAME, s3://bucket/prefix/, a file, - for standard output, or store
+    ///
+    /// All but `store` get the records as they were received, one JSON object a line, to be indexed by the Lambda function
+    /// or by `backfill`. With `store` they are enriched and indexed at once, into the store that --store names.
+    #[arg(long, value_name = "DESTINATION", default_value = "store", value_parser = parse_to)]
+    to: To,
+    /// Make the Firehose or Kinesis stream if it is not there
+    #[arg(help_heading = "Destination", long)]
+    create: bool,
+    /// The bucket that a new Firehose stream writes to, below twitter/raw-data/
+    #[arg(help_heading = "Destination", long, value_name = "BUCKET", requires = "create")]
+    create_bucket: Option<String>,
+    /// The role that a new Firehose stream writes with
+    #[arg(help_heading = "Destination", long, value_name = "ARN", requires = "create")]
+    create_role: Option<String>,
+    /// How many shards a new Kinesis stream has [default: as many as it needs, on demand]
+    #[arg(help_heading = "Destination", long, value_name = "N", requires = "create")]
+    create_shards: Option<u32>,
+    /// Begin a new file or object once this one has so many bytes, before compression: 64MiB [default: 5MiB for objects,
+    /// no limit for files]
+    #[arg(help_heading = "Destination", long, value_name = "SIZE", value_parser = parse_bytes)]
+    roll_size: Option<u64>,
+    /// Begin a new file or object once this one is so old: 5m [default: 5m for objects, no limit for files]
+    #[arg(help_heading = "Destination", long, value_name = "TIME", value_parser = parse_duration)]
+    roll_every: Option<Duration>,
+    /// The folder that keeps what was not delivered yet, and where the source goes on [default:
+    /// collect/SOURCE-to-DESTINATION]
+    #[arg(help_heading = "Destination", long, value_name = "FOLDER")]
+    spool: Option<PathBuf>,
+    /// How much may be kept in that folder while the destination is away. After that, receiving waits
+    #[arg(help_heading = "Destination", long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_bytes)]
+    spool_size: u64,
+    /// Drop the oldest records instead of waiting when the folder is full; they are counted
+    #[arg(help_heading = "Destination", long)]
+    drop_oldest: bool,
+    /// Keep where the source goes on in this object instead of in the folder: s3://bucket/collect.json
+    #[arg(help_heading = "Destination", long, value_name = "S3-URI")]
+    state: Option<S3Uri>,
+    /// Where to write records that cannot be passed on or indexed [default: a new rejects-TIME.ndjson]
+    #[arg(long, value_name = "FILE")]
+    rejects: Option<PathBuf>,
+    /// End after this time: 30s, 5m, 1h [default: when the source ends, or with Ctrl-C]
+    #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
+    duration: Option<Duration>,
+    /// Serve metrics for Prometheus at /metrics: an address, a port, or both
+    #[arg(long, value_name = "ADDRESS:PORT", value_parser = parse_metrics)]
+    metrics: Option<SocketAddr>,
+    /// How the final report is written
+    #[arg(long, value_enum, default_value_t)]
+    report: ReportFormat,
+    /// How many times faster than the real one the clock runs by which the source waits; for tests
+    #[arg(long, hide = true, default_value_t = 1.0)]
+    clock_rate: f64,
+}
+
+/// A destination, before the options beside it are looked at.
+#[derive(Debug, Clone)]
+enum To {
+    Firehose(String),
+    Kinesis(String),
+    Objects(S3Uri),
+    File(PathBuf),
+    Stdout,
+    Store,
+}
+
+fn parse_to(text: &str) -> Result<To, String> {
+    let forms = "write it as firehose:NAME, kinesis:NAME, s3://bucket/prefix/, a file, -, or store";
+    let name = |name: &str| match name.is_empty() || name.contains(['/', ':']) {
+        true => Err(forms.to_owned()),
+        false => Ok(name.to_owned()),
+    };
+    Ok(match text {
+        "-" => To::Stdout,
+        "store" => To::Store,
+        "" => return Err(forms.to_owned()),
+        _ if text.starts_with("s3://") => To::Objects(text.parse()?),
+        _ => match text.split_once(':') {
+            Some(("firehose", stream)) => To::Firehose(name(stream)?),
+            Some(("kinesis", stream)) => To::Kinesis(name(stream)?),
+            Some((_, rest)) if rest.starts_with("//") => return Err(forms.to_owned()),
+            _ if text.ends_with(".gz") => {
+                return Err("files are not compressed: write to a file without .gz, or pipe it: --to - | gzip".to_owned());
+            }
+            _ => To::File(text.into()),
+        },
+    })
+}
+
+fn parse_metrics(text: &str) -> Result<SocketAddr, String> {
+    parse_listen_at(text, 9184)
+}
+
+impl CollectArgs {
+    pub(super) fn config(self) -> CollectConfig {
+        let token = || BearerToken::read(variable);
+        match self.source {
+            SourceArgs::Bluesky(args) => {
+                args.config(|source| CollectSource::Bluesky(source.config()))
+            }
+            SourceArgs::Search(args) => {
+                args.config(|source| CollectSource::Search(source.config(token())))
+            }
+            SourceArgs::Stream(args) => {
+                args.config(|source| CollectSource::Stream(source.config(token())))
+            }
+            SourceArgs::Replay(args) => {
+                args.config(|source| CollectSource::Replay(source.config()))
+            }
+        }
+    }
+}
+
+impl<S: Args> Common<S> {
+    fn config(self, source: impl FnOnce(S) -> CollectSource) -> CollectConfig {
+        let Common { source: args, filter, to, store, follow_deletes, serve, listen, load } = self;
+        let FilterArgs { keyword, lang, account, has_geo, bbox, marketplace } = filter;
+        let source = source(args);
+        let is_replay = matches!(source, CollectSource::Replay(_));
+        let conditions = Conditions {
+            keywords: keyword.iter().map(|keyword| keyword.to_lowercase()).collect(),
+            languages: lang,
+            accounts: account.iter().map(|name| name.trim_start_matches('@').to_owned()).collect(),
+            has_geo,
+            bounding_box: bbox,
+            marketplaces: marketplace
+                .iter()
+                .map(|name| enrich::canonical_marketplace(name).unwrap_or(name).to_owned())
+                .collect(),
+            // A replay passes on all there is, unless it is filtered.
+            deletions: follow_deletes || is_replay,
+        };
+        // A collection waits for a cluster that is away, since its spool does.
+        let load =
+            load.load(Load { retry_for: Duration::from_secs(365 * 24 * 3600), ..Load::default() });
+        let new_firehose = || {
+            let (bucket, role) = (to.create_bucket.clone()?, to.create_role.clone()?);
+            Some(NewFirehose { bucket, role })
+        };
+        CollectConfig {
+            source,
+            conditions,
+            to: match to.to {
+                To::Firehose(stream) => {
+                    DestinationConfig::Firehose { stream, create: new_firehose() }
+                }
+                To::Kinesis(stream) => DestinationConfig::Kinesis {
+                    stream,
+                    create: to.create.then(|| to.create_shards.unwrap_or(0)),
+                },
+                To::Objects(prefix) => DestinationConfig::Objects(prefix),
+                To::File(path) => DestinationConfig::File(path),
+                To::Stdout => DestinationConfig::Stdout,
+                To::Store => DestinationConfig::Store,
+            },
+            roll: Roll { bytes: to.roll_size, age: to.roll_every },
+            store: store.config(load),
+            follow_deletes,
+            spool: to.spool,
+            state: to.state,
+            spool_bytes: to.spool_size,
+            drop_oldest: to.drop_oldest,
+            duration: to.duration,
+            metrics: to.metrics,
+            serve: serve.then(|| listen.config()),
+            rejects: to.rejects,
+            report: to.report,
+            clock_rate: to.clock_rate,
+        }
+    }
+}

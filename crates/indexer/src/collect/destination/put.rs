@@ -1,0 +1,150 @@
+//! What Firehose and Kinesis have in common: records are put in batches, and of each batch the records that the service
+//! has refused for the moment are put again.
+
+use std::collections::VecDeque;
+use std::time::Duration;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+
+use super::super::spool::Position;
+use crate::aws::json::{AWS, CallError, Service, call};
+use crate::failure::{Context, Result};
+use crate::runtime::runtime;
+use crate::stop::Stop;
+
+/// Calls an operation that a destination is set up with, and waits for the answer.
+pub(super) fn ask(service: Service, operation: &str, body: &Value) -> Result<Value, CallError> {
+    let body = body.to_string();
+    let runtime = runtime().map_err(|error| CallError::Unsigned(error.into()))?;
+    runtime.block_on(call(service, operation, None, AWS, body.as_bytes()))
+}
+
+/// The delays between attempts: they double from a tenth of a second to ten seconds, with some randomness.
+pub(super) struct Backoff {
+    next: Duration,
+}
+
+impl Backoff {
+    pub(super) fn new() -> Backoff {
+        Backoff { next: Duration::from_millis(100) }
+    }
+
+    /// The next delay.
+    pub(super) fn next(&mut self) -> Duration {
+        let delay = self.next;
+        self.next = (delay * 2).min(Duration::from_secs(10));
+        delay.mul_f64(0.5 + fastrand::f64() / 2.0)
+    }
+}
+
+/// Waits, or until the run is cut off. Returns whether the time is over.
+pub(super) fn wait(delay: Duration, stop: &Stop) -> bool {
+    let end = std::time::Instant::now() + delay;
+    while std::time::Instant::now() < end {
+        // Once the run is stopped, what is left has little time, and what fails now stays in the spool.
+        if stop.is_set() && stop.is_cut_off() {
+            return false;
+        }
+        let left = end.saturating_duration_since(std::time::Instant::now());
+        std::thread::sleep(left.min(Duration::from_millis(20)));
+    }
+    !stop.is_cut_off()
+}
+
+/// A record that is to be put.
+#[derive(Debug, Clone)]
+pub(super) struct Entry {
+    pub(super) json: Value,
+    pub(super) bytes: usize,
+    /// The number of its chunk: see [`Chunks`].
+    pub(super) chunk: u64,
+}
+
+impl Entry {
+    /// The entry of a line, which must end with a line break.
+    pub(super) fn new(line: &[u8], partition_key: Option<&str>, chunk: u64) -> Entry {
+        let mut json = json!({ "Data": STANDARD.encode(line) });
+        if let Some(key) = partition_key {
+            json["PartitionKey"] = key.into();
+        }
+        Entry { json, bytes: line.len() + partition_key.map_or(0, str::len), chunk }
+    }
+}
+
+/// The chunks that were taken, and how many of their records were not accepted yet.
+#[derive(Default)]
+pub(super) struct Chunks {
+    first: u64,
+    open: VecDeque<(usize, Position)>,
+    accepted: Position,
+}
+
+impl Chunks {
+    /// Adds a chunk of `records` and returns its number.
+    pub(super) fn add(&mut self, records: usize, end: Position) -> u64 {
+        self.open.push_back((records, end));
+        self.first + self.open.len() as u64 - 1
+    }
+
+    /// Counts a record of a chunk as accepted.
+    pub(super) fn accept(&mut self, chunk: u64) {
+        if let Some((records, _)) = self.open.get_mut((chunk - self.first) as usize) {
+            *records -= 1;
+        }
+    }
+
+    /// The position up to which everything is accepted.
+    pub(super) fn accepted(&mut self) -> Position {
+        while let Some((0, end)) = self.open.front() {
+            self.accepted = *end;
+            self.open.pop_front();
+            self.first += 1;
+        }
+        self.accepted
+    }
+}
+
+/// What became of a batch that was put.
+pub(super) enum Put {
+    /// The service has answered, with what became of each record: `Ok`, or why it was refused for the moment.
+    Answered(Vec<Result<(), String>>),
+    /// It does not answer, or refuses all for the moment.
+    Away(String),
+}
+
+/// Puts a batch, once.
+///
+/// # Errors
+///
+/// If the service will never accept it.
+pub(super) fn put(
+    service: Service,
+    operation: &str,
+    target: (&str, &str),
+    answers: &str,
+    batch: &[Entry],
+) -> Result<Put> {
+    let records: Vec<&Value> = batch.iter().map(|entry| &entry.json).collect();
+    let answer = match ask(service, operation, &json!({ target.0: target.1, "Records": records })) {
+        Ok(answer) => answer,
+        Err(error) if error.is_passing() => return Ok(Put::Away(error.to_string())),
+        Err(error) => {
+            return Err(error).with_context(|| format!("cannot put records into `{}`", target.1));
+        }
+    };
+    let judged = answer[answers].as_array().map(Vec::as_slice).unwrap_or_default();
+    if judged.len() != batch.len() {
+        let name = service.name;
+        return Ok(Put::Away(format!("{name} has not said what became of each record")));
+    }
+    let judged = judged.iter().map(|one| match one["ErrorCode"].as_str() {
+        None => Ok(()),
+        Some(code) => {
+            let message = one["ErrorMessage"].as_str().unwrap_or_default();
+            Err(format!("{code}: {message}"))
+        }
+    });
+    Ok(Put::Answered(judged.collect()))
+}

@@ -1,0 +1,177 @@
+//! Which of the records that come in are wanted. A record is looked at as the document that it would become, so that a
+//! filter means here what it means in a search.
+
+use std::sync::Arc;
+
+use enrich::{Document, Origin, enrich};
+use ingest::{BoundingBox, Item, Options};
+
+/// What a line turned out to be.
+pub(super) enum Seen {
+    Tweet(Box<Document>),
+    /// A message of the source about itself, such as that a post was deleted.
+    Notice,
+    /// What cannot be read.
+    Other,
+}
+
+/// Looks at each line. `visit` gets the number of the line, from 0.
+pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(usize, Seen)) {
+    let Ok(batches) = ingest::open(lines, options) else { return };
+    for batch in batches.flatten() {
+        batch.read(|item| match item {
+            Item::Tweet { line, tweet, .. } => {
+                let document = enrich(tweet, Origin::default());
+                visit(line as usize - 1, Seen::Tweet(Box::new(document)));
+            }
+            Item::Notice { line, .. } => visit(line as usize - 1, Seen::Notice),
+            Item::Document { line, .. } => visit(line as usize - 1, Seen::Other),
+            Item::Rejected(rejected) => visit(rejected.line as usize - 1, Seen::Other),
+        });
+    }
+}
+
+/// The conditions that a tweet must meet, all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    /// Words or phrases, one of which must be in the text, whatever their case.
+    pub(crate) keywords: Vec<String>,
+    /// Languages, as BCP 47 tags, one of which must be the tweet's.
+    pub(crate) languages: Vec<String>,
+    /// Accounts, by handle or id, one of which must have written it.
+    pub(crate) accounts: Vec<String>,
+    /// Whether it must have a location.
+    pub(crate) has_geo: bool,
+    /// The box that its location must lie in.
+    pub(crate) bounding_box: Option<BoundingBox>,
+    /// Marketplaces, to one of which it must belong.
+    pub(crate) marketplaces: Vec<String>,
+    /// Whether messages about deleted posts are wanted.
+    pub(crate) deletions: bool,
+}
+
+impl Conditions {
+    /// Whether every tweet meets them.
+    pub(super) fn are_none(&self) -> bool {
+        let Conditions {
+            keywords,
+            languages,
+            accounts,
+            has_geo,
+            bounding_box,
+            marketplaces,
+            deletions: _,
+        } = self;
+        keywords.is_empty()
+            && languages.is_empty()
+            && accounts.is_empty()
+            && !has_geo
+            && bounding_box.is_none()
+            && marketplaces.is_empty()
+    }
+
+    fn are_met_by(&self, document: &Document) -> bool {
+        let text =
+            if self.keywords.is_empty() { String::new() } else { document.text.to_lowercase() };
+        let is_any = |wanted: &[String], is: &dyn Fn(&str) -> bool| {
+            wanted.is_empty() || wanted.iter().any(|wanted| is(wanted))
+        };
+        let lang = document.lang.as_deref().unwrap_or_default();
+        // `pt` asks for `pt-BR` too.
+        let speaks = |wanted: &str| {
+            lang.eq_ignore_ascii_case(wanted)
+                || lang.split('-').next().is_some_and(|lang| lang.eq_ignore_ascii_case(wanted))
+        };
+        let wrote = |account: &str| {
+            let user = &document.user;
+            user.id.as_deref() == Some(account)
+                || user
+                    .screen_name
+                    .as_deref()
+                    .is_some_and(|name| name.eq_ignore_ascii_case(account))
+        };
+        let is_inside = |BoundingBox { west, south, east, north }: &BoundingBox| {
+            document.location.is_some_and(|at| {
+                let is_between = match west <= east {
+                    true => (*west..=*east).contains(&at.lon),
+                    false => at.lon >= *west || at.lon <= *east,
+                };
+                is_between && (*south..=*north).contains(&at.lat)
+            })
+        };
+        is_any(&self.keywords, &|keyword| text.contains(keyword))
+            && is_any(&self.languages, &speaks)
+            && is_any(&self.accounts, &wrote)
+            && is_any(&self.marketplaces, &|name| document.marketplace.iter().any(|m| m == name))
+            && (!self.has_geo || document.location.is_some())
+            && self.bounding_box.as_ref().is_none_or(is_inside)
+    }
+
+    /// Removes the lines that are not wanted. Returns how many are left, and how many were removed. What cannot be read
+    /// is left, so that whoever indexes it counts it as a reject.
+    pub(super) fn apply(&self, lines: &mut Vec<u8>, options: &Arc<Options>) -> (u64, u64) {
+        let all = lines.iter().filter(|byte| **byte == b'\n').count();
+        if self.are_none() && self.deletions {
+            return (all as u64, 0);
+        }
+        // `None` for what cannot be told.
+        let mut wanted: Vec<Option<bool>> = vec![None; all];
+        look(lines, options, |line, seen| {
+            let is_wanted = match seen {
+                Seen::Tweet(document) => self.are_met_by(&document),
+                Seen::Notice => self.deletions,
+                Seen::Other => true,
+            };
+            if let Some(known) = wanted.get_mut(line) {
+                *known = Some(known.unwrap_or(false) || is_wanted);
+            }
+        });
+        let mut kept = Vec::with_capacity(lines.len());
+        let mut n_kept = 0;
+        for (line, is_wanted) in lines.split_inclusive(|byte| *byte == b'\n').zip(&wanted) {
+            if is_wanted.unwrap_or(true) {
+                kept.extend_from_slice(line);
+                n_kept += 1;
+            }
+        }
+        *lines = kept;
+        (n_kept, all as u64 - n_kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LINES: &str = r#"{"id":"1601645088790257667","text":"I love the AWS Marketplace","lang":"en","screen_name":"jack"}
+{"id":"1601645088790257668","text":"Olá, GCP Marketplace","lang":"pt-BR","lat":"38.7","lon":"-9.1"}
+{"delete":{"status":{"id_str":"1","id":1}}}
+{"broken":
+"#;
+
+    #[track_caller]
+    fn check(conditions: Conditions, kept: &[usize]) {
+        let mut lines = LINES.as_bytes().to_vec();
+        let counts = conditions.apply(&mut lines, &Arc::default());
+        let all: Vec<&str> = LINES.split_inclusive('\n').collect();
+        let expected: String = kept.iter().map(|line| all[*line]).collect();
+        assert_eq!(String::from_utf8(lines).unwrap(), expected);
+        assert_eq!(counts, (kept.len() as u64, (4 - kept.len()) as u64));
+    }
+
+    #[test]
+    fn a_filter_keeps_what_is_wanted_and_what_cannot_be_read() {
+        let list = |words: &[&str]| words.iter().map(|w| (*w).to_owned()).collect::<Vec<_>>();
+        let any = Conditions::default;
+        let lisbon = BoundingBox { west: -10.0, south: 38.0, east: -9.0, north: 39.0 };
+        check(any(), &[0, 1, 3]);
+        check(Conditions { deletions: true, ..any() }, &[0, 1, 2, 3]);
+        check(Conditions { keywords: list(&["love the", "no"]), ..any() }, &[0, 3]);
+        check(Conditions { languages: list(&["pt", "de"]), ..any() }, &[1, 3]);
+        check(Conditions { accounts: list(&["Jack"]), ..any() }, &[0, 3]);
+        check(Conditions { has_geo: true, ..any() }, &[1, 3]);
+        check(Conditions { bounding_box: Some(lisbon), ..any() }, &[1, 3]);
+        check(Conditions { marketplaces: list(&["GCP"]), ..any() }, &[1, 3]);
+        check(Conditions { marketplaces: list(&["GCP"]), languages: list(&["en"]), ..any() }, &[3]);
+    }
+}

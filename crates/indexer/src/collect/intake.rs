@@ -1,0 +1,146 @@
+//! What a source hands its records to: it filters them and puts them into the spool, or waits until there is room.
+
+use std::io;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use ingest::{Options, Rejected, Stage};
+use serde_json::Value;
+
+use super::filter::Conditions;
+use super::meter::Meter;
+use super::spool::{Appended, Chunk, Spool};
+use crate::clock;
+use crate::failure::{Failure, Result};
+use crate::rejects::Rejects;
+use crate::stop::Stop;
+
+/// How often it is said that the spool is full, or that it cannot be written.
+const REMIND_EVERY: Duration = Duration::from_secs(30);
+
+/// The way into the spool.
+pub(super) struct Intake {
+    pub(super) spool: Arc<Spool>,
+    pub(super) meter: Arc<Meter>,
+    pub(super) conditions: Conditions,
+    pub(super) options: Arc<Options>,
+    pub(super) stop: Stop,
+    /// Whether the oldest records are dropped where the spool is full, instead of waiting.
+    pub(super) drops_oldest: bool,
+    /// Whether what is taken must outlive a power failure.
+    pub(super) is_durable: bool,
+    /// When it was last said that the spool takes nothing.
+    pub(super) reminded: Option<Instant>,
+    /// Where records go that cannot be passed on.
+    pub(super) rejects: Rejects,
+    /// The longest record that the destination takes, in bytes.
+    pub(super) longest: usize,
+}
+
+/// Lines that were received and are not in the spool yet.
+#[derive(Default)]
+pub(super) struct Lines {
+    pub(super) bytes: Vec<u8>,
+    pub(super) records: u64,
+}
+
+impl Lines {
+    /// Adds a line, which must hold no line break.
+    pub(super) fn push(&mut self, line: &[u8]) {
+        self.bytes.extend_from_slice(line);
+        self.bytes.push(b'\n');
+        self.records += 1;
+    }
+}
+
+impl Intake {
+    /// Takes records, with the mark at which the source goes on after them. Waits while the spool is full. Returns false if
+    /// the run was stopped before they were taken.
+    ///
+    /// # Errors
+    ///
+    /// If the spool cannot be written, for another reason than a full disk.
+    pub(super) fn take(&mut self, lines: Lines, mark: Value) -> Result<bool> {
+        let Lines { bytes: mut lines, records: received } = lines;
+        self.reject_too_long(&mut lines)?;
+        let (records, filtered) = self.conditions.apply(&mut lines, &self.options);
+        // A chunk without records still moves the mark.
+        let chunk = Chunk { lines, records, received_at: clock::now(), mark };
+        loop {
+            let trouble = match self.spool.append(&chunk, self.is_durable) {
+                Ok(Appended::Done) => break,
+                Ok(Appended::Full) if self.drops_oldest && self.spool.drop_oldest()? => {
+                    self.count_dropped();
+                    continue;
+                }
+                Ok(Appended::Full) => {
+                    "the spool is full (--spool-size), and the destination is slower than the source".to_owned()
+                }
+                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                    if self.drops_oldest && self.spool.drop_oldest()? {
+                        self.count_dropped();
+                        continue;
+                    }
+                    "the disk with the spool is full: free some space".to_owned()
+                }
+                Err(error) => {
+                    return Err(Failure::from(error).context("cannot write to the spool"));
+                }
+            };
+            if self.stop.is_set() {
+                return Ok(false);
+            }
+            if self.reminded.is_none_or(|last| last.elapsed() > REMIND_EVERY) {
+                self.reminded = Some(Instant::now());
+                tracing::warn!(
+                    "{trouble}; receiving waits until there is room, {} records are in the spool",
+                    self.spool.waiting()
+                );
+            }
+            self.spool.wait_for_room(Duration::from_millis(200));
+        }
+        self.meter.received.inc_by(received);
+        self.meter.filtered.inc_by(filtered);
+        self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
+        self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
+        Ok(true)
+    }
+
+    /// Writes a record to the rejects, which was no whole record in its source.
+    pub(super) fn reject(&mut self, rejected: &Rejected) -> Result<()> {
+        self.meter.received.inc();
+        self.meter.rejected.inc();
+        self.rejects.write(rejected)
+    }
+
+    fn reject_too_long(&mut self, lines: &mut Vec<u8>) -> Result<()> {
+        if lines.len() <= self.longest {
+            return Ok(());
+        }
+        let mut kept = Vec::with_capacity(lines.len());
+        for line in lines.split_inclusive(|byte| *byte == b'\n') {
+            if line.len() <= self.longest {
+                kept.extend_from_slice(line);
+                continue;
+            }
+            let reason = format!("the destination takes records of {} bytes at most", self.longest);
+            let rejected = Rejected::new(1, Stage::Index, reason, line);
+            self.meter.rejected.inc();
+            self.rejects.write(&rejected)?;
+        }
+        *lines = kept;
+        Ok(())
+    }
+
+    fn count_dropped(&mut self) {
+        let dropped = self.spool.take_dropped();
+        self.meter.dropped.inc_by(dropped);
+        if dropped > 0 && self.reminded.is_none_or(|last| last.elapsed() > REMIND_EVERY) {
+            self.reminded = Some(Instant::now());
+            tracing::warn!(
+                "the spool is full: its oldest records are dropped (--drop-oldest), {} so far",
+                self.meter.dropped.get()
+            );
+        }
+    }
+}

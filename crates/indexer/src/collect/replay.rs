@@ -1,0 +1,229 @@
+//! `collect replay`: what `backfill` reads, passed on as if it came in now.
+
+use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
+use std::thread;
+use std::time::{Duration, Instant};
+
+use ingest::{Options, Rejected};
+use serde::{Deserialize, Serialize};
+
+use super::filter::{Seen, look};
+use super::intake::{Intake, Lines};
+use crate::config::{Pace, ReplayConfig};
+use crate::failure::{Failure, Result};
+use crate::source::{Input, Listed, Listing, Source};
+
+/// How often records are handed on when they are held to a pace.
+const TICK: Duration = Duration::from_millis(100);
+
+/// Where a replay goes on: after so many sources, and so many records of the next one.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Mark {
+    sources: u64,
+    records: u64,
+}
+
+/// Passes on the records of all sources. Returns how many sources could not be read.
+///
+/// # Errors
+///
+/// If the spool cannot be written, or there is nothing to read.
+pub(super) fn run(
+    config: ReplayConfig,
+    from: serde_json::Value,
+    intake: &mut Intake,
+) -> Result<u64> {
+    let ReplayConfig { sources, objects, options, pace, resume } = config;
+    let from: Mark = match resume {
+        true => serde_json::from_value(from).unwrap_or_default(),
+        false => Mark::default(),
+    };
+    if from != Mark::default() {
+        tracing::info!("going on after {} sources and {} records", from.sources, from.records);
+    }
+    let mut listing = Listing::start(sources, objects);
+    let mut replay = Replay { intake, options, pacer: Pacer::new(pace), mark: Mark::default() };
+    let mut failed = 0;
+    loop {
+        let source = match listing.next(Duration::from_millis(50)) {
+            _ if replay.intake.stop.is_set() => return Ok(failed),
+            Listed::Pending => continue,
+            Listed::End => break,
+            Listed::Source(source) => source,
+        };
+        let is_done = replay.mark.sources < from.sources;
+        let skip = if replay.mark.sources == from.sources { from.records } else { 0 };
+        let done = match source {
+            _ if is_done => Ok(true),
+            Ok(source) => replay.pass_on(&source, skip),
+            Err(failure) => Err(Stopped::Source(failure)),
+        };
+        match done {
+            Ok(true) => {}
+            Ok(false) => return Ok(failed),
+            Err(Stopped::Here(failure)) => return Err(failure),
+            Err(Stopped::Source(failure)) => {
+                failed += 1;
+                failure.log();
+            }
+        }
+        replay.mark = Mark { sources: replay.mark.sources + 1, records: 0 };
+    }
+    // The next run begins anew.
+    replay.intake.take(Lines::default(), serde_json::Value::Null)?;
+    Ok(failed)
+}
+
+/// Why a source was not passed on to its end.
+enum Stopped {
+    /// It cannot be read; the others can.
+    Source(Failure),
+    /// Nothing can be passed on.
+    Here(Failure),
+}
+
+impl From<Failure> for Stopped {
+    fn from(failure: Failure) -> Stopped {
+        Stopped::Source(failure)
+    }
+}
+
+struct Replay<'i> {
+    intake: &'i mut Intake,
+    options: Arc<Options>,
+    pacer: Pacer,
+    mark: Mark,
+}
+
+impl Replay<'_> {
+    /// Passes on the records of a source, after the first `skip`. Returns false if the run was stopped.
+    fn pass_on(&mut self, source: &Source, skip: u64) -> Result<bool, Stopped> {
+        let name = source.name();
+        let read = source.open(&self.options, &Arc::new(AtomicU64::new(0)), &self.intake.stop);
+        let Input { batches, .. } =
+            read.map_err(|failure| failure.context(format!("cannot read `{name}`")))?;
+        let mut skip = skip;
+        for batch in batches {
+            let batch = batch.map_err(|error| {
+                Failure::from(error).context(format!("cannot read on in `{name}`"))
+            })?;
+            let records = batch.len() as u64;
+            self.mark.records += records;
+            if records <= skip {
+                skip -= records;
+                continue;
+            }
+            let mut lines = Lines::default();
+            let mut rejects: Vec<Rejected> = Vec::new();
+            batch.forward(|line| match line {
+                Ok(line) => lines.push(line),
+                Err(rejected) => rejects.push(rejected),
+            });
+            for mut rejected in rejects {
+                rejected.source.clone_from(&name);
+                self.intake.reject(&rejected).map_err(Stopped::Here)?;
+            }
+            if !self.hand_over(lines).map_err(Stopped::Here)? {
+                return Ok(false);
+            }
+        }
+        Ok(true)
+    }
+
+    /// Hands lines over at the pace that was asked for.
+    fn hand_over(&mut self, lines: Lines) -> Result<bool> {
+        let mark = serde_json::to_value(&self.mark)?;
+        if let Pace::AsFastAsPossible = self.pacer.pace {
+            return self.intake.take(lines, mark);
+        }
+        // Until all of the batch is handed over, a restart repeats it.
+        let before = Mark { records: self.mark.records.saturating_sub(lines.records), ..self.mark };
+        let before = serde_json::to_value(before)?;
+        let times = self.pacer.times(&lines, &self.options);
+        let mut part = Lines::default();
+        for (line, time) in lines.bytes.split(|byte| *byte == b'\n').zip(times) {
+            if let Some(wait) = self.pacer.until(time)
+                && wait > TICK / 2
+            {
+                if part.records > 0
+                    && !self.intake.take(std::mem::take(&mut part), before.clone())?
+                {
+                    return Ok(false);
+                }
+                if !sleep(wait, self.intake) {
+                    return Ok(false);
+                }
+            }
+            part.push(line);
+        }
+        self.intake.take(part, mark)
+    }
+}
+
+/// Waits. Returns false if the run was stopped meanwhile.
+fn sleep(wait: Duration, intake: &Intake) -> bool {
+    let end = Instant::now() + wait;
+    loop {
+        if intake.stop.is_set() {
+            return false;
+        }
+        let left = end.saturating_duration_since(Instant::now());
+        if left.is_zero() {
+            return true;
+        }
+        thread::sleep(left.min(TICK));
+    }
+}
+
+/// Decides when each record is due.
+struct Pacer {
+    pace: Pace,
+    started: Instant,
+    /// How many records there were.
+    records: u64,
+    /// When the first record was created, in milliseconds since 1970.
+    first: Option<i64>,
+}
+
+impl Pacer {
+    fn new(pace: Pace) -> Pacer {
+        Pacer { pace, started: Instant::now(), records: 0, first: None }
+    }
+
+    /// How long after the start each line is due.
+    fn times(&mut self, lines: &Lines, options: &Arc<Options>) -> Vec<Duration> {
+        match self.pace {
+            Pace::AsFastAsPossible => vec![Duration::ZERO; lines.records as usize],
+            Pace::PerSecond(rate) => (0..lines.records)
+                .map(|_| {
+                    self.records += 1;
+                    Duration::from_secs_f64((self.records - 1) as f64 / rate)
+                })
+                .collect(),
+            Pace::Original(factor) => {
+                // What has no time goes with the record before it.
+                let mut times: Vec<Option<i64>> = vec![None; lines.records as usize];
+                look(&lines.bytes, options, |line, seen| {
+                    if let (Some(time), Seen::Tweet(document)) = (times.get_mut(line), seen) {
+                        *time = Some(document.timestamp.as_millis());
+                    }
+                });
+                let mut last = Duration::ZERO;
+                let due = |time: Option<i64>| {
+                    if let Some(time) = time {
+                        let after = (time - *self.first.get_or_insert(time)).max(0);
+                        last = Duration::from_secs_f64(after as f64 / 1000.0 / factor);
+                    }
+                    last
+                };
+                times.into_iter().map(due).collect()
+            }
+        }
+    }
+
+    /// How long it is until a record is due; `None` if it is.
+    fn until(&self, time: Duration) -> Option<Duration> {
+        time.checked_sub(self.started.elapsed()).filter(|wait| !wait.is_zero())
+    }
+}

@@ -1,0 +1,410 @@
+//! What was received and has not been delivered yet, on disk: the queue between a source and its destination.
+//!
+//! A source appends what it receives, together with its mark: where it goes on after a restart. So a record and the mark
+//! behind it are either both on disk or neither is, whenever the process is killed. Records stay until the destination
+//! has accepted them. The queue is a folder of files of some megabytes ([`segment`]); a file is deleted when all of it
+//! was delivered, which needs no room on a disk that is full.
+
+use std::cmp::Ordering;
+use std::collections::VecDeque;
+use std::fs::{self, File, TryLockError};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use serde_json::Value;
+
+use crate::failure::{Context, Failure, Result};
+
+mod segment;
+
+use segment::{Header, Segment, is_segment};
+
+/// A file is complete once it is this long.
+const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
+
+/// Records that were received together.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Chunk {
+    /// The records as JSON, each on a line of its own.
+    pub(super) lines: Vec<u8>,
+    /// How many there are.
+    pub(super) records: u64,
+    /// When they were received, in milliseconds since 1970.
+    pub(super) received_at: i64,
+    /// Where the source goes on after them.
+    pub(super) mark: Value,
+}
+
+/// The place behind a chunk. Those of later chunks are greater.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Position {
+    segment: u64,
+    offset: u64,
+}
+
+/// What [`Spool::append`] did.
+#[derive(Debug, PartialEq)]
+pub(super) enum Appended {
+    /// The chunk is on disk.
+    Done,
+    /// The spool holds as much as it may.
+    Full,
+}
+
+/// The queue. One thread appends, and one takes.
+pub(super) struct Spool {
+    folder: PathBuf,
+    limit: u64,
+    state: Mutex<State>,
+    /// Notified when something was appended or deleted, and at the end.
+    changed: Condvar,
+    /// Keeps other processes away as long as it is open.
+    _lock: File,
+}
+
+struct State {
+    segments: VecDeque<Segment>,
+    /// Up to where chunks have been taken.
+    taken: Position,
+    /// Up to where they have been delivered.
+    delivered: Position,
+    /// Records that were dropped before they were taken.
+    dropped: u64,
+    /// Whether nothing more will be appended.
+    is_closed: bool,
+}
+
+impl Spool {
+    /// Opens the spool in `folder`, and finds what an earlier run has left there behind the position up to which it had
+    /// `delivered`. It will hold `limit` bytes at most.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read or written, or another process uses it.
+    pub(super) fn open(folder: &Path, limit: u64, delivered: Position) -> Result<Spool> {
+        let unusable = || format!("cannot use the spool in `{}`", folder.display());
+        fs::create_dir_all(folder).with_context(unusable)?;
+        let lock = File::create(folder.join("lock")).with_context(unusable)?;
+        lock.try_lock().map_err(|error| match error {
+            TryLockError::WouldBlock => Failure::new(format!(
+                "another process uses the spool in `{}`",
+                folder.display()
+            ))
+            .with_hint("wait for the other run to end, or give this one a folder of its own: --spool FOLDER"),
+            TryLockError::Error(error) => Failure::from(error).context(unusable()),
+        })?;
+        let mut numbers = Vec::new();
+        for entry in fs::read_dir(folder).with_context(unusable)? {
+            numbers.extend(is_segment(&entry.with_context(unusable)?.file_name()));
+        }
+        numbers.sort_unstable();
+        let mut segments = VecDeque::new();
+        for number in numbers {
+            let segment = Segment::recover(folder, number).with_context(unusable)?;
+            match segment.length {
+                0 => segment.delete(folder).with_context(unusable)?,
+                _ => segments.push_back(segment),
+            }
+        }
+        let spool = Spool {
+            folder: folder.to_owned(),
+            limit,
+            state: Mutex::new(State {
+                segments,
+                taken: delivered,
+                delivered,
+                dropped: 0,
+                is_closed: false,
+            }),
+            changed: Condvar::new(),
+            _lock: lock,
+        };
+        spool.delivered(delivered).with_context(unusable)?;
+        Ok(spool)
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The mark of the last chunk in the spool.
+    pub(super) fn last_mark(&self) -> Option<Value> {
+        self.state().segments.back().and_then(|segment| segment.last_mark.clone())
+    }
+
+    /// How many records wait to be delivered.
+    pub(super) fn waiting(&self) -> u64 {
+        let state = self.state();
+        let Position { segment, offset } = state.delivered;
+        let waiting = state.segments.iter().map(|one| match one.number.cmp(&segment) {
+            Ordering::Less => 0,
+            Ordering::Equal => one.records_after(offset),
+            Ordering::Greater => one.records,
+        });
+        waiting.sum()
+    }
+
+    /// How many bytes the spool takes on the disk.
+    pub(super) fn bytes(&self) -> u64 {
+        self.state().segments.iter().map(|segment| segment.length).sum()
+    }
+
+    /// Appends a chunk. With `durably`, it has reached the disk when this returns, so that it outlives a power failure as
+    /// well as the end of the process.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be written, such as on a full disk. The spool is then as it was, and the call can be repeated.
+    pub(super) fn append(&self, chunk: &Chunk, durably: bool) -> io::Result<Appended> {
+        let mut state = self.state();
+        let total: u64 = state.segments.iter().map(|segment| segment.length).sum();
+        // A chunk that is larger than all of the spool may be, has it for itself.
+        if total > 0 && total + chunk.lines.len() as u64 > self.limit {
+            return Ok(Appended::Full);
+        }
+        let is_complete =
+            state.segments.back().is_none_or(|segment| segment.length >= SEGMENT_BYTES);
+        if is_complete {
+            // Numbers go on while the spool is empty, so that positions never repeat.
+            let last = state.segments.back().map_or(state.taken.segment, |last| last.number);
+            let segment = Segment::create(&self.folder, last + 1)?;
+            state.segments.push_back(segment);
+        }
+        let is_delivered = !state.has_more_than(state.delivered);
+        let Some(segment) = state.segments.back_mut() else { return Ok(Appended::Full) };
+        if let Err(error) = segment.append(chunk, durably) {
+            // On a full disk, the file that is being written may hold the last room there is.
+            if is_delivered && segment.length > 0 && segment.delete(&self.folder).is_ok() {
+                state.segments.clear();
+            }
+            return Err(error);
+        }
+        self.changed.notify_all();
+        Ok(Appended::Done)
+    }
+
+    /// Waits until something was delivered or dropped, at most for `wait`.
+    pub(super) fn wait_for_room(&self, wait: Duration) {
+        let state = self.state();
+        drop(self.changed.wait_timeout(state, wait));
+    }
+
+    /// The next chunk, and the position behind it. Waits at most `wait` for one to be appended. `Err(true)` if there will
+    /// be no more.
+    pub(super) fn take(&self, wait: Duration) -> Result<Result<(Chunk, Position), bool>> {
+        let mut state = self.state();
+        if !state.has_more_than(state.taken) && !state.is_closed {
+            let waited = self.changed.wait_timeout(state, wait);
+            state = waited.unwrap_or_else(PoisonError::into_inner).0;
+        }
+        if !state.has_more_than(state.taken) {
+            return Ok(Err(state.is_closed));
+        }
+        let State { segments, taken, .. } = &mut *state;
+        let next = segments.iter_mut().find(|segment| {
+            segment.number > taken.segment
+                || segment.number == taken.segment && segment.length > taken.offset
+        });
+        let Some(segment) = next else { return Ok(Err(false)) };
+        let offset = if segment.number == taken.segment { taken.offset } else { 0 };
+        let (Header { received_at, records, mark, .. }, lines, end) = segment
+            .read(&self.folder, offset)
+            .with_context(|| format!("cannot read the spool in `{}`", self.folder.display()))?;
+        *taken = Position { segment: segment.number, offset: end };
+        Ok(Ok((Chunk { lines, records, received_at, mark }, *taken)))
+    }
+
+    /// Declares that everything up to a position is delivered, and deletes the files that are no longer needed. The last
+    /// one stays, with the mark behind the last chunk.
+    pub(super) fn delivered(&self, to: Position) -> io::Result<()> {
+        let mut state = self.state();
+        state.taken = state.taken.max(to);
+        state.delivered = state.delivered.max(to);
+        while state.segments.len() > 1
+            && let Some(first) = state.segments.front()
+            && (first.number, first.length) <= (to.segment, to.offset)
+        {
+            first.delete(&self.folder)?;
+            state.segments.pop_front();
+        }
+        self.changed.notify_all();
+        Ok(())
+    }
+
+    /// Deletes the last file too, if all of it was delivered.
+    pub(super) fn finish(&self) -> io::Result<()> {
+        let state = self.state();
+        match state.segments.back() {
+            Some(last) if !state.has_more_than(state.delivered) => last.delete(&self.folder),
+            _ => Ok(()),
+        }
+    }
+
+    /// Deletes the oldest file, to make room. Returns whether there was one; the newest is kept.
+    pub(super) fn drop_oldest(&self) -> io::Result<bool> {
+        let mut state = self.state();
+        if state.segments.len() < 2 {
+            return Ok(false);
+        }
+        let Some(first) = state.segments.front() else { return Ok(false) };
+        first.delete(&self.folder)?;
+        let number = first.number;
+        let untaken = match state.taken.segment.cmp(&number) {
+            Ordering::Less => first.records,
+            Ordering::Equal => first.records_after(state.taken.offset),
+            Ordering::Greater => 0,
+        };
+        state.dropped += untaken;
+        let behind = Position { segment: number, offset: u64::MAX };
+        state.taken = state.taken.max(behind);
+        state.delivered = state.delivered.max(behind);
+        state.segments.pop_front();
+        Ok(true)
+    }
+
+    /// How many records were dropped since the last call.
+    pub(super) fn take_dropped(&self) -> u64 {
+        std::mem::take(&mut self.state().dropped)
+    }
+
+    /// Declares that nothing more will be appended.
+    pub(super) fn close(&self) {
+        self.state().is_closed = true;
+        self.changed.notify_all();
+    }
+}
+
+impl State {
+    /// Whether there are chunks behind a position.
+    fn has_more_than(&self, Position { segment, offset }: Position) -> bool {
+        let last = self.segments.back();
+        last.is_some_and(|last| (last.number, last.length) > (segment, offset))
+    }
+}
+
+/// `segment-offset`, as it is kept between runs.
+impl std::fmt::Display for Position {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}-{}", self.segment, self.offset)
+    }
+}
+
+impl std::str::FromStr for Position {
+    type Err = std::num::ParseIntError;
+
+    fn from_str(text: &str) -> Result<Position, Self::Err> {
+        let (segment, offset) = text.split_once('-').unwrap_or((text, "0"));
+        Ok(Position { segment: segment.parse()?, offset: offset.parse()? })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn folder(name: &str) -> PathBuf {
+        let folder = std::env::temp_dir().join(format!("spool-{name}-{}", std::process::id()));
+        let _ = fs::remove_dir_all(&folder);
+        folder
+    }
+
+    fn open(folder: &Path, limit: u64) -> Result<Spool> {
+        Spool::open(folder, limit, Position::default())
+    }
+
+    fn chunk(n: u64) -> Chunk {
+        let lines = format!("{{\"n\":{n},\"x\":\"{}\"}}\n", "x".repeat(1000)).into_bytes();
+        Chunk { lines, records: 1, received_at: n as i64, mark: n.into() }
+    }
+
+    fn next(spool: &Spool) -> Option<(u64, Position)> {
+        let taken = spool.take(Duration::ZERO).unwrap().ok();
+        taken.map(|(chunk, position)| (chunk.mark.as_u64().unwrap(), position))
+    }
+
+    #[test]
+    fn what_was_appended_is_taken_in_order_and_again_after_a_restart_unless_it_was_delivered() {
+        let folder = folder("order");
+        let spool = open(&folder, u64::MAX).unwrap();
+        for n in 0..20_000 {
+            assert_eq!(spool.append(&chunk(n), n % 5000 == 0).unwrap(), Appended::Done);
+        }
+        let mut delivered = Position::default();
+        for n in 0..12_000 {
+            let (mark, position) = next(&spool).unwrap();
+            assert_eq!(mark, n);
+            if n == 9_999 {
+                delivered = position;
+                spool.delivered(position).unwrap();
+            }
+        }
+        assert!(spool.bytes() < 18 * 1024 * 1024, "{}", spool.bytes());
+        assert_eq!(spool.waiting(), 10_000);
+        drop(spool);
+        let delivered = delivered.to_string().parse().unwrap();
+        let spool = Spool::open(&folder, u64::MAX, delivered).unwrap();
+        assert_eq!(spool.last_mark(), Some(19_999.into()));
+        for n in 10_000..20_000 {
+            assert_eq!(next(&spool).unwrap().0, n);
+        }
+        assert_eq!(next(&spool), None);
+        let (_, last) = (spool.append(&chunk(7), false), next(&spool).unwrap().1);
+        spool.delivered(last).unwrap();
+        spool.finish().unwrap();
+        drop(spool);
+        let spool = Spool::open(&folder, u64::MAX, last).unwrap();
+        spool.append(&chunk(8), false).unwrap();
+        assert_eq!(next(&spool).unwrap().0, 8);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_chunk_that_was_cut_off_by_a_crash_is_forgotten_with_its_mark() {
+        let folder = folder("cut");
+        let spool = open(&folder, u64::MAX).unwrap();
+        for n in 0..3 {
+            spool.append(&chunk(n), false).unwrap();
+        }
+        drop(spool);
+        let path = folder.join("0000000001.spool");
+        let bytes = fs::read(&path).unwrap();
+        for damaged in
+            [bytes[..bytes.len() - 1].to_vec(), [&bytes[..bytes.len() - 9], b"oooooooo\n"].concat()]
+        {
+            fs::write(&path, damaged).unwrap();
+            let spool = open(&folder, u64::MAX).unwrap();
+            assert_eq!(spool.last_mark(), Some(1.into()));
+            spool.append(&chunk(7), false).unwrap();
+            let marks: Vec<u64> = std::iter::from_fn(|| Some(next(&spool)?.0)).collect();
+            assert_eq!(marks, [0, 1, 7]);
+            drop(spool);
+        }
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_full_spool_takes_nothing_until_there_is_room_or_the_oldest_is_dropped() {
+        let folder = folder("full");
+        let spool = open(&folder, 3 * SEGMENT_BYTES).unwrap();
+        let mut n = 0;
+        while spool.append(&chunk(n), false).unwrap() == Appended::Done {
+            n += 1;
+        }
+        assert!(n * 1000 > 2 * SEGMENT_BYTES, "{n}");
+        assert!(
+            Spool::open(&folder, 1, Position::default()).is_err(),
+            "two processes use one spool"
+        );
+        let (_, position) = next(&spool).unwrap();
+        spool.delivered(position).unwrap();
+        assert_eq!(spool.append(&chunk(n), false).unwrap(), Appended::Full);
+        assert!(spool.drop_oldest().unwrap());
+        assert_eq!(spool.append(&chunk(n), false).unwrap(), Appended::Done);
+        let dropped = spool.take_dropped();
+        assert_eq!(next(&spool).unwrap().0, dropped + 1);
+        drop(spool);
+        fs::remove_dir_all(folder).unwrap();
+    }
+}

@@ -1,0 +1,165 @@
+//! A file of the spool: chunks one after the other, each behind a line that says how long it is.
+
+use std::ffi::OsStr;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::Chunk;
+
+/// The line before the records of a chunk.
+#[derive(Serialize, Deserialize)]
+pub(super) struct Header {
+    /// The length of the records.
+    bytes: u64,
+    /// Their checksum.
+    crc32: u32,
+    pub(super) records: u64,
+    pub(super) received_at: i64,
+    pub(super) mark: Value,
+}
+
+/// A file, as far as it is whole.
+pub(super) struct Segment {
+    pub(super) number: u64,
+    pub(super) length: u64,
+    pub(super) records: u64,
+    pub(super) last_mark: Option<Value>,
+    /// Where chunks end, and how many records there are up to there.
+    ends: Vec<(u64, u64)>,
+    /// Open if it is appended to.
+    writer: Option<File>,
+    reader: Option<BufReader<File>>,
+}
+
+/// The number of a segment's file; `None` for other files.
+pub(super) fn is_segment(name: &OsStr) -> Option<u64> {
+    name.to_str()?.strip_suffix(".spool")?.parse().ok()
+}
+
+fn path(folder: &Path, number: u64) -> PathBuf {
+    folder.join(format!("{number:010}.spool"))
+}
+
+impl Segment {
+    fn new(number: u64) -> Segment {
+        Segment {
+            number,
+            length: 0,
+            records: 0,
+            last_mark: None,
+            ends: Vec::new(),
+            writer: None,
+            reader: None,
+        }
+    }
+
+    pub(super) fn create(folder: &Path, number: u64) -> io::Result<Segment> {
+        let file = OpenOptions::new().write(true).create_new(true).open(path(folder, number))?;
+        Ok(Segment { writer: Some(file), ..Segment::new(number) })
+    }
+
+    /// Finds out how much of a file is whole, and cuts off the rest: a chunk that a crash has interrupted.
+    pub(super) fn recover(folder: &Path, number: u64) -> io::Result<Segment> {
+        let mut segment = Segment::new(number);
+        let mut offset = 0;
+        while let Ok((header, _, end)) = segment.read(folder, offset) {
+            segment.grow(end, header.records, header.mark);
+            offset = end;
+        }
+        let file = OpenOptions::new().write(true).open(path(folder, number))?;
+        let cut = file.metadata()?.len() - offset;
+        if cut > 0 {
+            tracing::warn!(
+                "{cut} bytes at the end of `{}` are not whole, as a crash leaves them; they are received again",
+                path(folder, number).display()
+            );
+            file.set_len(offset)?;
+        }
+        segment.reader = None;
+        segment.writer = Some(file);
+        Ok(segment)
+    }
+
+    fn grow(&mut self, end: u64, records: u64, mark: Value) {
+        self.length = end;
+        self.records += records;
+        self.last_mark = Some(mark);
+        self.ends.push((end, self.records));
+    }
+
+    pub(super) fn append(&mut self, chunk: &Chunk, durably: bool) -> io::Result<()> {
+        let header = Header {
+            bytes: chunk.lines.len() as u64,
+            crc32: crc32fast::hash(&chunk.lines),
+            records: chunk.records,
+            received_at: chunk.received_at,
+            mark: chunk.mark.clone(),
+        };
+        let mut bytes = serde_json::to_vec(&header)?;
+        bytes.push(b'\n');
+        bytes.extend_from_slice(&chunk.lines);
+        let Some(file) = &mut self.writer else {
+            return Err(io::Error::other("it is not open for writing"));
+        };
+        let written = file
+            .seek(SeekFrom::Start(self.length))
+            .and_then(|_| file.write_all(&bytes))
+            .and_then(|()| if durably { file.sync_data() } else { Ok(()) });
+        if let Err(error) = written {
+            // Half a chunk would hide those that are appended later. It is overwritten if this fails too.
+            let _ = file.set_len(self.length);
+            return Err(error);
+        }
+        self.grow(self.length + bytes.len() as u64, chunk.records, chunk.mark.clone());
+        Ok(())
+    }
+
+    /// Reads the chunk at an offset. Returns its header, its records, and the offset behind it.
+    pub(super) fn read(
+        &mut self,
+        folder: &Path,
+        offset: u64,
+    ) -> io::Result<(Header, Vec<u8>, u64)> {
+        let reader = match &mut self.reader {
+            Some(reader) => reader,
+            None => {
+                let file = File::open(path(folder, self.number))?;
+                self.reader.insert(BufReader::with_capacity(64 * 1024, file))
+            }
+        };
+        // The file may have grown since the buffer was filled; a seek drops the buffer only if it leaves it.
+        if reader.stream_position()? != offset {
+            reader.seek(SeekFrom::Start(offset))?;
+        }
+        let mut line = Vec::new();
+        reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut line)?;
+        let header: Header = serde_json::from_slice(&line)?;
+        let mut lines = Vec::new();
+        reader.by_ref().take(header.bytes).read_to_end(&mut lines)?;
+        if lines.len() as u64 != header.bytes || crc32fast::hash(&lines) != header.crc32 {
+            return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk is damaged"));
+        }
+        let end = offset + (line.len() + lines.len()) as u64;
+        Ok((header, lines, end))
+    }
+
+    /// How many records stand after an offset.
+    pub(super) fn records_after(&self, offset: u64) -> u64 {
+        let before = self.ends.iter().rev().find(|(end, _)| *end <= offset);
+        self.records - before.map_or(0, |(_, records)| *records)
+    }
+
+    pub(super) fn delete(&self, folder: &Path) -> io::Result<()> {
+        match fs::remove_file(path(folder, self.number)) {
+            Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
+            _ => Ok(()),
+        }
+    }
+}
+
+/// Longer headers are damaged ones. Marks grow with the number of queries, of which X allows a few thousand.
+const MAX_HEADER: u64 = 16 * 1024 * 1024;

@@ -1,0 +1,82 @@
+//! The rules of the filtered stream, which X keeps for an app: made to be those of a file.
+
+use serde::Deserialize;
+use serde_json::json;
+
+use super::{Api, ApiError};
+use crate::config::Query;
+
+const RULES: &str = "/2/tweets/search/stream/rules";
+
+/// A rule that X has.
+#[derive(Debug, Clone, PartialEq, Deserialize)]
+struct Rule {
+    id: String,
+    value: String,
+    #[serde(default)]
+    tag: String,
+}
+
+#[derive(Deserialize)]
+struct Rules {
+    #[serde(default)]
+    data: Vec<Rule>,
+}
+
+/// What was changed.
+#[derive(Debug, Default, PartialEq)]
+pub(super) struct Changes {
+    pub(super) added: usize,
+    pub(super) deleted: usize,
+    /// The tags of rules that somebody else has made. Their posts come too, and cost as much.
+    pub(super) others: Vec<String>,
+}
+
+/// Makes the app's rules those that are `wanted`. Rules whose tags are not in the file and were not in it in the last run
+/// (`ours`) are somebody else's, and are deleted only with `replaces_all`.
+pub(super) async fn keep_in_step(
+    api: &Api,
+    wanted: &[Query],
+    ours: &[String],
+    replaces_all: bool,
+) -> Result<Changes, ApiError> {
+    let (json, _) = api.get(RULES, &[]).await?;
+    let Rules { data: there } = parse(&json)?;
+    let is_wanted = |rule: &Rule| wanted.iter().any(|w| w.name == rule.tag && w.text == rule.value);
+    let is_ours = |rule: &Rule| {
+        replaces_all || ours.contains(&rule.tag) || wanted.iter().any(|w| w.name == rule.tag)
+    };
+    let (unwanted, others): (Vec<&Rule>, Vec<&Rule>) =
+        there.iter().filter(|rule| !is_wanted(rule)).partition(|rule| is_ours(rule));
+    let missing: Vec<&Query> = wanted
+        .iter()
+        .filter(|w| !there.iter().any(|rule| rule.tag == w.name && rule.value == w.text))
+        .collect();
+    // Deleted first: X refuses a value that another rule has.
+    if !unwanted.is_empty() {
+        let ids: Vec<&str> = unwanted.iter().map(|rule| rule.id.as_str()).collect();
+        api.post(RULES, &json!({ "delete": { "ids": ids } })).await?;
+    }
+    if !missing.is_empty() {
+        let add: Vec<_> =
+            missing.iter().map(|w| json!({ "value": w.text, "tag": w.name })).collect();
+        let answer = api.post(RULES, &json!({ "add": add })).await?;
+        let problem: super::Problem = serde_json::from_str(&answer).unwrap_or_default();
+        if !problem.errors.is_empty() {
+            return Err(ApiError::Refused(
+                400,
+                format!("X does not take a rule: {}", problem.story()),
+            ));
+        }
+    }
+    Ok(Changes {
+        added: missing.len(),
+        deleted: unwanted.len(),
+        others: others.iter().map(|rule| rule.tag.clone()).collect(),
+    })
+}
+
+fn parse(json: &str) -> Result<Rules, ApiError> {
+    serde_json::from_str(json)
+        .map_err(|_| ApiError::Server(200, "its list of rules cannot be read".to_owned()))
+}

@@ -1,0 +1,331 @@
+//! X's recent search: the posts of the last seven days that match a query, newest first, page by page.
+//!
+//! How far each query has come is the mark of its source: a run that was killed asks for the page after the last one that
+//! it has kept, and the next run asks only for posts that are newer than the newest of the last.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use ingest::{Timestamp, page_lines};
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+use super::super::intake::{Intake, Lines};
+use super::super::ladder::{Ladder, Trouble};
+use super::budget::Budget;
+use super::{Api, ApiError, Limit, Problem};
+use crate::config::{Query, XSearchConfig};
+use crate::failure::{Context, Failure, Result};
+use crate::stop::Stop;
+
+pub(super) const SEARCH: &str = "/2/tweets/search/recent";
+const COUNTS: &str = "/2/tweets/counts/recent";
+/// The fewest and the most posts of a page.
+const PAGE: (u64, u64) = (10, 100);
+/// Older posts are not found, and an id that is older is refused.
+const LOOK_BACK_MS: i64 = 7 * 24 * 3_600_000;
+/// After so many failures in a row, the run ends; the next one goes on where it stopped.
+const MAX_FAILURES: u32 = 8;
+
+/// How far all queries have come, by their text.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Mark {
+    #[serde(default)]
+    queries: BTreeMap<String, Progress>,
+}
+
+/// How far a query has come.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Progress {
+    /// The newest post of the last pass that was read to its end. The next pass asks for newer ones.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    since_id: Option<String>,
+    /// The pass that was begun and has not reached its end.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pass: Option<Pass>,
+}
+
+/// Reading the pages of a query from the newest post down to the newest one of the pass before.
+#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+struct Pass {
+    newest_id: Option<String>,
+    next_token: String,
+}
+
+/// The parts of a page that say how to go on.
+#[derive(Deserialize)]
+struct Page {
+    #[serde(default)]
+    meta: Meta,
+    #[serde(default)]
+    includes: Includes,
+    #[serde(default)]
+    errors: Vec<Problem>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Meta {
+    result_count: u64,
+    newest_id: Option<String>,
+    next_token: Option<String>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Includes {
+    users: Vec<serde::de::IgnoredAny>,
+}
+
+/// Searches for all queries.
+///
+/// # Errors
+///
+/// If X refuses a query or the token, or cannot be reached.
+pub(in super::super) fn run(
+    config: XSearchConfig,
+    from: Value,
+    intake: &mut Intake,
+    api: &Api,
+) -> Result<()> {
+    let XSearchConfig { queries, limit, estimate: _, x } = config;
+    let budget = Budget::new(x.limits, x.prices, x.has_authors);
+    let mark = serde_json::from_value(from).unwrap_or_default();
+    let mut search = Search { api, intake, budget, mark, n_partial: 0 };
+    for query in &queries {
+        let is_done = search.query(query, limit)?;
+        if search.intake.stop.is_set() || !is_done {
+            break;
+        }
+    }
+    if search.n_partial > 0 {
+        tracing::info!(
+            "X left out {} things that posts refer to, such as posts that were deleted",
+            search.n_partial
+        );
+    }
+    Ok(())
+}
+
+/// A run over several queries.
+struct Search<'s> {
+    api: &'s Api,
+    intake: &'s mut Intake,
+    budget: Budget,
+    mark: Mark,
+    /// How many partial errors there were.
+    n_partial: u64,
+}
+
+impl Search<'_> {
+    /// Reads the pages of a query: first what is left of the last pass, then what is new. Returns false if the budget is
+    /// spent.
+    fn query(&mut self, query: &Query, limit: Option<u64>) -> Result<bool> {
+        let mut taken = 0;
+        let was_left = self.progress(query).pass.is_some();
+        if was_left {
+            tracing::info!("`{}`: going on where the last run stopped", query.name);
+        }
+        if !self.pass(query, limit, &mut taken)? {
+            return Ok(false);
+        }
+        match was_left && !self.intake.stop.is_set() {
+            true => self.pass(query, limit, &mut taken),
+            false => Ok(true),
+        }
+    }
+
+    fn progress(&mut self, query: &Query) -> &mut Progress {
+        self.mark.queries.entry(query.text.clone()).or_default()
+    }
+
+    /// Reads the pages of one pass.
+    fn pass(&mut self, query: &Query, limit: Option<u64>, taken: &mut u64) -> Result<bool> {
+        let now = self.api.clock.now();
+        let progress = self.progress(query);
+        let since_id = progress.since_id.clone();
+        let mut pass = progress.pass.clone();
+        let since_id = since_id.filter(|id| is_recent(id, now, &query.name));
+        loop {
+            let left = limit.map_or(PAGE.1, |limit| limit.saturating_sub(*taken).min(PAGE.1));
+            if left == 0 {
+                tracing::info!("`{}`: --limit is reached; older posts are left out", query.name);
+                self.end_pass(query, pass.and_then(|pass| pass.newest_id))?;
+                return Ok(true);
+            }
+            let size = self.budget.next(left);
+            if size == 0 {
+                tracing::warn!(
+                    "`{}`: --max-posts or --max-cost is reached with more to come; the next run goes on there",
+                    query.name
+                );
+                return Ok(false);
+            }
+            let mut parameters = self.api.fields();
+            parameters.push(("query", query.text.clone()));
+            parameters.push(("max_results", size.max(PAGE.0).to_string()));
+            parameters.extend(since_id.clone().map(|id| ("since_id", id)));
+            let token = pass.as_ref().map(|pass| ("next_token", pass.next_token.clone()));
+            parameters.extend(token);
+            let answer = ask(self.api, &self.intake.stop, SEARCH, &parameters, &query.name)?;
+            let Some((json, limit)) = answer else {
+                return Ok(true);
+            };
+            let page: Page = serde_json::from_str(&json)
+                .with_context(|| format!("X's answer to `{}` is not a page", query.name))?;
+            self.n_partial += page.errors.len() as u64;
+            let mut lines = Lines::default();
+            page_lines(&json, Some(&query.name), &mut |line| lines.push(line));
+            self.budget.spend(lines.records, page.includes.users.len() as u64, &self.intake.meter);
+            *taken += lines.records;
+            let newest_id = match &pass {
+                Some(pass) => pass.newest_id.clone(),
+                None => page.meta.newest_id.or(since_id.clone()),
+            };
+            tracing::debug!("`{}`: a page of {} posts", query.name, page.meta.result_count);
+            pass = page
+                .meta
+                .next_token
+                .map(|next_token| Pass { newest_id: newest_id.clone(), next_token });
+            let progress = self.progress(query);
+            progress.pass.clone_from(&pass);
+            if pass.is_none() {
+                progress.since_id = newest_id.or(progress.since_id.take());
+            }
+            if !self.hand_over(lines)? || pass.is_none() {
+                return Ok(true);
+            }
+            // Waiting costs less than being refused.
+            if let Limit { remaining: Some(0), reset: Some(reset) } = limit {
+                let wait =
+                    Ladder::default().wait(Trouble::RateLimit(Some(reset)), self.api.clock.now());
+                tracing::info!("X allows the next request in {}", seconds(wait));
+                let runtime = crate::runtime::runtime()?;
+                runtime.block_on(until_stopped(self.api.clock.sleep(wait), &self.intake.stop));
+            }
+            if self.intake.stop.is_set() {
+                return Ok(true);
+            }
+        }
+    }
+
+    fn end_pass(&mut self, query: &Query, newest_id: Option<String>) -> Result<()> {
+        let progress = self.progress(query);
+        progress.since_id = newest_id.or(progress.since_id.take());
+        progress.pass = None;
+        self.hand_over(Lines::default()).map(drop)
+    }
+
+    /// Puts posts that are paid for into the spool, together with the mark behind them.
+    fn hand_over(&mut self, lines: Lines) -> Result<bool> {
+        let newest = self.api.clock.now();
+        self.intake.meter.happened(newest);
+        let mark = serde_json::to_value(&self.mark)?;
+        self.intake.take(lines, mark)
+    }
+}
+
+/// Asks for an answer until there is one. `None` if the run was stopped.
+fn ask(
+    api: &Api,
+    stop: &Stop,
+    path: &str,
+    parameters: &[(&str, String)],
+    name: &str,
+) -> Result<Option<(String, Limit)>> {
+    let asked = until_stopped(ask_patiently(api, path, parameters, name), stop);
+    match crate::runtime::runtime()?.block_on(asked) {
+        None => Ok(None),
+        Some(Ok(answer)) => Ok(Some(answer)),
+        Some(Err(error)) => Err(error).with_context(|| format!("cannot search X for `{name}`")),
+    }
+}
+
+/// Asks for an answer until there is one, or waiting does not help.
+pub(super) async fn ask_patiently(
+    api: &Api,
+    path: &str,
+    parameters: &[(&str, String)],
+    name: &str,
+) -> Result<(String, Limit), ApiError> {
+    let mut ladder = Ladder::default();
+    loop {
+        let error = match api.get(path, parameters).await {
+            Ok(answer) => return Ok(answer),
+            Err(error) => error,
+        };
+        let trouble = error.trouble().filter(|_| ladder.failures() < MAX_FAILURES);
+        let Some(trouble) = trouble else { return Err(error) };
+        let wait = ladder.wait(trouble, api.clock.now());
+        tracing::info!("{name}: {error}; asking again in {}", seconds(wait));
+        api.clock.sleep(wait).await;
+    }
+}
+
+/// A wait in words.
+pub(super) fn seconds(wait: Duration) -> String {
+    match wait.as_millis() {
+        0 => "0 s".to_owned(),
+        millis @ 1..10_000 if millis % 1000 != 0 => format!("{:.2} s", wait.as_secs_f64()),
+        _ => format!("{:.0} s", wait.as_secs_f64()),
+    }
+}
+
+/// Waits for something until the run is stopped; `None` if it was.
+pub(in super::super) async fn until_stopped<T>(
+    work: impl Future<Output = T>,
+    stop: &Stop,
+) -> Option<T> {
+    let stopped = async {
+        while !stop.is_set() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = stopped => None,
+    }
+}
+
+/// Whether posts since this one can be asked for. If not, all of the last week are.
+pub(super) fn is_recent(id: &str, now: i64, name: &str) -> bool {
+    let Some(time) = Timestamp::from_id(id) else { return true };
+    // Some minutes less, since the request takes time.
+    let is_recent = time.as_millis() > now - LOOK_BACK_MS + 5 * 60_000;
+    if !is_recent {
+        tracing::warn!(
+            "`{name}`: the last search ended at {time}, and X only looks back seven days: what was posted in between is missed"
+        );
+    }
+    is_recent
+}
+
+/// What the searches would cost, by X's own counts, before a post is paid for.
+///
+/// # Errors
+///
+/// As for [`run`].
+pub(in super::super) fn estimate(
+    config: &XSearchConfig,
+    from: Value,
+    api: &Api,
+    stop: &Stop,
+) -> Result<Vec<(Query, u64)>> {
+    let mark: Mark = serde_json::from_value(from).unwrap_or_default();
+    let mut counts = Vec::new();
+    for query in &config.queries {
+        let since_id = mark.queries.get(&query.text).and_then(|progress| progress.since_id.clone());
+        let since_id = since_id.filter(|id| is_recent(id, api.clock.now(), &query.name));
+        let mut parameters = vec![("query", query.text.clone()), ("granularity", "day".to_owned())];
+        parameters.extend(since_id.map(|id| ("since_id", id)));
+        let Some((json, _)) = ask(api, stop, COUNTS, &parameters, &query.name)? else {
+            return Err(Failure::new("interrupted"));
+        };
+        let answer: Value = serde_json::from_str(&json)?;
+        let total = answer["meta"]["total_tweet_count"].as_u64().ok_or_else(|| {
+            Failure::new(format!("X's answer does not say how many posts match `{}`", query.name))
+        })?;
+        counts.push((query.clone(), total));
+    }
+    Ok(counts)
+}

@@ -1,0 +1,53 @@
+//! Deletes single documents. In which index each lies is asked first, since an id does not always tell.
+
+use elasticsearch::http::Method;
+use serde_json::json;
+
+use super::ClusterError;
+use super::backoff::Patience;
+use super::connection::{Connection, NDJSON, Request};
+
+/// How many documents are deleted with one request.
+const PAGE: usize = 1_000;
+
+impl Connection {
+    /// Deletes the documents with these ids, as far as they are there.
+    pub(super) async fn delete(
+        &self,
+        ids: &[String],
+        patience: &Patience,
+    ) -> Result<(), ClusterError> {
+        let action = "delete tweets";
+        // A document that was just written is found only after a refresh.
+        let refresh = self.ask(Request::new(Method::Post, "/tweets/_refresh"), patience).await?;
+        if refresh.status == 404 {
+            // There is no index yet.
+            return Ok(());
+        }
+        for ids in ids.chunks(PAGE) {
+            let search =
+                json!({ "size": PAGE, "_source": false, "query": { "ids": { "values": ids } } });
+            let search = Request::json(Method::Post, "/tweets/_search", &search);
+            let found = self.ask(search, patience).await?;
+            let found = found.ok().map_err(|failure| self.refused(action, failure))?;
+            let found = found.json().unwrap_or_default();
+            let hits = found["hits"]["hits"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let deletes = hits.iter().map(|hit| {
+                json!({ "delete": { "_index": hit["_index"], "_id": hit["_id"] } }).to_string()
+                    + "\n"
+            });
+            let body: String = deletes.collect();
+            if body.is_empty() {
+                continue;
+            }
+            let bulk = Request {
+                body: Some(body.into()),
+                content_type: NDJSON,
+                ..Request::new(Method::Post, "/_bulk")
+            };
+            let answer = self.ask(bulk, patience).await?;
+            answer.ok().map_err(|failure| self.refused(action, failure))?;
+        }
+        Ok(())
+    }
+}
