@@ -13,10 +13,13 @@ mod aws;
 mod dashboard;
 mod function;
 mod http;
+mod jetstream;
 mod kibana;
 mod proxy;
+mod puts;
 mod server;
 mod sink;
+mod x;
 
 pub use aws::Aws;
 pub use dashboard::{Dashboard, Page, chromium, schemathesis};
@@ -24,10 +27,13 @@ pub use function::{
     Function, Tweets, aws, base64, check, gzip, kinesis, lambda_program, message, notification,
     put_event, start, tweet, tweets, utf16,
 };
+pub use jetstream::{Jetstream, at_uri};
 pub use kibana::Kibana;
 pub use proxy::CuttingProxy;
+pub use puts::Puts;
 pub use server::{ELASTICSEARCH, PASSWORD, SERVERS, Server, free_port};
 pub use sink::{Faults, Sink};
+pub use x::{X_TOKEN, XApi, XFault, XStream, x_id};
 
 /// A folder of its own to run `indexer` in.
 pub struct Workplace {
@@ -73,7 +79,9 @@ impl Workplace {
         let settings = std::env::vars_os().map(|(name, _)| name);
         for name in settings.filter(|name| {
             let name = name.to_string_lossy();
-            ["INDEXER_", "ELASTICSEARCH_", "AWS_"].iter().any(|ours| name.starts_with(ours))
+            ["INDEXER_", "ELASTICSEARCH_", "AWS_", "X_BEARER"]
+                .iter()
+                .any(|ours| name.starts_with(ours))
         }) {
             command.env_remove(name);
         }
@@ -149,4 +157,9 @@ pub fn say(line: &str) {
 pub fn skip(part: &str) {
     say(&format!("skipped: needs {part}"));
     assert_ne!(std::env::var("CI").as_deref(), Ok("true"), "CI must have {part}");
+}
+
+/// The body of what is at an address; `None` if nothing answers.
+pub fn get(url: &str) -> Option<String> {
+    aws::agent().get(url).call().ok()?.body_mut().read_to_string().ok()
 }

@@ -41,7 +41,6 @@ mod state;
 mod x;
 
 use destination::{Destination, StoreDestination};
-pub(crate) use filter::Conditions;
 pub(crate) use function::run as run_as_function;
 use intake::Intake;
 use ladder::Clock;

@@ -23,8 +23,8 @@ mod token;
 
 pub(crate) use bearer::BearerToken;
 pub(crate) use collect::{
-    BlueskyConfig, CollectConfig, CollectSource, DestinationConfig, Jetstream, Limits, NewFirehose,
-    Pace, Prices, Query, ReplayConfig, Roll, XConfig, XSearchConfig, XStreamConfig,
+    BlueskyConfig, CollectConfig, CollectSource, Conditions, DestinationConfig, Jetstream, Limits,
+    NewFirehose, Pace, Prices, Query, ReplayConfig, Roll, XConfig, XSearchConfig, XStreamConfig,
 };
 pub(crate) use store::{Secrets, StoreConfig};
 pub(crate) use token::Token;

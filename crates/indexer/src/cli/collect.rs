@@ -12,9 +12,9 @@ use super::store::{LoadArgs, StoreArgs};
 use super::values::{parse_bytes, parse_duration};
 use super::variable;
 use crate::aws::s3::S3Uri;
-use crate::collect::Conditions;
 use crate::config::{
-    BearerToken, CollectConfig, CollectSource, DestinationConfig, NewFirehose, ReportFormat, Roll,
+    BearerToken, CollectConfig, CollectSource, Conditions, DestinationConfig, NewFirehose,
+    ReportFormat, Roll,
 };
 use crate::store::Load;
 

@@ -32,8 +32,9 @@ const POSTS: &str = "app.bsky.feed.post";
 /// Some event comes at least this often, or the connection is dead: all of Bluesky writes dozens of posts a second.
 /// Where only a few accounts are followed, the servers' own pings count.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How far a time cursor is set back, since servers see events at different times.
-const OVERLAP_US: i64 = 5_000_000;
+/// How far a time cursor is set back: on the server that it comes from, and on another, since servers see events at
+/// different times.
+const OVERLAP_US: (i64, i64) = (1_000_000, 5_000_000);
 /// How long events are gathered before they are put into the spool.
 const GATHER: Duration = Duration::from_millis(250);
 const GATHER_RECORDS: u64 = 1_000;
@@ -145,16 +146,12 @@ impl Stream<'_> {
             tracing::debug!("{host}: no compression: {why}");
         }
         let url = self.url(host);
-        let mut request = url.as_str().into_client_request().map_err(|error| {
+        let request = url.as_str().into_client_request().map_err(|error| {
             let failure = Failure::new(format!("`{host}` is no host: {}", innermost(&error)));
             failure.with_hint("write it as jetstream.us-east.bsky.network, or ws://127.0.0.1:6008")
         })?;
-        if self.config.version == Jetstream::V2
-            && let Ok(protocol) = "xrpc.v1.json".parse()
-        {
-            request.headers_mut().insert("sec-websocket-protocol", protocol);
-        }
         tracing::debug!("connecting to {url}");
+        // Version 2 has a subprotocol, `xrpc.v1.json`. It is not asked for: without it, servers send the same frames.
         let connecting = tokio_tungstenite::connect_async(request);
         let connected = tokio::time::timeout(Duration::from_secs(20), connecting).await;
         let (mut socket, _) = match connected {
@@ -163,7 +160,6 @@ impl Stream<'_> {
                 let body = answer.body().as_deref().unwrap_or_default();
                 return self.refused(host, answer.status().as_u16(), body);
             }
-            // Servers that are not negotiated with send the same frames.
             Ok(Err(error)) => return Ok(Ended::Broken(innermost(&error))),
             Err(_) => return Ok(Ended::Broken("no answer in 20 s".to_owned())),
         };
@@ -282,7 +278,8 @@ impl Stream<'_> {
         let accounts = self.intake.conditions.accounts.iter();
         let dids: Vec<&String> = accounts.filter(|account| account.starts_with("did:")).collect();
         let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let rewound = self.mark.time_us.map(|time| (time - OVERLAP_US).max(1_000_000_000_000_000));
+        let overlap = if self.mark.host == host { OVERLAP_US.0 } else { OVERLAP_US.1 };
+        let rewound = self.mark.time_us.map(|time| (time - overlap).max(1_000_000_000_000_000));
         let path = match self.config.version {
             Jetstream::V1 => {
                 query.append_pair("wantedCollections", POSTS);

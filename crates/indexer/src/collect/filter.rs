@@ -6,6 +6,8 @@ use std::sync::Arc;
 use enrich::{Document, Origin, enrich};
 use ingest::{BoundingBox, Item, Options};
 
+use crate::config::Conditions;
+
 /// What a line turned out to be.
 pub(super) enum Seen {
     Tweet(Box<Document>),
@@ -29,25 +31,6 @@ pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(u
             Item::Rejected(rejected) => visit(rejected.line as usize - 1, Seen::Other),
         });
     }
-}
-
-/// The conditions that a tweet must meet, all of them.
-#[derive(Debug, Clone, Default)]
-pub(crate) struct Conditions {
-    /// Words or phrases, one of which must be in the text, whatever their case.
-    pub(crate) keywords: Vec<String>,
-    /// Languages, as BCP 47 tags, one of which must be the tweet's.
-    pub(crate) languages: Vec<String>,
-    /// Accounts, by handle or id, one of which must have written it.
-    pub(crate) accounts: Vec<String>,
-    /// Whether it must have a location.
-    pub(crate) has_geo: bool,
-    /// The box that its location must lie in.
-    pub(crate) bounding_box: Option<BoundingBox>,
-    /// Marketplaces, to one of which it must belong.
-    pub(crate) marketplaces: Vec<String>,
-    /// Whether messages about deleted posts are wanted.
-    pub(crate) deletions: bool,
 }
 
 impl Conditions {

@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 use ingest::{Options, Rejected, Stage};
 use serde_json::Value;
 
-use super::filter::Conditions;
 use super::meter::Meter;
 use super::spool::{Appended, Chunk, Spool};
 use crate::clock;
+use crate::config::Conditions;
 use crate::failure::{Failure, Result};
 use crate::rejects::Rejects;
 use crate::stop::Stop;

@@ -46,12 +46,13 @@ impl Ladder {
                 doubled(5, self.http - 1, 320)
             }
             Trouble::RateLimit(reset) => {
-                self.rate_limit += 1;
-                match reset.map(|reset| Duration::from_millis((reset - now).max(0) as u64)) {
-                    // The limit is for fifteen minutes. A time that is past already is waited for a little all the same.
-                    Some(left) => left.clamp(Duration::from_secs(1), Duration::from_secs(16 * 60)),
-                    None => doubled(60, self.rate_limit - 1, 16 * 60),
-                }
+                let Some(reset) = reset else {
+                    self.rate_limit += 1;
+                    return doubled(60, self.rate_limit - 1, 16 * 60);
+                };
+                // The limit is for fifteen minutes. A time that is past already is waited for a little all the same.
+                let left = Duration::from_millis((reset - now).max(0) as u64);
+                left.clamp(Duration::from_secs(1), Duration::from_secs(16 * 60))
             }
         }
     }

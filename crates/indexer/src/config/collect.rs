@@ -5,11 +5,10 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use ingest::{Options, Timestamp};
+use ingest::{BoundingBox, Options, Timestamp};
 
 use super::{BearerToken, ListenConfig, ReportFormat, StoreConfig};
 use crate::aws::s3::S3Uri;
-use crate::collect::Conditions;
 use crate::source::ObjectFilter;
 
 /// One collection.
@@ -212,4 +211,23 @@ pub(crate) struct Roll {
     pub(crate) bytes: Option<u64>,
     /// Once it is so old.
     pub(crate) age: Option<Duration>,
+}
+
+/// The conditions that a tweet must meet, all of them.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Conditions {
+    /// Words or phrases, one of which must be in the text, whatever their case.
+    pub(crate) keywords: Vec<String>,
+    /// Languages, as BCP 47 tags, one of which must be the tweet's.
+    pub(crate) languages: Vec<String>,
+    /// Accounts, by handle or id, one of which must have written it.
+    pub(crate) accounts: Vec<String>,
+    /// Whether it must have a location.
+    pub(crate) has_geo: bool,
+    /// The box that its location must lie in.
+    pub(crate) bounding_box: Option<BoundingBox>,
+    /// Marketplaces, to one of which it must belong.
+    pub(crate) marketplaces: Vec<String>,
+    /// Whether messages about deleted posts are wanted.
+    pub(crate) deletions: bool,
 }

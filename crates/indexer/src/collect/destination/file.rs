@@ -34,7 +34,9 @@ impl RolledFile {
         let unwritable = || format!("cannot write to `{}`", path.display());
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
-        let mut file = opened.with_context(unwritable)?;
+        let mut file = opened.with_context(unwritable).map_err(|failure| {
+            failure.with_hint("check that its folder is there and can be written to")
+        })?;
         if !file.metadata().with_context(unwritable)?.is_file() {
             let failure = Failure::new(format!("`{}` is no regular file", path.display()));
             return Err(failure.with_hint("write to a pipe with --to -"));
