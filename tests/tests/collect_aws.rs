@@ -7,7 +7,7 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Aws, Faults, Sink, Workplace, aws, put_event, start};
+use tests::{Aws, Faults, Function, Sink, Workplace, X_TOKEN, XApi, aws, put_event, start};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_indexer-under-test");
 
@@ -154,4 +154,47 @@ fn objects_are_named_as_firehose_names_them_and_are_read_back() {
     let through =
         run(&workplace, &aws, "backfill s3://tweets/collected/ --store through --report json");
     assert_eq!(numbers(&through), direct);
+}
+
+#[test]
+fn a_scheduled_search_puts_what_is_new_into_firehose() {
+    let (Some(aws), api) = (aws(), XApi::start()) else { return };
+    let secret =
+        json!({ "Name": "x", "SecretString": format!("{{\"bearer_token\":\"{X_TOKEN}\"}}") });
+    let secret = aws.json("secretsmanager", "secretsmanager.CreateSecret", &secret);
+    let stream = json!({
+        "DeliveryStreamName": "tweets",
+        "ExtendedS3DestinationConfiguration": {
+            "BucketARN": "arn:aws:s3:::tweets", "RoleARN": "arn:aws:iam::000000000000:role/r", "Prefix": "raw/",
+        },
+    });
+    aws.json("firehose", "Firehose_20150804.CreateDeliveryStream", &stream);
+    let settings = [
+        ("_HANDLER", "collect"),
+        ("AWS_ENDPOINT_URL", &aws.url()),
+        ("X_BEARER_TOKEN", secret["ARN"].as_str().unwrap()),
+        ("INDEXER_COLLECT_API_URL", &api.url()),
+        ("INDEXER_COLLECT_TO", "firehose:tweets"),
+        ("INDEXER_COLLECT_QUERY", "A=a|B=b"),
+        ("INDEXER_COLLECT_MAX_COST", "5"),
+        ("INDEXER_COLLECT_STATE", "s3://tweets/collect/x-search.json"),
+        ("INDEXER_COLLECT_SPOOL", "spool"),
+    ];
+    let schedule =
+        json!({ "source": "aws.events", "detail-type": "Scheduled Event", "detail": {} });
+    for (a, b, sent) in [(120, 3, 123), (0, 0, 0), (2, 0, 2)] {
+        api.add("a", a);
+        api.add("b", b);
+        // Nothing of an environment outlives it, but what is in S3.
+        let Some(function) = Function::start(PROGRAM, 60, &settings) else { return };
+        let answer = function.invoke(&schedule);
+        assert_eq!(answer["sent"], sent, "{answer} {}", function.log());
+        assert!(!function.log().contains("very-secret"));
+    }
+    assert_eq!(api.charged(), (125, 0));
+    let Some(function) = Function::start(PROGRAM, 60, &settings) else { return };
+    api.fail([tests::XFault::Status(403)]);
+    let answer = function.invoke(&schedule);
+    assert_eq!(answer["errorType"], "Collect", "{answer}");
+    assert!(answer["errorMessage"].as_str().unwrap().contains("403"), "{answer}");
 }

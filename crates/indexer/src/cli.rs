@@ -182,7 +182,11 @@ fn command() -> clap::Command {
         Cli::command().mut_subcommand("lambda", |lambda| with(lambda, &reading::RECORD_VARIABLES));
     match variable("AWS_LAMBDA_RUNTIME_API").is_some() {
         true => cli.mut_subcommand("collect", |collect| {
-            collect.mut_subcommand("search", |search| with(search, &collect::SEARCH_VARIABLES))
+            collect.mut_subcommand("search", |search| {
+                // A variable holds all queries.
+                with(search, &collect::SEARCH_VARIABLES)
+                    .mut_arg("query", |query| query.value_delimiter('|'))
+            })
         }),
         false => cli,
     }

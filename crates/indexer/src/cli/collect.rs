@@ -61,7 +61,8 @@ The token comes from the environment, never from the command line:
   X_BEARER_TOKEN_FILE   or a file that holds it";
 
 /// The environment variables that a function reads for the options of `collect search`, by the option's id.
-pub(super) const SEARCH_VARIABLES: [(&str, &str); 8] = [
+pub(super) const SEARCH_VARIABLES: [(&str, &str); 9] = [
+    ("api_url", "INDEXER_COLLECT_API_URL"),
     ("to", "INDEXER_COLLECT_TO"),
     ("query", "INDEXER_COLLECT_QUERY"),
     ("limit", "INDEXER_COLLECT_LIMIT"),
