@@ -120,7 +120,7 @@ fn put(body: &Value, state: &mut State) -> Value {
         let (data, key) = (text(&record["Data"]), text(&record["PartitionKey"]));
         state.seen += 1;
         let is_hot = state.hot_key.as_ref() == Some(&key) && !key.is_empty();
-        let is_refused = state.refuse_every.is_some_and(|n| state.seen % n == 0)
+        let is_refused = state.refuse_every.is_some_and(|n| state.seen.is_multiple_of(n))
             && state.refused.insert(data.clone());
         if is_hot || is_refused {
             n_failed += 1;

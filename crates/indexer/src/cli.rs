@@ -63,7 +63,7 @@ enum CommandArgs {
     ///
     /// Exits with 0 if the source has ended, 1 if some records were rejected, 2 if a source or the destination could not
     /// be used, 130 after Ctrl-C.
-    Collect(collect::CollectArgs),
+    Collect(Box<collect::CollectArgs>),
     /// Write the documents as NDJSON to standard output; no store is needed
     Enrich(backfill::EnrichArgs),
     /// Score texts: reads one a line, plain or as a JSON string, and writes NDJSON

@@ -332,7 +332,7 @@ impl Delivery<'_> {
             return Ok(());
         }
         let behind = self.marks.partition_point(|(end, _)| *end <= accepted);
-        let Some((_, mark)) = self.marks.drain(..behind).last() else { return Ok(()) };
+        let Some((_, mark)) = self.marks.drain(..behind).next_back() else { return Ok(()) };
         (self.saved, self.saved_at) = (accepted, Instant::now());
         if let Err(failure) = self.keeper.save(&State::new(mark, accepted)) {
             // What is delivered is delivered. Without the note, the next run would deliver it again.

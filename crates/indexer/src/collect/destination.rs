@@ -22,7 +22,7 @@ pub(super) use store::StoreDestination;
 pub(super) enum Destination {
     Firehose(firehose::Firehose),
     Kinesis(kinesis::Kinesis),
-    Objects(objects::Objects),
+    Objects(Box<objects::Objects>),
     File(file::RolledFile),
     Stdout(stdout::Stdout),
     Store(Box<StoreDestination>),
@@ -48,7 +48,7 @@ impl Destination {
                 Destination::Kinesis(kinesis::Kinesis::open(stream, *create)?)
             }
             (DestinationConfig::Objects(prefix), _) => {
-                Destination::Objects(objects::Objects::open(prefix.clone(), roll, name)?)
+                Destination::Objects(Box::new(objects::Objects::open(prefix.clone(), roll, name)?))
             }
             (DestinationConfig::File(path), _) => {
                 Destination::File(file::RolledFile::open(path.clone(), roll)?)
