@@ -10,6 +10,7 @@ use indexer::store::{Address, Store};
 use tempfile::TempDir;
 
 mod aws;
+mod collect;
 mod dashboard;
 mod function;
 mod http;
@@ -22,6 +23,7 @@ mod sink;
 mod x;
 
 pub use aws::Aws;
+pub use collect::{aws_at, kill, lines, report, stop, wait_until};
 pub use dashboard::{Dashboard, Page, chromium, schemathesis};
 pub use function::{
     Function, Tweets, aws, base64, check, gzip, kinesis, lambda_program, message, notification,

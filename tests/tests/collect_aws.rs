@@ -7,22 +7,18 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
-use tests::{Aws, Faults, Function, Sink, Workplace, X_TOKEN, XApi, aws, put_event, start};
+use tests::{
+    Aws, Faults, Function, Sink, Workplace, X_TOKEN, XApi, aws, aws_at, put_event, report, start,
+};
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_indexer-under-test");
 
 fn run(workplace: &Workplace, aws: &Aws, arguments: &str) -> Output {
     let mut command = workplace.command(arguments.split(' '));
-    command.env("AWS_ENDPOINT_URL", aws.url()).env("AWS_REGION", "us-east-1");
-    command.envs([("AWS_ACCESS_KEY_ID", "test"), ("AWS_SECRET_ACCESS_KEY", "test")]);
+    aws_at(&mut command, &aws.url());
     let output = command.output().unwrap();
     assert!(output.status.success(), "{arguments}: {output:?}");
     output
-}
-
-fn report(output: &Output) -> Value {
-    let text = String::from_utf8_lossy(&output.stdout);
-    serde_json::from_str(text.lines().last().unwrap_or_default()).unwrap()
 }
 
 /// The numbers of a backfill's report that do not depend on time.
