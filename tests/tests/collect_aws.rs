@@ -8,7 +8,8 @@ use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 use tests::{
-    Aws, Faults, Function, Sink, Workplace, X_TOKEN, XApi, aws, aws_at, put_event, report, start,
+    Aws, ELASTICSEARCH, Faults, Function, Server, Sink, Workplace, X_TOKEN, XApi, aws, aws_at,
+    put_event, report, start,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_indexer-under-test");
@@ -57,13 +58,14 @@ fn a_replay_through_firehose_and_s3_is_what_a_backfill_is() {
     }
     let backfill = format!("backfill s3://tweets/{prefix} --store through --report json");
     assert_eq!(numbers(&run(&workplace, &aws, &backfill)), direct);
-    let sink = Sink::start(Faults::default());
-    let Some(function) = start(PROGRAM, &aws, &sink.url(), 300, &[]) else { return };
+    let Some(server) = Server::start(ELASTICSEARCH) else { return };
+    let Some(function) = start(PROGRAM, &aws, &server.url(), 300, &[]) else { return };
     for key in aws.keys("tweets", prefix) {
         let answer = function.invoke(&put_event(&[key.as_str()]));
         assert_eq!(answer, json!({ "objects": 1 }), "{key}");
     }
-    assert_eq!(json!(sink.ids().len()), direct[1]);
+    server.ask("POST", "/tweets/_refresh", "");
+    assert_eq!(json!(server.count()), direct[1]);
 }
 
 #[test]

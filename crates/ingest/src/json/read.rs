@@ -145,6 +145,9 @@ impl Place<'_> {
         let page = Page { includes: Includes::new(&lists), rules: &rules };
         let tweets = if record.data.is_some() { record.data } else { record.tweets };
         match tweets {
+            Tweets::One(event) if event.event_type.0.as_deref() == Some("post.delete") => {
+                sink(Found::Item(Item::Notice { line: self.line, kind: "post.delete" }));
+            }
             Tweets::One(tweet) => self.read_of_page(&page, Err(json), &tweet, sink),
             Tweets::Many(texts) if !texts.is_empty() => {
                 for text in texts {

@@ -34,6 +34,9 @@ pub(super) struct Record<'a> {
     pub(super) entities: Object<Entities<'a>>,
     #[serde(borrow)]
     pub(super) geo: Object<Place<'a>>,
+    /// Of an event of X's Activity API, which has the place of a tweet: `post.delete`.
+    #[serde(borrow)]
+    pub(super) event_type: Text<'a>,
     // v1.1
     #[serde(borrow)]
     pub(super) timestamp_ms: Text<'a>,

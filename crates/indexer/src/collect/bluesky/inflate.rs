@@ -44,7 +44,11 @@ impl Inflater {
         let answer = client.map_err(lost)?.get(url).send().await.map_err(lost)?;
         let answer = answer.error_for_status().map_err(lost)?;
         let raw = answer.bytes().await.map_err(lost)?;
-        let dictionary = Dictionary::decode_dict(&raw).map_err(|error| error.to_string())?;
+        self.use_dictionary(&raw)
+    }
+
+    fn use_dictionary(&mut self, raw: &[u8]) -> Result<(), String> {
+        let dictionary = Dictionary::decode_dict(raw).map_err(|error| error.to_string())?;
         let id = dictionary.id;
         let mut decoder = FrameDecoder::new();
         decoder.add_dict(dictionary).map_err(|error| error.to_string())?;
@@ -71,5 +75,26 @@ impl Inflater {
         }
         decoder.read_to_end(&mut text).map_err(|error| error.to_string())?;
         Ok(text)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frames_are_decompressed_with_the_server_s_dictionary_alone() {
+        let mut inflater = Inflater::default();
+        let frame = include_bytes!("../../../test_data/jetstream_frame.zst");
+        assert!(inflater.inflate(frame).is_err());
+        let dictionary = include_bytes!("../../../test_data/jetstream.dictionary");
+        inflater.use_dictionary(dictionary).unwrap();
+        assert_eq!(inflater.id(), Some(7));
+        let expected = include_bytes!("../../../test_data/jetstream_frame.json").trim_ascii_end();
+        for _ in 0..2 {
+            assert_eq!(inflater.inflate(frame).unwrap(), expected);
+        }
+        assert!(inflater.inflate(&frame[..frame.len() - 5]).is_err());
+        assert!(inflater.inflate(b"no zstd").is_err());
     }
 }
