@@ -32,6 +32,8 @@ pub enum XFault {
     Status(u16),
     /// The answer breaks off.
     Cut,
+    /// 200 with this body.
+    Body(&'static str),
 }
 
 /// What a connection to the stream does, step by step.
@@ -106,7 +108,9 @@ impl XApi {
         let mut state = lock(&self.state);
         let newest =
             state.posts.values().filter_map(|posts| posts.first()).map(|(id, _)| *id).max();
-        let first = x_id(Duration::from_secs(60), 0).max(newest.unwrap_or(0) + 1);
+        let streamed = state.streamed.iter().copied().max();
+        let newest = newest.max(streamed).unwrap_or(0);
+        let first = x_id(Duration::from_secs(60), 0).max(newest + 1);
         let posts = state.posts.entry(query.to_owned()).or_default();
         for i in 0..n {
             let id = first + i;
@@ -216,6 +220,10 @@ fn serve(stream: TcpStream, state: &Arc<Mutex<State>>) -> io::Result<()> {
                 answer(&mut stream, status, &[], &problem.to_string())?;
                 continue;
             }
+            Some(XFault::Body(body)) => {
+                answer(&mut stream, 200, &[], body)?;
+                continue;
+            }
             Some(XFault::Cut) => {
                 stream.write_all(
                     b"HTTP/1.1 200 OK\r\ncontent-length: 1000\r\n\r\n{\"data\":[{\"id\":\"1\"",
@@ -251,7 +259,8 @@ fn serve(stream: TcpStream, state: &Arc<Mutex<State>>) -> io::Result<()> {
             }
             ("POST", "/2/tweets/search/stream/rules") => {
                 let body: Value = serde_json::from_slice(&request.body).unwrap_or_default();
-                let changed = change_rules(&body, &mut lock(state));
+                let is_dry = request.path.contains("dry_run=true");
+                let changed = change_rules(&body, &mut lock(state), is_dry);
                 answer(&mut stream, 200, &[], &changed.to_string())?;
             }
             ("GET", "/2/tweets/search/stream") => return follow(stream, state),
@@ -314,6 +323,11 @@ fn search(request: &Request, state: &mut State) -> Value {
     });
     let empty = Vec::new();
     let posts = state.posts.get(&parameters["query"]).unwrap_or(&empty);
+    // No test adds posts after the time from which it searches.
+    let since = match parameters.get("start_time") {
+        Some(_) => u64::MAX,
+        None => since,
+    };
     let matching: Vec<_> = posts
         .iter()
         .filter(|(id, _)| *id > since && before.is_none_or(|before: u64| *id < before))
@@ -340,19 +354,24 @@ fn search(request: &Request, state: &mut State) -> Value {
     json!({ "meta": meta })
 }
 
-fn change_rules(body: &Value, state: &mut State) -> Value {
+fn change_rules(body: &Value, state: &mut State, is_dry: bool) -> Value {
     if let Some(ids) = body["delete"]["ids"].as_array() {
         state.rules.retain(|rule| !ids.contains(&rule["id"]));
         return json!({ "meta": { "summary": { "deleted": ids.len() } } });
     }
     let mut added = Vec::new();
     for rule in body["add"].as_array().into_iter().flatten() {
+        if rule["value"].as_str().is_some_and(|value| value.contains("((")) {
+            return json!({ "errors": [{ "title": "UnprocessableEntity", "detail": "missing ) at the end", "value": rule["value"] }] });
+        }
         if state.rules.iter().any(|known| known["value"] == rule["value"]) {
             return json!({ "errors": [{ "title": "DuplicateRule", "value": rule["value"] }] });
         }
         let id = format!("{}", state.rules.len() + state.requests.len());
         let rule = json!({ "id": id, "value": rule["value"], "tag": rule["tag"] });
-        state.rules.push(rule.clone());
+        if !is_dry {
+            state.rules.push(rule.clone());
+        }
         added.push(rule);
     }
     json!({ "data": added, "meta": { "summary": { "created": added.len() } } })

@@ -30,7 +30,7 @@ fn a_search_that_is_run_again_asks_only_for_what_is_new() {
     }
     let estimate = x(&workplace, &api, "collect search --estimate").output().unwrap();
     let said = String::from_utf8_lossy(&estimate.stdout).into_owned();
-    assert!(said.contains("253      $1.265  in all"), "{said}");
+    assert!(said.contains("253      $1.265  total"), "{said}");
     assert_eq!(api.charged(), (0, 0));
     let search = "collect search --max-posts 1000 --to out.ndjson";
     let first = report(&x(&workplace, &api, search).output().unwrap());
@@ -60,7 +60,7 @@ fn a_search_waits_as_long_as_x_says_and_outlasts_its_errors() {
     assert_eq!(report(&output)["sent"], 120);
     let log = String::from_utf8_lossy(&output.stderr);
     for wait in [
-        "503: over capacity; asking again in 5 s",
+        "X: 503: over capacity; asking again in 5 s",
         "asking again in 0.25 s",
         "429: too many requests; asking again in 60 s",
     ] {
@@ -113,7 +113,7 @@ fn a_budget_ends_a_search_and_the_next_run_goes_on_there() {
         (&report(&first)["sent"], &report(&first)["x_cost_dollars"]),
         (&json!(150), &json!(0.75))
     );
-    assert!(String::from_utf8_lossy(&first.stderr).contains("the next run goes on there"));
+    assert!(String::from_utf8_lossy(&first.stderr).contains("the next run continues there"));
     api.add("a", 20);
     let second =
         report(&x(&workplace, &api, &format!("{search} --max-posts 1000")).output().unwrap());
@@ -124,10 +124,41 @@ fn a_budget_ends_a_search_and_the_next_run_goes_on_there() {
 }
 
 #[test]
+fn a_budget_is_shared_and_no_answer_that_is_not_a_page_ends_a_search() {
+    let (workplace, api) = (Workplace::new(PROGRAM), XApi::start());
+    for query in ["a", "b", "c"] {
+        api.add(query, 200);
+    }
+    let search =
+        "collect search --query A=a --query B=b --query C=c --to out.ndjson --clock-rate 200";
+    api.fail([
+        XFault::Body(r#"{"errors":[{"title":"Service Unavailable","detail":"try later"}]}"#),
+        XFault::Body("<html>502</html>"),
+        XFault::Body(r#"{"meta":{"result_count":0,"next_token":"t9999999999999999999"}}"#),
+    ]);
+    let first = x(&workplace, &api, &format!("{search} --max-posts 300")).output().unwrap();
+    assert_eq!((&report(&first)["sent"], api.charged()), (&json!(300), (300, 0)), "{first:?}");
+    let tagged = |tag: &str| {
+        let lines = lines(&workplace, "out.ndjson");
+        lines.iter().filter(|line| line["matching_rules"][0]["tag"] == tag).count()
+    };
+    assert_eq!((tagged("A"), tagged("B"), tagged("C")), (100, 100, 100));
+    // The page after the last one is no longer there.
+    api.fail([XFault::Status(400)]);
+    let second = x(&workplace, &api, &format!("{search} --max-posts 1000")).output().unwrap();
+    assert!(String::from_utf8_lossy(&second.stderr).contains("its pages are read again"));
+    let ids: HashSet<String> =
+        lines(&workplace, "out.ndjson").iter().map(|l| l["data"]["id"].to_string()).collect();
+    assert_eq!(ids.len(), 600);
+    let third = x(&workplace, &api, &format!("{search} --max-posts 1000")).output().unwrap();
+    assert_eq!(report(&third)["received"], 0);
+}
+
+#[test]
 fn the_token_is_nowhere_to_be_seen() {
     let (workplace, api) = (Workplace::new(PROGRAM), XApi::start());
     api.add("a", 20);
-    api.fail([XFault::Status(500), XFault::Cut]);
+    api.fail([XFault::Status(500), XFault::Cut, XFault::Body(X_TOKEN)]);
     let arguments =
         "collect search --query A=a --max-posts 100 --to out.ndjson -vv --clock-rate 100";
     let mut seen = String::new();
@@ -193,7 +224,7 @@ fn a_stream_that_is_cut_again_and_again_loses_nothing_and_keeps_its_rules() {
         "X closed it; reconnecting in 0 s",
         "503: Service Unavailable; reconnecting in 5 s",
         "429: too many requests; reconnecting in 60 s",
-        "the app has 1 rules that are not in the file, whose posts come and cost too: of somebody else",
+        "the app has 1 rules that are not in the file; their posts are delivered and charged too: of somebody else",
     ] {
         assert!(log.contains(said), "{said}: {log}");
     }
@@ -204,26 +235,50 @@ fn a_stream_that_is_cut_again_and_again_loses_nothing_and_keeps_its_rules() {
         api.rules(),
         rules(&[("AWS", "\"aws marketplace\""), ("GCP", "gcp"), ("of somebody else", "cats")])
     );
-    // Rules that are taken out of the file are deleted.
+    // Rules that are taken out of the file are deleted, but not for one that X does not understand.
+    workplace.file("rules", "GCP = ((gcp\n");
+    let refused = x(&workplace, &api, stream).output().unwrap();
+    assert!(
+        String::from_utf8_lossy(&refused.stderr).contains("missing ) at the end"),
+        "{refused:?}"
+    );
+    assert_eq!(api.rules().len(), 3);
     workplace.file("rules", "GCP = gcp\n");
-    api.stream([vec![Post, Close]]);
+    api.stream([vec![KeepAlive, Close]]);
     x(&workplace, &api, &format!("{stream} --for 1s")).output().unwrap();
     assert_eq!(api.rules(), rules(&[("GCP", "gcp"), ("of somebody else", "cats")]));
 }
 
 #[test]
-fn what_a_stream_has_missed_is_searched_for() {
-    use XStream::{Close, KeepAlive, Post};
+fn what_a_stream_has_missed_is_searched_for_and_paid_for_once() {
+    use XStream::{Close, KeepAlive, Post, Silence};
     let (workplace, api) = (Workplace::new(PROGRAM), XApi::start());
-    workplace.file("rules", "AWS=a\n");
-    api.stream([vec![Post, Post, Close], vec![KeepAlive]]);
-    let stream = "collect stream --rules rules --max-posts 1000 --to out.ndjson --fill-gaps --clock-rate 100";
-    let child =
-        x(&workplace, &api, stream).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
-    wait_until("the stream", || !lines(&workplace, "out.ndjson").is_empty());
-    api.add("a", 3);
-    // Their ids are older than those of the stream; what matters is that the search is asked for.
-    wait_until("the search", || api.requests("/2/tweets/search/recent") > 0);
-    let output = stop(child);
-    assert!(String::from_utf8_lossy(&output.stderr).contains("filled the gap with"), "{output:?}");
+    workplace.file("rules", "AWS=a\nGCP=b\n");
+    api.stream([
+        vec![Post, Post, Close],
+        vec![KeepAlive, Close],
+        vec![KeepAlive, Silence],
+        vec![KeepAlive],
+    ]);
+    let stream =
+        "collect stream --rules rules --max-posts 1000 --to out.ndjson --fill-gaps --clock-rate 50";
+    let run = || {
+        let mut command = x(&workplace, &api, stream);
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = run();
+    wait_until("the stream", || lines(&workplace, "out.ndjson").len() == 2);
+    api.add("a", 150);
+    api.add("b", 30);
+    api.fail([XFault::Status(503)]);
+    wait_until("the missing posts", || lines(&workplace, "out.ndjson").len() == 182);
+    let log = String::from_utf8_lossy(&stop(child).stderr).into_owned();
+    assert!(log.contains("filled a gap with 100 posts for `AWS`"), "{log}");
+    assert_eq!(api.charged(), (182, 0));
+    // What is filled stays filled.
+    api.stream([vec![KeepAlive]]);
+    let child = run();
+    thread::sleep(Duration::from_millis(1500));
+    stop(child);
+    assert_eq!(api.charged().1, 0);
 }

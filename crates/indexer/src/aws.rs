@@ -48,6 +48,5 @@ async fn load() -> SdkConfig {
 /// way to ask for their values.
 #[expect(clippy::disallowed_methods, reason = "they are settings of the AWS SDK, not ours")]
 fn own_endpoint(service: &str) -> Option<String> {
-    let service = service.to_ascii_uppercase();
     std::env::var(format!("AWS_ENDPOINT_URL_{service}")).ok().filter(|url| !url.is_empty())
 }

@@ -1,4 +1,4 @@
-//! `indexer collect`: takes in what comes in by itself, and delivers it.
+//! `indexer collect`: collects posts as they are published, and delivers them.
 //!
 //! A source runs on a thread of its own and hands its records to the [`intake`], which filters them and puts them into the
 //! [`spool`] on disk, together with the mark at which the source goes on after a restart. The calling thread takes them out
@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::thread;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use serde_json::Value;
 
@@ -17,7 +17,6 @@ use crate::aws::s3::S3;
 use crate::config::{CollectConfig, CollectSource, DestinationConfig};
 use crate::failure::{COULD_NOT_RUN, Context, Failure, INTERRUPTED, Result};
 use crate::pipeline::StoreOutput;
-use crate::progress::Progress;
 use crate::rejects::Rejects;
 use crate::serve::Dashboard;
 use crate::stop::{Stop, stop_on_ctrl_c};
@@ -25,6 +24,7 @@ use crate::store::Address;
 
 mod bluesky;
 mod deletions;
+mod delivery;
 mod destination;
 mod estimate;
 mod filter;
@@ -40,18 +40,16 @@ mod spool;
 mod state;
 mod x;
 
+use delivery::Delivery;
 use destination::{Destination, StoreDestination};
 pub(crate) use function::run as run_as_function;
 use intake::Intake;
 use ladder::Clock;
 use meter::Meter;
 use outcome::Outcome;
-use spool::{Position, Spool};
-use state::{Keeper, State};
+use spool::Spool;
+use state::Keeper;
 use x::Api;
-
-/// How often it is noted what was delivered.
-const SAVE_EVERY: Duration = Duration::from_millis(200);
 
 /// Collects until the source ends, or the run is stopped.
 pub(crate) fn run(config: CollectConfig) -> Result<ExitCode> {
@@ -88,6 +86,7 @@ struct Collected {
 }
 
 fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
+    check(&config)?;
     let clock = Clock::new(config.clock_rate);
     let api = match config.source.x() {
         Some(x) => {
@@ -96,31 +95,41 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
         }
         None => None,
     };
+    let address = config.store.address()?;
     let folder = match &config.spool {
         Some(folder) => folder.clone(),
-        None => default_folder(&config),
+        None => default_folder(&config, &address),
     };
     let keeper = match &config.state {
         Some(uri) => Keeper::Object(Box::new(S3::new()?), uri.clone()),
-        None => Keeper::beside(&folder),
+        None => Keeper::beside(&folder, api.is_some()),
     };
-    let state = keeper.load()?;
     if let (CollectSource::Search(search), Some(api)) = (&config.source, &api)
         && search.estimate
     {
-        estimate::print(search, state.mark, api, stop)?;
+        estimate::print(search, keeper.load()?.mark, api, stop)?;
         return Ok(Collected { outcome: None, failure: None, dashboard: None });
     }
 
-    let spool = Arc::new(Spool::open(&folder, config.spool_bytes, state.delivered())?);
-    let mark = spool.last_mark().unwrap_or(state.mark);
-    if spool.waiting() > 0 {
-        tracing::info!(
-            "{} records of an earlier run are in the spool, and are sent first",
-            spool.waiting()
-        );
+    let spool = Arc::new(Spool::open(&folder, config.spool_bytes)?);
+    // Only now that no other process can change it.
+    let mut state = keeper.load()?;
+    let is_continued = state.spool == spool.id();
+    let begun = state.begin(config.source.name(), spool.id(), crate::clock::now());
+    begun.with_context(|| format!("cannot collect into `{}`", folder.display()))?;
+    let delivered = state.delivered(spool.id());
+    spool.resume(delivered).context("cannot use the spool")?;
+    // What another environment has noted since is newer than what is left here.
+    let mark = spool.last_mark().filter(|_| is_continued || state.mark.is_null());
+    let mark = mark.unwrap_or_else(|| state.mark.clone());
+    if config.state.is_some() {
+        // From now on, other environments know that this one is at work.
+        keeper.save(&state)?;
     }
-    let address = config.store.address()?;
+    let left = spool.waiting();
+    if left > 0 {
+        tracing::info!("{left} records of an earlier run are in the spool, and are sent first");
+    }
     let dashboard = match &config.serve {
         Some(listen) => Some(Dashboard::new(address.clone(), listen)?),
         None => None,
@@ -130,19 +139,21 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     let source_stop = stop.child();
     let destination = open_destination(&config, &address, stop)?;
     if let Some(address) = config.metrics {
-        metrics::serve(address, Arc::clone(&meter), stop)?;
+        metrics::serve(address, Arc::clone(&meter))?;
     }
+    let rejects = Rejects::to_file(config.rejects.clone(), &folder);
+    rejects.check_file()?;
     let dashboard = dashboard.map(|dashboard| dashboard.start(stop)).transpose()?;
     let intake = Intake {
         spool: Arc::clone(&spool),
         meter: Arc::clone(&meter),
         conditions: config.conditions,
-        options: Arc::default(),
+        options: config.source.options(),
         stop: source_stop.clone(),
         drops_oldest: config.drop_oldest,
         is_durable: api.is_some(),
         reminded: None,
-        rejects: Rejects::to_file(config.rejects.clone(), &folder),
+        rejects,
         longest: destination.longest(),
     };
     if let Some(duration) = config.duration {
@@ -154,18 +165,8 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     }
     let started = Instant::now();
     let source = start(config.source, mark, intake, api, clock)?;
-    let delivery = Delivery {
-        spool: &spool,
-        keeper: &keeper,
-        meter: &meter,
-        stop,
-        destination,
-        marks: Vec::new(),
-        taken: Position::default(),
-        saved: Position::default(),
-        saved_at: Instant::now(),
-    };
-    let (destination, mut failure) = delivery.run(&source_stop);
+    let delivery = Delivery::new(&spool, (&keeper, state), &meter, stop, destination);
+    let (destination, mut state, mut failure) = delivery.run(&source_stop);
     // A source that waits for the network has a moment to notice.
     let failed_sources = match source.join() {
         Ok(Ok(failed)) => failed,
@@ -185,25 +186,56 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
             folder.display()
         );
     }
-    spool.finish()?;
+    state.end();
+    let mut end = |ended: Result<()>| {
+        if let Err(error) = ended {
+            failure.get_or_insert(error);
+        }
+    };
+    end(keeper.save(&state));
+    end(spool.finish().context("cannot delete the spool"));
     let report = match destination {
-        Destination::Store(store) => Some(store.finish(started.elapsed())?),
+        Destination::Store(store) => {
+            let (report, closed) = store.finish(started.elapsed());
+            end(closed);
+            Some(report)
+        }
         _ => None,
     };
     let seconds = started.elapsed().as_secs_f64();
-    let outcome = Outcome::new(&meter, waiting, failed_sources, report, seconds);
+    let outcome = Outcome::new(&meter, (left, waiting), failed_sources, report, seconds);
     Ok(Collected { outcome: Some(outcome), failure, dashboard })
 }
 
-/// The folder for a source and a destination, so that no two collections share one: `collect/bluesky-to-store-tweets-index`.
-fn default_folder(config: &CollectConfig) -> PathBuf {
+/// Refuses options that would have no effect.
+fn check(config: &CollectConfig) -> Result<()> {
+    let is_store = config.to == DestinationConfig::Store;
+    let rolls = matches!(config.to, DestinationConfig::Objects(_) | DestinationConfig::File(_));
+    let is_rolled = config.roll.bytes.is_some() || config.roll.age.is_some();
+    let what = match () {
+        () if config.serve.is_some() && !is_store => {
+            "--serve shows the store, so it needs --to store"
+        }
+        () if config.follow_deletes && !is_store => {
+            "--follow-deletes changes the store, so it needs --to store"
+        }
+        () if is_rolled && !rolls => {
+            "--roll-size and --roll-every are for files and for objects in S3"
+        }
+        () => return Ok(()),
+    };
+    Err(Failure::new(what))
+}
+
+/// The folder for a source and a destination: `collect/bluesky-to-store-tweets-index-…`.
+fn default_folder(config: &CollectConfig, store: &Address) -> PathBuf {
     let to = match &config.to {
         DestinationConfig::Firehose { stream, .. } => format!("firehose-{stream}"),
         DestinationConfig::Kinesis { stream, .. } => format!("kinesis-{stream}"),
         DestinationConfig::Objects(uri) => uri.to_string(),
         DestinationConfig::File(path) => path.display().to_string(),
         DestinationConfig::Stdout => "stdout".to_owned(),
-        DestinationConfig::Store => format!("store-{}", config.store.place),
+        DestinationConfig::Store => format!("store-{store}"),
     };
     let plain: String =
         to.chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
@@ -224,10 +256,7 @@ fn open_destination(config: &CollectConfig, address: &Address, stop: &Stop) -> R
             stays_open: true,
             experience: None,
         };
-        let options = match &config.source {
-            CollectSource::Replay(replay) => Arc::clone(&replay.options),
-            _ => Arc::default(),
-        };
+        let options = config.source.options();
         let rejects = Rejects::to_file(config.rejects.clone(), address.beside());
         StoreDestination::new(output, options, rejects, name, config.follow_deletes)
     };
@@ -273,76 +302,5 @@ struct CloseAtEnd(Arc<Spool>);
 impl Drop for CloseAtEnd {
     fn drop(&mut self) {
         self.0.close();
-    }
-}
-
-/// Takes records out of the spool and gives them to the destination.
-struct Delivery<'d> {
-    spool: &'d Spool,
-    keeper: &'d Keeper,
-    meter: &'d Meter,
-    stop: &'d Stop,
-    destination: Destination,
-    /// The marks of chunks that were taken and are not noted as delivered.
-    marks: Vec<(Position, Value)>,
-    taken: Position,
-    saved: Position,
-    saved_at: Instant,
-}
-
-impl Delivery<'_> {
-    /// Delivers until the spool is closed and empty, or the run is cut off. Returns the destination, and why it has failed
-    /// if it has.
-    fn run(mut self, source_stop: &Stop) -> (Destination, Option<Failure>) {
-        let mut progress = Progress::start_counting();
-        let delivered = self.deliver(&mut progress);
-        progress.finish();
-        source_stop.set();
-        let failure =
-            delivered.err().map(|failure| failure.context("cannot deliver what was collected"));
-        (self.destination, failure)
-    }
-
-    fn deliver(&mut self, progress: &mut Progress) -> Result<()> {
-        loop {
-            let is_closed = match self.spool.take(Duration::from_millis(100))? {
-                Ok((chunk, end)) => {
-                    self.taken = end;
-                    self.marks.push((end, chunk.mark.clone()));
-                    self.destination.take(chunk, end, self.meter, self.stop)?;
-                    false
-                }
-                Err(is_closed) => is_closed,
-            };
-            let is_end = is_closed || self.stop.is_cut_off();
-            let accepted = self.destination.settle(self.taken, is_end, self.meter, self.stop);
-            self.save(*accepted.as_ref().unwrap_or(&self.saved), is_end || accepted.is_err())?;
-            accepted?;
-            progress.tell(|| self.meter.line());
-            if is_end {
-                return Ok(());
-            }
-        }
-    }
-
-    /// Notes up to where everything is delivered, once in a while.
-    fn save(&mut self, accepted: Position, is_end: bool) -> Result<()> {
-        let is_due = is_end || self.saved_at.elapsed() >= SAVE_EVERY;
-        if !is_due || accepted <= self.saved {
-            return Ok(());
-        }
-        let behind = self.marks.partition_point(|(end, _)| *end <= accepted);
-        let Some((_, mark)) = self.marks.drain(..behind).next_back() else { return Ok(()) };
-        (self.saved, self.saved_at) = (accepted, Instant::now());
-        if let Err(failure) = self.keeper.save(&State::new(mark, accepted)) {
-            // What is delivered is delivered. Without the note, the next run would deliver it again.
-            tracing::warn!("{}", failure.story());
-        }
-        self.spool
-            .delivered(accepted)
-            .context("cannot delete what was delivered from the spool")?;
-        self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
-        self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
-        Ok(())
     }
 }

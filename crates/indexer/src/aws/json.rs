@@ -17,6 +17,8 @@ use crate::foreign::innermost;
 pub(crate) struct Service {
     /// Its name in signatures and host names.
     pub(crate) name: &'static str,
+    /// Its name in environment variables.
+    pub(crate) id: &'static str,
     /// What precedes the name of an operation.
     pub(crate) target: &'static str,
 }
@@ -51,6 +53,7 @@ impl CallError {
                         &**kind,
                         "ServiceUnavailableException"
                             | "ThrottlingException"
+                            | "KMSThrottlingException"
                             | "LimitExceededException"
                             | "ProvisionedThroughputExceededException"
                             | "ResourceInUseException"
@@ -90,14 +93,15 @@ pub(crate) async fn call(
     service: Service,
     operation: &str,
     region: Option<&str>,
-    host: &str,
     body: &[u8],
 ) -> Result<Value, CallError> {
     let config = config().await;
     let own_region = config.region().map(|region| region.as_ref().to_owned());
     let region = region.map(str::to_owned).or(own_region).unwrap_or_default();
     // Emulators are reached through AWS_ENDPOINT_URL.
-    let own = own_endpoint(service.name).or(config.endpoint_url().map(str::to_owned));
+    let own = own_endpoint(service.id).or(config.endpoint_url().map(str::to_owned));
+    // China's endpoints have a domain of their own.
+    let host = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
     let url = match own {
         Some(url) => format!("{}/", url.trim_end_matches('/')),
         None => format!("https://{}.{region}.{host}/", service.name),
@@ -139,9 +143,6 @@ pub(crate) async fn call(
         message: message.to_owned(),
     })
 }
-
-/// The host names of most regions.
-pub(crate) const AWS: &str = "amazonaws.com";
 
 /// The client that all calls share.
 async fn client() -> reqwest::Result<&'static Client> {

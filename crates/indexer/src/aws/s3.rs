@@ -40,7 +40,7 @@ impl S3 {
     pub(crate) fn new() -> Result<S3> {
         let runtime = runtime().context("cannot start threads")?;
         let config = runtime.block_on(config());
-        let has_own_endpoint = config.endpoint_url().is_some() || own_endpoint("s3").is_some();
+        let has_own_endpoint = config.endpoint_url().is_some() || own_endpoint("S3").is_some();
         let s3 = aws_sdk_s3::config::Builder::from(config)
             // Servers other than AWS usually have no host name for each bucket.
             .force_path_style(has_own_endpoint)

@@ -8,8 +8,9 @@ use super::json::{self, Service};
 use crate::failure::{Context, Failure, Result};
 use crate::runtime::runtime;
 
-const SECRETS_MANAGER: Service = Service { name: "secretsmanager", target: "secretsmanager" };
-const SYSTEMS_MANAGER: Service = Service { name: "ssm", target: "AmazonSSM" };
+const SECRETS_MANAGER: Service =
+    Service { name: "secretsmanager", id: "SECRETS_MANAGER", target: "secretsmanager" };
+const SYSTEMS_MANAGER: Service = Service { name: "ssm", id: "SSM", target: "AmazonSSM" };
 
 /// Whether a setting is the ARN of a secret, and not the secret itself.
 pub(crate) fn is_reference(value: &str) -> bool {
@@ -64,7 +65,7 @@ impl Secret {
 pub(crate) fn read(arn: &str) -> Result<Secret> {
     let form = "write it as arn:aws:secretsmanager:REGION:ACCOUNT:secret:NAME or arn:aws:ssm:REGION:ACCOUNT:parameter/NAME";
     let parts: Vec<&str> = arn.split(':').collect();
-    let ["arn", partition, service, region, _, _, ..] = parts[..] else {
+    let ["arn", _, service, region, _, _, ..] = parts[..] else {
         return Err(Failure::new(format!("`{arn}` is not an ARN")).with_hint(form));
     };
     // The ARN of a secret has seven parts; what follows is ECS's `:key:version-stage:version-id`,
@@ -77,11 +78,9 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
         "secretsmanager" => (SECRETS_MANAGER, "GetSecretValue", json!({ "SecretId": id })),
         _ => (SYSTEMS_MANAGER, "GetParameter", json!({ "Name": id, "WithDecryption": true })),
     };
-    // China's endpoints have a domain of their own.
-    let host = if partition == "aws-cn" { "amazonaws.com.cn" } else { json::AWS };
     let answer = runtime()
         .context("cannot start threads")?
-        .block_on(call(api, operation, region, host, &body.to_string()))
+        .block_on(call(api, operation, region, &body.to_string()))
         .with_context(|| format!("cannot read the secret `{id}`"))?;
     let text = match service {
         "secretsmanager" => &answer["SecretString"],
@@ -101,18 +100,11 @@ pub(crate) fn read(arn: &str) -> Result<Secret> {
 }
 
 /// Calls an operation that reads a secret, up to three times.
-async fn call(
-    service: Service,
-    operation: &str,
-    region: &str,
-    host: &str,
-    body: &str,
-) -> Result<Value> {
+async fn call(service: Service, operation: &str, region: &str, body: &str) -> Result<Value> {
     let mut attempts = 0;
     loop {
         attempts += 1;
-        let error = match json::call(service, operation, Some(region), host, body.as_bytes()).await
-        {
+        let error = match json::call(service, operation, Some(region), body.as_bytes()).await {
             Ok(answer) => return Ok(answer),
             Err(error) => error,
         };

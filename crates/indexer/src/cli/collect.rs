@@ -33,14 +33,13 @@ enum SourceArgs {
     /// Posts of Bluesky as they are written: free, without an account or a key
     ///
     /// Bluesky publishes every public post in a stream that is called Jetstream. This command follows it, keeps the posts
-    /// that the filters let through, and goes on after an interruption where it stopped, as far as the servers look back
+    /// that the filters let through, and after an interruption resumes where it stopped, as far as the servers look back
     /// (36 hours). To see what people write about cloud marketplaces right now:
     ///
-    ///   indexer collect bluesky --keyword 'aws marketplace' --keyword azure --serve
+    /// indexer collect bluesky --keyword 'aws marketplace' --keyword azure --serve
     ///
-    /// Without filters there are about forty posts a second. Posts have no location, and neither counts of likes nor the
-    /// names of their authors, who are known by an identifier (a DID).
-    #[command(verbatim_doc_comment)]
+    /// It runs until Ctrl-C. Without filters there are about forty posts a second. Posts have neither locations nor counts
+    /// of likes, and their authors are known only by an identifier, such as did:plc:z72i7hdynmk6r22z27h6tvur (a DID).
     Bluesky(Common<BlueskyArgs>),
     /// Posts of the last seven days from X's search; each one costs money
     ///
@@ -84,7 +83,8 @@ struct Common<S: Args> {
     to: ToArgs,
     #[command(flatten)]
     store: StoreArgs,
-    /// Delete posts from the store that were deleted on their network, and replace those that were changed
+    /// Delete posts from the store that were deleted on their network, and replace those that were changed. Posts of
+    /// accounts that are deleted as a whole stay
     #[arg(long)]
     follow_deletes: bool,
     /// Show the dashboard of the store while it fills
@@ -98,22 +98,22 @@ struct Common<S: Args> {
 
 #[derive(Debug, Args)]
 struct FilterArgs {
-    /// Only posts whose text contains this word or phrase, in any case; of several, one is enough
+    /// Only posts whose text contains this whole word or phrase, in any case (aws is not in laws); can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "TEXT")]
     keyword: Vec<String>,
-    /// Only posts in this language: en, pt-BR; of several, one is enough
+    /// Only posts in this language: en, pt-BR; can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "LANG", value_delimiter = ',')]
     lang: Vec<String>,
-    /// Only posts of this account, by handle or id (of Bluesky: by its DID); of several, one is enough
+    /// Only posts of this account, by handle or id (on Bluesky, its DID); can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "ACCOUNT", value_delimiter = ',')]
     account: Vec<String>,
     /// Only posts with a location
     #[arg(help_heading = "Filters", long)]
     has_geo: bool,
     /// Only posts located in this box; it may cross the antimeridian
-    #[arg(help_heading = "Filters", long, value_name = "W,S,E,N", value_parser = super::search::parse_box, allow_hyphen_values = true)]
+    #[arg(help_heading = "Filters", long, value_name = "W,S,E,N", value_parser = super::values::parse_box, allow_hyphen_values = true)]
     bbox: Option<BoundingBox>,
-    /// Only posts about this cloud marketplace: AWS, Azure, GCP; of several, one is enough
+    /// Only posts about this cloud marketplace: AWS, Azure, GCP; can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "NAME", value_delimiter = ',')]
     marketplace: Vec<String>,
 }
@@ -126,7 +126,7 @@ struct ToArgs {
     /// or by `backfill`. With `store` they are enriched and indexed at once, into the store that --store names.
     #[arg(long, value_name = "DESTINATION", default_value = "store", value_parser = parse_to)]
     to: To,
-    /// Make the Firehose or Kinesis stream if it is not there
+    /// Create the Firehose or Kinesis stream if it does not exist
     #[arg(help_heading = "Destination", long)]
     create: bool,
     /// The bucket that a new Firehose stream writes to, below twitter/raw-data/
@@ -142,26 +142,27 @@ struct ToArgs {
     /// no limit for files]
     #[arg(help_heading = "Destination", long, value_name = "SIZE", value_parser = parse_bytes)]
     roll_size: Option<u64>,
-    /// Begin a new file or object once this one is so old: 5m [default: 5m for objects, no limit for files]
+    /// Begin a new file or object once this one is this old: 5m [default: 5m for objects, no limit for files]
     #[arg(help_heading = "Destination", long, value_name = "TIME", value_parser = parse_duration)]
     roll_every: Option<Duration>,
-    /// The folder that keeps what was not delivered yet, and where the source goes on [default:
+    /// The folder that keeps what was not delivered yet, and where the source resumes [default:
     /// collect/SOURCE-to-DESTINATION]
     #[arg(help_heading = "Destination", long, value_name = "FOLDER")]
     spool: Option<PathBuf>,
-    /// How much may be kept in that folder while the destination is away. After that, receiving waits
-    #[arg(help_heading = "Destination", long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_bytes)]
+    /// How much may be kept in that folder while the destination is unreachable. After that, the source is paused
+    #[arg(help_heading = "Destination", long, value_name = "SIZE", default_value = "1GiB", value_parser = parse_spool_size)]
     spool_size: u64,
     /// Drop the oldest records instead of waiting when the folder is full; they are counted
     #[arg(help_heading = "Destination", long)]
     drop_oldest: bool,
-    /// Keep where the source goes on in this object instead of in the folder: s3://bucket/collect.json
+    /// Keep where the source resumes in this object instead of in the folder: s3://bucket/collect.json
     #[arg(help_heading = "Destination", long, value_name = "S3-URI")]
     state: Option<S3Uri>,
     /// Where to write records that cannot be passed on or indexed [default: a new rejects-TIME.ndjson]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// End after this time: 30s, 5m, 1h [default: when the source ends, or with Ctrl-C]
+    /// Stop receiving after this long, and deliver what has been received: 30s, 5m, 1h [default: until the source ends, or
+    /// Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Serve metrics for Prometheus at /metrics: an address, a port, or both
@@ -171,7 +172,7 @@ struct ToArgs {
     #[arg(long, value_enum, default_value_t)]
     report: ReportFormat,
     /// How many times faster than the real one the clock runs by which the source waits; for tests
-    #[arg(long, hide = true, default_value_t = 1.0)]
+    #[arg(long, hide = true, default_value_t = 1.0, value_parser = sources::parse_positive)]
     clock_rate: f64,
 }
 
@@ -206,6 +207,14 @@ fn parse_to(text: &str) -> Result<To, String> {
             }
             _ => To::File(text.into()),
         },
+    })
+}
+
+fn parse_spool_size(text: &str) -> Result<u64, String> {
+    const LEAST: u64 = 1024 * 1024;
+    parse_bytes(text).and_then(|bytes| match bytes >= LEAST {
+        true => Ok(bytes),
+        false => Err("write at least 1MiB".to_owned()),
     })
 }
 

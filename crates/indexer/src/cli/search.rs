@@ -5,7 +5,7 @@ use enrich::{Label, canonical_marketplace};
 use ingest::Timestamp;
 
 use super::store::StoreArgs;
-use super::values::parse_time;
+use super::values::{parse_box, parse_time};
 use crate::config::SearchConfig;
 use crate::store::{BoundingBox, Filter, Keyword, Load, Sort, TextQuery};
 
@@ -107,21 +107,6 @@ impl From<SortArg> for Sort {
             SortArg::Engaged => Sort::Engaged,
             SortArg::Positive => Sort::MostPositive,
             SortArg::Negative => Sort::MostNegative,
-        }
-    }
-}
-
-pub(super) fn parse_box(text: &str) -> Result<BoundingBox, String> {
-    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
-    match numbers[..] {
-        [west, south, east, north]
-            if text.split(',').count() == 4 && south <= north && (west + east).is_finite() =>
-        {
-            Ok(BoundingBox { west, south, east, north })
-        }
-        _ => {
-            Err("write four numbers: west,south,east,north, such as -10,36,4,44 for Spain"
-                .to_owned())
         }
     }
 }

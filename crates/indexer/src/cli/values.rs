@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use ingest::Timestamp;
+use ingest::{BoundingBox, Timestamp};
 
 use crate::config::{Print, ReportFormat, SampleFormat};
 use crate::logging::LogFormat;
@@ -33,6 +33,21 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
     };
     let bytes = digits.parse::<u64>().ok().zip(unit).and_then(|(n, unit)| n.checked_mul(unit));
     bytes.filter(|bytes| *bytes > 0).ok_or_else(|| "write it as 64MiB or 1GiB".to_owned())
+}
+
+pub(super) fn parse_box(text: &str) -> Result<BoundingBox, String> {
+    let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
+    match numbers[..] {
+        [west, south, east, north]
+            if text.split(',').count() == 4 && south <= north && (west + east).is_finite() =>
+        {
+            Ok(BoundingBox { west, south, east, north })
+        }
+        _ => {
+            Err("write four numbers: west,south,east,north, such as -10,36,4,44 for Spain"
+                .to_owned())
+        }
+    }
 }
 
 pub(super) fn at_least_one(text: &str) -> Result<usize, String> {

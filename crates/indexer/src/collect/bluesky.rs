@@ -5,6 +5,7 @@
 //! event at least once (<https://github.com/bluesky-social/jetstream/blob/main/docs/README.md>, section 5). A frame of data
 //! that a client sends would end the connection, so none is sent.
 
+use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -14,8 +15,8 @@ use tokio_tungstenite::tungstenite::client::IntoClientRequest;
 use tokio_tungstenite::tungstenite::{Error as SocketError, Message};
 
 use super::intake::{Intake, Lines};
-use super::ladder::{Clock, Ladder, Trouble};
-use super::x::search::until_stopped;
+use super::ladder::{Clock, Ladder, Trouble, seconds, until_stopped};
+use super::state::mark;
 use crate::config::{BlueskyConfig, Jetstream};
 use crate::failure::{Failure, Result};
 use crate::foreign::{beginning, innermost};
@@ -38,6 +39,8 @@ const OVERLAP_US: (i64, i64) = (1_000_000, 5_000_000);
 /// How long events are gathered before they are put into the spool.
 const GATHER: Duration = Duration::from_millis(250);
 const GATHER_RECORDS: u64 = 1_000;
+/// How long a connection must last to count as one that works.
+const WORKS_AFTER: Duration = Duration::from_secs(5);
 /// Servers keep events for 36 hours; some less.
 const LOOK_BACK_US: i64 = 24 * 3_600_000_000;
 
@@ -66,9 +69,24 @@ pub(super) fn run(
     intake: &mut Intake,
     clock: Clock,
 ) -> Result<()> {
-    let mut mark: Mark = serde_json::from_value(from).unwrap_or_default();
+    let mut mark: Mark = mark(from)?;
     if mark == Mark::default() {
         mark.time_us = config.since.map(|time| time.as_millis() * 1000);
+    }
+    let is_handle = |account: &&String| !account.starts_with("did:");
+    if let Some(handle) = intake.conditions.accounts.iter().find(is_handle) {
+        let failure = Failure::new(format!(
+            "Jetstream knows accounts by their DIDs alone, and not as `{handle}`"
+        ));
+        return Err(failure.with_hint(
+            "look it up: https://public.api.bsky.app/xrpc/com.atproto.identity.resolveHandle?handle=HANDLE",
+        ));
+    }
+    if intake.conditions.has_geo || intake.conditions.bounding_box.is_some() {
+        let failure = Failure::new(
+            "posts of Bluesky have no location, so --has-geo and --bbox would keep none",
+        );
+        return Err(failure);
     }
     let inflater = Inflater::default();
     let is_compressed = config.is_compressed && config.version == Jetstream::V2;
@@ -81,9 +99,11 @@ pub(super) fn run(
         inflater,
         is_compressed,
         gap_before: None,
+        is_heard: false,
     };
     let runtime = crate::runtime::runtime()?;
     let mut ladder = Ladder::default();
+    let mut refusals = 0;
     let mut host =
         stream.config.hosts.iter().position(|host| *host == stream.mark.host).unwrap_or(0);
     loop {
@@ -96,18 +116,29 @@ pub(super) fn run(
         let why = match ended {
             None | Some(Ok(Ended::Full)) => return Ok(()),
             Some(Ok(Ended::Broken(why))) => why,
-            // Again at once, without the number that the server does not know.
+            // Again at once, without what the server does not know.
             Some(Ok(Ended::Again)) => continue,
+            Some(Ok(Ended::Refused(failure))) => {
+                refusals += 1;
+                if refusals >= stream.config.hosts.len() {
+                    return Err(failure);
+                }
+                host += 1;
+                failure.story()
+            }
             Some(Err(failure)) => return Err(failure),
         };
+        if stream.is_heard {
+            refusals = 0;
+        }
         let wait = ladder.wait(Trouble::Network, clock.now());
         // A server that was just there may come back at once; after that it is the next one's turn.
         if ladder.failures() > 1 {
             host += 1;
         }
         tracing::info!(
-            "{name}: {why}; reconnecting in {:.2} s, {} records received so far",
-            wait.as_secs_f64(),
+            "{name}: {why}; reconnecting in {}, {} records received so far",
+            seconds(wait),
             stream.intake.meter.received.get()
         );
         if runtime.block_on(until_stopped(clock.sleep(wait), &stop)).is_none() {
@@ -122,6 +153,8 @@ enum Ended {
     Broken(String),
     /// Another one is made at once.
     Again,
+    /// The server does not do what it is asked for.
+    Refused(Failure),
     /// The run was stopped while the spool was full.
     Full,
 }
@@ -136,10 +169,13 @@ struct Stream<'s> {
     is_compressed: bool,
     /// The time from which on something may be missing, until the first event tells.
     gap_before: Option<i64>,
+    /// Whether an event has come over the last connection.
+    is_heard: bool,
 }
 
 impl Stream<'_> {
     async fn connect(&mut self, host: &str, ladder: &mut Ladder) -> Result<Ended> {
+        self.is_heard = false;
         if self.is_compressed
             && let Err(why) = self.inflater.fetch(host).await
         {
@@ -147,7 +183,8 @@ impl Stream<'_> {
         }
         let url = self.url(host);
         let request = url.as_str().into_client_request().map_err(|error| {
-            let failure = Failure::new(format!("`{host}` is no host: {}", innermost(&error)));
+            let failure =
+                Failure::new(format!("`{host}` is not a valid host: {}", innermost(&error)));
             failure.with_hint("write it as jetstream.us-east.bsky.network, or ws://127.0.0.1:6008")
         })?;
         tracing::debug!("connecting to {url}");
@@ -158,7 +195,7 @@ impl Stream<'_> {
             Ok(Ok(connected)) => connected,
             Ok(Err(SocketError::Http(answer))) => {
                 let body = answer.body().as_deref().unwrap_or_default();
-                return self.refused(host, answer.status().as_u16(), body);
+                return Ok(self.refused(host, answer.status().as_u16(), body));
             }
             Ok(Err(error)) => return Ok(Ended::Broken(innermost(&error))),
             Err(_) => return Ok(Ended::Broken("no answer in 20 s".to_owned())),
@@ -170,6 +207,7 @@ impl Stream<'_> {
             self.mark.seq = None;
             host.clone_into(&mut self.mark.host);
         }
+        let connected_at = Instant::now();
         let mut gathered_since: Option<Instant> = None;
         let mut heard = Instant::now();
         loop {
@@ -203,6 +241,7 @@ impl Stream<'_> {
                 Message::Binary(bytes) => match self.inflater.inflate(bytes) {
                     Ok(text) => self.frame(&text),
                     Err(why) => {
+                        self.is_compressed = false;
                         return Ok(Ended::Broken(format!("a frame cannot be decompressed: {why}")));
                     }
                 },
@@ -216,8 +255,11 @@ impl Stream<'_> {
             if let Some(why) = read {
                 return Ok(Ended::Broken(why));
             }
-            // It works.
-            *ladder = Ladder::default();
+            self.is_heard = true;
+            // One that breaks again and again is no better than one that cannot be made.
+            if connected_at.elapsed() > WORKS_AFTER {
+                *ladder = Ladder::default();
+            }
             if self.lines.records > 0 {
                 gathered_since.get_or_insert_with(Instant::now);
             }
@@ -231,7 +273,7 @@ impl Stream<'_> {
     }
 
     /// What to do after a server has answered with an error instead of a WebSocket.
-    fn refused(&mut self, host: &str, status: u16, body: &[u8]) -> Result<Ended> {
+    fn refused(&mut self, host: &str, status: u16, body: &[u8]) -> Ended {
         #[derive(Deserialize, Default)]
         #[serde(default)]
         struct XrpcError {
@@ -240,21 +282,38 @@ impl Stream<'_> {
         }
         let XrpcError { error, message } = serde_json::from_slice(body).unwrap_or_default();
         match &*error {
-            "CursorTooOld" => {
+            "CursorTooOld" if self.mark.seq.is_none() && self.mark.time_us.is_some() => {
+                let time = self.mark.time_us.take().map(event::readable).unwrap_or_default();
+                tracing::warn!(
+                    "{host} has no events since {time}: {message}. Beginning with what is posted now"
+                );
+                Ended::Again
+            }
+            "CursorTooOld" if self.mark.seq.is_some() => {
                 let time = self.mark.time_us.map(event::readable).unwrap_or_default();
                 tracing::warn!(
-                    "{host} no longer has the events after number {} ({time}): {message}; going on with the oldest that it has, what was posted in between is missed",
+                    "{host} no longer has the events after number {} ({time}): {message}. Resuming from the oldest event that it has. Posts in between are missed",
                     self.mark.seq.unwrap_or_default(),
                 );
                 self.mark.seq = None;
-                Ok(Ended::Again)
+                Ended::Again
             }
-            "UnknownZstdDictionary" => {
-                self.inflater.forget();
-                Ok(Ended::Again)
+            // Asked for once more, and then done without.
+            "UnknownZstdDictionary" if self.is_compressed => {
+                self.is_compressed = self.inflater.forget();
+                Ended::Again
             }
-            _ if matches!(status, 429 | 500..) => {
-                Ok(Ended::Broken(format!("it answered {status} {error}")))
+            // Such as a number that is ahead of the server: time is the cursor that all servers know.
+            _ if status == 400 && self.mark.seq.is_some() => {
+                tracing::info!(
+                    "{host} does not know number {}: {error} {message}",
+                    self.mark.seq.unwrap_or_default()
+                );
+                self.mark.seq = None;
+                Ended::Again
+            }
+            _ if matches!(status, 408 | 429 | 500..) => {
+                Ended::Broken(format!("it answered {status} {error}"))
             }
             _ => {
                 let said = match message.is_empty() {
@@ -262,7 +321,7 @@ impl Stream<'_> {
                     false => message,
                 };
                 let failure = Failure::new(format!("{host} answered {status} {error}: {said}"));
-                Err(failure.with_hint(
+                Ended::Refused(failure.with_hint(
                     "check --host and --jetstream: version 1 is served at jetstream1.us-east.bsky.network, version 2 at jetstream.us-east.bsky.network",
                 ))
             }
@@ -318,13 +377,15 @@ impl Stream<'_> {
             Read::Error(said) => {
                 return Some(format!("the server says: {}", beginning(&said, 300)));
             }
-            // Whoever indexes it rejects it.
             Read::Unknown => {
-                self.lines.push(frame.trim_ascii());
+                self.lines.push_unreadable("bluesky", frame.trim_ascii());
                 return None;
             }
         };
-        let Event { seq, time_us, is_post, key, .. } = event;
+        let Event { seq, time_us, is_post, key } = event;
+        // A time that is yet to come is wrong, and no cursor.
+        let latest = crate::clock::now() * 1000 + 3_600_000_000;
+        let time_us = time_us.filter(|time| *time < latest);
         if let (Some(before), Some(time)) = (self.gap_before.take(), time_us)
             && time - before > 60_000_000
         {
@@ -342,7 +403,7 @@ impl Stream<'_> {
             return None;
         }
         match self.recent.is_new(key) {
-            true => self.lines.push(frame.trim_ascii()),
+            true => self.lines.push(&one_line(frame)),
             false => drop(self.intake.meter.duplicates.inc()),
         }
         None
@@ -356,5 +417,15 @@ impl Stream<'_> {
         }
         let mark = serde_json::to_value(&self.mark)?;
         self.intake.take(lines, mark)
+    }
+}
+
+/// A frame on one line. In JSON, a line break stands only between values.
+fn one_line(frame: &[u8]) -> Cow<'_, [u8]> {
+    let frame = frame.trim_ascii();
+    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
+    match frame.iter().any(is_break) {
+        false => Cow::Borrowed(frame),
+        true => frame.iter().map(|byte| if is_break(byte) { b' ' } else { *byte }).collect(),
     }
 }

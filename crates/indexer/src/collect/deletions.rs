@@ -56,31 +56,47 @@ pub(super) fn deleted(lines: &[u8]) -> Vec<Deleted> {
     let mut found = Vec::new();
     let mut line_start = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        if let Ok(line) = serde_json::from_slice::<Line<'_>>(line)
-            && let Some((id, is_replaced)) = line.deleted()
-        {
-            found.push(Deleted { id, line_start, is_replaced });
+        match serde_json::from_slice::<Line<'_>>(line).ok().and_then(|line| line.change()) {
+            Some((id, Change::Deleted)) => {
+                found.push(Deleted { id, line_start, is_replaced: false });
+            }
+            Some((id, Change::Updated)) => {
+                found.push(Deleted { id, line_start, is_replaced: true })
+            }
+            // A post of the same name, written anew.
+            Some((id, Change::Created)) => {
+                found.retain(|deleted: &Deleted| deleted.id != id || deleted.is_replaced);
+            }
+            None => {}
         }
         line_start += line.len();
     }
     found
 }
 
+/// What happened to a post.
+enum Change {
+    Created,
+    Updated,
+    Deleted,
+}
+
 impl Line<'_> {
-    fn deleted(&self) -> Option<(String, bool)> {
+    fn change(&self) -> Option<(String, Change)> {
         if let Some(Delete { status: Some(Status { id_str: Some(id) }) }) = self.delete {
-            return Some((id.to_owned(), false));
+            return Some((id.to_owned(), Change::Deleted));
         }
         let commit = self.commit.as_ref().or(self.payload.as_ref())?;
         let did = self.did.or(commit.did)?;
         let (collection, rkey) = (commit.collection?, commit.rkey?);
-        let is_replaced = match commit.operation? {
-            "delete" => false,
-            "update" => true,
+        let change = match commit.operation? {
+            "create" => Change::Created,
+            "update" => Change::Updated,
+            "delete" => Change::Deleted,
             _ => return None,
         };
         let is_post = collection == "app.bsky.feed.post";
-        is_post.then(|| (format!("at://{did}/{collection}/{rkey}"), is_replaced))
+        is_post.then(|| (format!("at://{did}/{collection}/{rkey}"), change))
     }
 }
 

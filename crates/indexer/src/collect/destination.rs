@@ -86,8 +86,8 @@ impl Destination {
             Destination::Firehose(firehose) => firehose.take(chunk, end, meter, stop),
             Destination::Kinesis(kinesis) => kinesis.take(chunk, end, meter, stop),
             Destination::Objects(objects) => objects.take(&chunk, end),
-            Destination::File(file) => file.take(&chunk, end),
-            Destination::Stdout(stdout) => stdout.take(&chunk),
+            Destination::File(file) => file.take(&chunk, end, stop),
+            Destination::Stdout(stdout) => stdout.take(&chunk, meter),
             Destination::Store(store) => store.take(chunk, end),
         }
     }
@@ -106,7 +106,7 @@ impl Destination {
         stop: &Stop,
     ) -> Result<Position> {
         match self {
-            Destination::Firehose(firehose) => firehose.settle(is_end, meter, stop),
+            Destination::Firehose(firehose) => firehose.settle(meter, stop),
             Destination::Kinesis(kinesis) => kinesis.settle(is_end, meter, stop),
             Destination::Objects(objects) => objects.settle(is_end, meter, stop),
             Destination::File(file) => file.settle(meter),

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 
 use serde_json::Value;
 
+use super::meter::dollars;
 use super::x::{Api, search};
 use crate::config::{Prices, XSearchConfig};
 use crate::failure::{Context, Result};
@@ -23,24 +24,18 @@ pub(super) fn print(config: &XSearchConfig, mark: Value, api: &Api, stop: &Stop)
             total += posts;
             writeln!(out, "{posts:>10}  {:>10}  {}", dollars(posts as f64 * each), query.name)?;
         }
-        writeln!(out, "{total:>10}  {:>10}  in all", dollars(total as f64 * each))?;
+        writeln!(out, "{total:>10}  {:>10}  total", dollars(total as f64 * each))?;
         writeln!(
             out,
-            "At most: {} a post{}, the prices of {}; asking has cost {}.",
+            "Upper bound at the prices of {}: {} per post{}. This estimate cost {}.",
+            Prices::AS_OF,
             dollars(post),
             match config.x.has_authors {
-                true => format!(" and {} its author", dollars(user)),
+                true => format!(" and {} per author", dollars(user)),
                 false => String::new(),
             },
-            Prices::AS_OF,
             dollars(counts.len() as f64 * count),
         )
     };
     write().context("cannot write to stdout")
-}
-
-/// An amount of money: `$0.005`, `$12.50`.
-pub(super) fn dollars(amount: f64) -> String {
-    let is_whole_cents = ((amount * 100.0).round() - amount * 100.0).abs() < 1e-6;
-    if is_whole_cents { format!("${amount:.2}") } else { format!("${amount:.3}") }
 }

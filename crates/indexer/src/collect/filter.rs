@@ -24,13 +24,45 @@ pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(u
         batch.read(|item| match item {
             Item::Tweet { line, tweet, .. } => {
                 let document = enrich(tweet, Origin::default());
-                visit(line as usize - 1, Seen::Tweet(Box::new(document)));
+                visit(line.saturating_sub(1) as usize, Seen::Tweet(Box::new(document)));
             }
-            Item::Notice { line, .. } => visit(line as usize - 1, Seen::Notice),
-            Item::Document { line, .. } => visit(line as usize - 1, Seen::Other),
-            Item::Rejected(rejected) => visit(rejected.line as usize - 1, Seen::Other),
+            Item::Notice { line, .. } => visit(line.saturating_sub(1) as usize, Seen::Notice),
+            Item::Document { line, .. } => visit(line.saturating_sub(1) as usize, Seen::Other),
+            Item::Rejected(rejected) => {
+                visit(rejected.line.saturating_sub(1) as usize, Seen::Other)
+            }
         });
     }
+}
+
+/// The deletion of a post whose new text is not wanted; `None` if the line is no change of a post.
+fn without_text(line: &[u8]) -> Option<Vec<u8>> {
+    memchr::memmem::find(line, b"\"update\"")?;
+    let mut message: serde_json::Value = serde_json::from_slice(line).ok()?;
+    let key = if message["commit"].is_object() { "commit" } else { "payload" };
+    let commit = message[key].as_object_mut()?;
+    if commit.get("operation")?.as_str()? != "update" {
+        return None;
+    }
+    commit.insert("operation".to_owned(), "delete".into());
+    commit.remove("record");
+    let mut line = serde_json::to_vec(&message).ok()?;
+    line.push(b'\n');
+    Some(line)
+}
+
+/// Whether a text holds a word or phrase, and not only as a part of other words: `aws` is not in `laws`. In scripts that do
+/// not part words by blanks, from Chinese to Japanese, any place counts.
+fn holds(text: &str, words: &str) -> bool {
+    let goes_on = |inside: Option<char>, outside: Option<char>| {
+        let is_letter = |c: Option<char>| c.is_some_and(|c| c.is_alphanumeric() && c < '\u{2E80}');
+        is_letter(inside) && is_letter(outside)
+    };
+    text.match_indices(words).any(|(at, _)| {
+        let (before, after) = (&text[..at], &text[at + words.len()..]);
+        !goes_on(words.chars().next(), before.chars().next_back())
+            && !goes_on(words.chars().next_back(), after.chars().next())
+    })
 }
 
 impl Conditions {
@@ -82,7 +114,7 @@ impl Conditions {
                 is_between && (*south..=*north).contains(&at.lat)
             })
         };
-        is_any(&self.keywords, &|keyword| text.contains(keyword))
+        is_any(&self.keywords, &|keyword| holds(&text, keyword))
             && is_any(&self.languages, &speaks)
             && is_any(&self.accounts, &wrote)
             && is_any(&self.marketplaces, &|name| document.marketplace.iter().any(|m| m == name))
@@ -90,7 +122,7 @@ impl Conditions {
             && self.bounding_box.as_ref().is_none_or(is_inside)
     }
 
-    /// Removes the lines that are not wanted. Returns how many are left, and how many were removed. What cannot be read
+    /// Removes the lines that are not wanted. A change that makes a post unwanted becomes its deletion. Returns how many are left, and how many were removed. What cannot be read
     /// is left, so that whoever indexes it counts it as a reject.
     pub(super) fn apply(&self, lines: &mut Vec<u8>, options: &Arc<Options>) -> (u64, u64) {
         let all = lines.iter().filter(|byte| **byte == b'\n').count();
@@ -114,6 +146,11 @@ impl Conditions {
         for (line, is_wanted) in lines.split_inclusive(|byte| *byte == b'\n').zip(&wanted) {
             if is_wanted.unwrap_or(true) {
                 kept.extend_from_slice(line);
+                n_kept += 1;
+            } else if self.deletions
+                && let Some(deletion) = without_text(line)
+            {
+                kept.extend_from_slice(&deletion);
                 n_kept += 1;
             }
         }
@@ -140,6 +177,23 @@ mod tests {
         let expected: String = kept.iter().map(|line| all[*line]).collect();
         assert_eq!(String::from_utf8(lines).unwrap(), expected);
         assert_eq!(counts, (kept.len() as u64, (4 - kept.len()) as u64));
+    }
+
+    #[test]
+    fn keywords_are_whole_words() {
+        for (text, words, expected) in [
+            ("new laws and flaws", "aws", false),
+            ("aws!", "aws", true),
+            ("#aws2024 and (aws)", "aws", true),
+            ("#aws2024", "aws", false),
+            ("my aws marketplace listing", "aws marketplace", true),
+            ("aws marketplaces", "aws marketplace", false),
+            ("c++ or #c", "#c", true),
+            ("東京都に行く", "東京", true),
+            ("awsを使う", "aws", true),
+        ] {
+            assert_eq!(holds(text, words), expected, "{words} in {text}");
+        }
     }
 
     #[test]

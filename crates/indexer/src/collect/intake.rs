@@ -51,6 +51,25 @@ impl Lines {
         self.bytes.push(b'\n');
         self.records += 1;
     }
+
+    /// Adds what is no record, as a reject, so that whoever indexes it counts it.
+    pub(super) fn push_rejected(&mut self, rejected: &Rejected) {
+        if let Ok(line) = serde_json::to_vec(rejected) {
+            self.push(&line);
+        }
+    }
+
+    /// Adds something from a source that is no JSON, as a reject.
+    pub(super) fn push_unreadable(&mut self, source: &str, raw: &[u8]) {
+        let mut rejected = Rejected::new(1, Stage::Parse, "it is not JSON", raw);
+        source.clone_into(&mut rejected.source);
+        self.push_rejected(&rejected);
+    }
+}
+
+/// Whether there is no room on the disk.
+pub(super) fn is_full(error: &io::Error) -> bool {
+    matches!(error.kind(), io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded)
 }
 
 impl Intake {
@@ -67,7 +86,9 @@ impl Intake {
         // A chunk without records still moves the mark.
         let chunk = Chunk { lines, records, received_at: clock::now(), mark };
         loop {
-            let trouble = match self.spool.append(&chunk, self.is_durable) {
+            // What was paid for is kept, also if the run ends while the spool is full.
+            let anyway = self.is_durable && self.stop.is_set();
+            let trouble = match self.spool.append(&chunk, self.is_durable, anyway) {
                 Ok(Appended::Done) => break,
                 Ok(Appended::Full) if self.drops_oldest && self.spool.drop_oldest()? => {
                     self.count_dropped();
@@ -76,7 +97,7 @@ impl Intake {
                 Ok(Appended::Full) => {
                     "the spool is full (--spool-size), and the destination is slower than the source".to_owned()
                 }
-                Err(error) if error.kind() == io::ErrorKind::StorageFull => {
+                Err(error) if is_full(&error) => {
                     if self.drops_oldest && self.spool.drop_oldest()? {
                         self.count_dropped();
                         continue;
@@ -106,13 +127,6 @@ impl Intake {
         Ok(true)
     }
 
-    /// Writes a record to the rejects, which was no whole record in its source.
-    pub(super) fn reject(&mut self, rejected: &Rejected) -> Result<()> {
-        self.meter.received.inc();
-        self.meter.rejected.inc();
-        self.rejects.write(rejected)
-    }
-
     fn reject_too_long(&mut self, lines: &mut Vec<u8>) -> Result<()> {
         if lines.len() <= self.longest {
             return Ok(());
@@ -129,7 +143,8 @@ impl Intake {
             self.rejects.write(&rejected)?;
         }
         *lines = kept;
-        Ok(())
+        // On disk before the mark moves.
+        self.rejects.finish().map(drop)
     }
 
     fn count_dropped(&mut self) {

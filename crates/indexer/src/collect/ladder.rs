@@ -3,6 +3,7 @@
 use std::time::{Duration, Instant};
 
 use crate::clock;
+use crate::stop::Stop;
 
 /// Why a connection ended, or was not made.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -50,9 +51,14 @@ impl Ladder {
                     self.rate_limit += 1;
                     return doubled(60, self.rate_limit - 1, 16 * 60);
                 };
-                // The limit is for fifteen minutes. A time that is past already is waited for a little all the same.
-                let left = Duration::from_millis((reset - now).max(0) as u64);
-                left.clamp(Duration::from_secs(1), Duration::from_secs(16 * 60))
+                // A time that is past already tells nothing: the clocks differ, or it is another limit.
+                let left = reset.saturating_sub(now);
+                if left <= 0 {
+                    self.rate_limit += 1;
+                    return doubled(60, self.rate_limit - 1, 16 * 60);
+                }
+                // The limit is for fifteen minutes.
+                Duration::from_millis(left as u64).min(Duration::from_secs(16 * 60))
             }
         }
     }
@@ -98,6 +104,37 @@ impl Clock {
     }
 }
 
+/// A wait in words.
+pub(super) fn seconds(wait: Duration) -> String {
+    match wait.as_millis() {
+        0 => "0 s".to_owned(),
+        millis @ 1..10_000 if millis % 1000 != 0 => format!("{:.2} s", wait.as_secs_f64()),
+        _ => format!("{:.0} s", wait.as_secs_f64()),
+    }
+}
+
+/// Waits for something until the run is stopped; `None` if it was.
+pub(super) async fn until_stopped<T>(work: impl Future<Output = T>, stop: &Stop) -> Option<T> {
+    until(work, || stop.is_set()).await
+}
+
+/// Waits for something until the run is cut off, some time after it was stopped; `None` if it was.
+pub(super) async fn until_cut_off<T>(work: impl Future<Output = T>, stop: &Stop) -> Option<T> {
+    until(work, || stop.is_set() && stop.is_cut_off()).await
+}
+
+async fn until<T>(work: impl Future<Output = T>, is_over: impl Fn() -> bool) -> Option<T> {
+    let over = async {
+        while !is_over() {
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+    };
+    tokio::select! {
+        done = work => Some(done),
+        () = over => None,
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -117,7 +154,7 @@ mod tests {
         assert_eq!(waits(Trouble::Network, 70).last(), Some(&16_000));
         assert_eq!(waits(Trouble::RateLimit(None), 3), [60_000, 120_000, 240_000]);
         assert_eq!(waits(Trouble::RateLimit(Some(4_250)), 1), [3_250]);
-        assert_eq!(waits(Trouble::RateLimit(Some(0)), 1), [1_000]);
+        assert_eq!(waits(Trouble::RateLimit(Some(0)), 1), [480_000]);
         ladder.works();
         assert_eq!(ladder.wait(Trouble::Http, 0), Duration::from_secs(5));
     }

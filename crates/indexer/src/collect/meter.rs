@@ -7,7 +7,6 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
-use super::estimate::dollars;
 use crate::clock;
 
 /// The counters of a run, shared by all of its threads.
@@ -83,7 +82,7 @@ impl Meter {
         registry.register("x_cost_dollars", "What X charges for this run", meter.cost.clone());
         registry.register("waiting", "Records in the spool", meter.waiting.clone());
         registry.register_with_unit("spool", "The spool", Unit::Bytes, meter.spool.clone());
-        let help = "How far the newest record lies behind the present";
+        let help = "Age of the newest record";
         registry.register_with_unit("lag", help, Unit::Seconds, meter.lag.clone());
         meter
     }
@@ -129,4 +128,10 @@ impl Meter {
         let _ = text::encode(&mut out, &self.registry);
         out
     }
+}
+
+/// An amount of money: `$0.005`, `$12.50`.
+pub(super) fn dollars(amount: f64) -> String {
+    let is_whole_cents = ((amount * 100.0).round() - amount * 100.0).abs() < 1e-6;
+    if is_whole_cents { format!("${amount:.2}") } else { format!("${amount:.3}") }
 }

@@ -4,17 +4,18 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::estimate::dollars;
-use super::meter::Meter;
+use super::meter::{Meter, dollars};
 use crate::config::ReportFormat;
 use crate::failure::{Context, Result};
 use crate::report::Report;
 
-/// What a collection did. `received = filtered + rejected + sent + dropped + waiting`, apart from what was in the spool
-/// before it began.
+/// What a collection did. `received + left = filtered + rejected + sent + dropped + waiting`, unless what was under way was
+/// dropped.
 #[derive(Debug, Serialize)]
 pub(super) struct Outcome {
     received: u64,
+    /// What an earlier run had left in the spool.
+    left: u64,
     filtered: u64,
     duplicates: u64,
     sent: u64,
@@ -39,7 +40,7 @@ pub(super) struct Outcome {
 impl Outcome {
     pub(super) fn new(
         meter: &Meter,
-        waiting: u64,
+        (left, waiting): (u64, u64),
         failed_sources: u64,
         store: Option<Report>,
         seconds: f64,
@@ -47,6 +48,7 @@ impl Outcome {
         let is_paid = meter.posts.get() > 0;
         Outcome {
             received: meter.received.get(),
+            left,
             filtered: meter.filtered.get(),
             duplicates: meter.duplicates.get(),
             sent: meter.sent.get(),
@@ -86,6 +88,7 @@ impl Outcome {
         let mut text = String::new();
         for (name, number) in [
             ("received", self.received),
+            ("left before", self.left),
             ("filtered", self.filtered),
             ("duplicates", self.duplicates),
             ("rejected", self.rejected),

@@ -5,11 +5,12 @@ use std::sync::atomic::AtomicU64;
 use std::thread;
 use std::time::{Duration, Instant};
 
-use ingest::{Options, Rejected};
+use ingest::Options;
 use serde::{Deserialize, Serialize};
 
 use super::filter::{Seen, look};
 use super::intake::{Intake, Lines};
+use super::state::mark;
 use crate::config::{Pace, ReplayConfig};
 use crate::failure::{Failure, Result};
 use crate::source::{Input, Listed, Listing, Source};
@@ -35,10 +36,7 @@ pub(super) fn run(
     intake: &mut Intake,
 ) -> Result<u64> {
     let ReplayConfig { sources, objects, options, pace, resume } = config;
-    let from: Mark = match resume {
-        true => serde_json::from_value(from).unwrap_or_default(),
-        false => Mark::default(),
-    };
+    let from: Mark = if resume { mark(from)? } else { Mark::default() };
     if from != Mark::default() {
         tracing::info!("going on after {} sources and {} records", from.sources, from.records);
     }
@@ -115,15 +113,13 @@ impl Replay<'_> {
                 continue;
             }
             let mut lines = Lines::default();
-            let mut rejects: Vec<Rejected> = Vec::new();
             batch.forward(|line| match line {
                 Ok(line) => lines.push(line),
-                Err(rejected) => rejects.push(rejected),
+                Err(mut rejected) => {
+                    rejected.source.clone_from(&name);
+                    lines.push_rejected(&rejected);
+                }
             });
-            for mut rejected in rejects {
-                rejected.source.clone_from(&name);
-                self.intake.reject(&rejected).map_err(Stopped::Here)?;
-            }
             if !self.hand_over(lines).map_err(Stopped::Here)? {
                 return Ok(false);
             }
@@ -159,6 +155,12 @@ impl Replay<'_> {
         }
         self.intake.take(part, mark)
     }
+}
+
+/// A duration of so many seconds, at most a century.
+fn seconds(seconds: f64) -> Duration {
+    const CENTURY: Duration = Duration::from_secs(100 * 365 * 24 * 3600);
+    Duration::try_from_secs_f64(seconds).unwrap_or(CENTURY).min(CENTURY)
 }
 
 /// Waits. Returns false if the run was stopped meanwhile.
@@ -198,7 +200,7 @@ impl Pacer {
             Pace::PerSecond(rate) => (0..lines.records)
                 .map(|_| {
                     self.records += 1;
-                    Duration::from_secs_f64((self.records - 1) as f64 / rate)
+                    seconds((self.records - 1) as f64 / rate)
                 })
                 .collect(),
             Pace::Original(factor) => {
@@ -213,7 +215,7 @@ impl Pacer {
                 let due = |time: Option<i64>| {
                     if let Some(time) = time {
                         let after = (time - *self.first.get_or_insert(time)).max(0);
-                        last = Duration::from_secs_f64(after as f64 / 1000.0 / factor);
+                        last = seconds(after as f64 / 1000.0 / factor);
                     }
                     last
                 };

@@ -21,7 +21,7 @@ mod segment;
 
 use segment::{Header, Segment, is_segment};
 
-/// A file is complete once it is this long.
+/// A file is complete once it is this long, or a quarter of what the spool may hold.
 const SEGMENT_BYTES: u64 = 8 * 1024 * 1024;
 
 /// Records that were received together.
@@ -44,6 +44,17 @@ pub(super) struct Position {
     offset: u64,
 }
 
+/// What [`Spool::take`] found.
+#[derive(Debug, PartialEq)]
+pub(super) enum Taken {
+    /// A chunk, and the position behind it.
+    Chunk(Chunk, Position),
+    /// Nothing yet.
+    Nothing,
+    /// Nothing, and there will be nothing more.
+    Closed,
+}
+
 /// What [`Spool::append`] did.
 #[derive(Debug, PartialEq)]
 pub(super) enum Appended {
@@ -56,6 +67,8 @@ pub(super) enum Appended {
 /// The queue. One thread appends, and one takes.
 pub(super) struct Spool {
     folder: PathBuf,
+    /// A name of its own, by which its positions are told apart from those of other spools.
+    id: String,
     limit: u64,
     state: Mutex<State>,
     /// Notified when something was appended or deleted, and at the end.
@@ -70,6 +83,8 @@ struct State {
     taken: Position,
     /// Up to where they have been delivered.
     delivered: Position,
+    /// Up to where it has been noted elsewhere that they were, together with the mark.
+    noted: Position,
     /// Records that were dropped before they were taken.
     dropped: u64,
     /// Whether nothing more will be appended.
@@ -77,13 +92,12 @@ struct State {
 }
 
 impl Spool {
-    /// Opens the spool in `folder`, and finds what an earlier run has left there behind the position up to which it had
-    /// `delivered`. It will hold `limit` bytes at most.
+    /// Opens the spool in `folder`, and finds what an earlier run has left there. It will hold `limit` bytes at most.
     ///
     /// # Errors
     ///
-    /// If it cannot be read or written, or another process uses it.
-    pub(super) fn open(folder: &Path, limit: u64, delivered: Position) -> Result<Spool> {
+    /// If it cannot be read or written, is damaged, or another process uses it.
+    pub(super) fn open(folder: &Path, limit: u64) -> Result<Spool> {
         let unusable = || format!("cannot use the spool in `{}`", folder.display());
         fs::create_dir_all(folder).with_context(unusable)?;
         let lock = File::create(folder.join("lock")).with_context(unusable)?;
@@ -95,34 +109,47 @@ impl Spool {
             .with_hint("wait for the other run to end, or give this one a folder of its own: --spool FOLDER"),
             TryLockError::Error(error) => Failure::from(error).context(unusable()),
         })?;
+        let id = identify(&folder.join("id")).with_context(unusable)?;
         let mut numbers = Vec::new();
         for entry in fs::read_dir(folder).with_context(unusable)? {
             numbers.extend(is_segment(&entry.with_context(unusable)?.file_name()));
         }
         numbers.sort_unstable();
         let mut segments = VecDeque::new();
-        for number in numbers {
-            let segment = Segment::recover(folder, number).with_context(unusable)?;
+        for number in &numbers {
+            let is_last = numbers.last() == Some(number);
+            let segment = Segment::recover(folder, *number, is_last)
+                .with_context(unusable)
+                .map_err(|failure| {
+                    failure.with_hint("move the damaged file away to collect without what is in it")
+                })?;
             match segment.length {
                 0 => segment.delete(folder).with_context(unusable)?,
                 _ => segments.push_back(segment),
             }
         }
-        let spool = Spool {
+        let nothing = Position::default();
+        let state = State {
+            segments,
+            taken: nothing,
+            delivered: nothing,
+            noted: nothing,
+            dropped: 0,
+            is_closed: false,
+        };
+        Ok(Spool {
             folder: folder.to_owned(),
+            id,
             limit,
-            state: Mutex::new(State {
-                segments,
-                taken: delivered,
-                delivered,
-                dropped: 0,
-                is_closed: false,
-            }),
+            state: Mutex::new(state),
             changed: Condvar::new(),
             _lock: lock,
-        };
-        spool.delivered(delivered).with_context(unusable)?;
-        Ok(spool)
+        })
+    }
+
+    /// Its name: see [`State::spool`](super::state::State::spool).
+    pub(super) fn id(&self) -> &str {
+        &self.id
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -151,33 +178,49 @@ impl Spool {
         self.state().segments.iter().map(|segment| segment.length).sum()
     }
 
-    /// Appends a chunk. With `durably`, it has reached the disk when this returns, so that it outlives a power failure as
+    /// Appends a chunk. With `anyway`, it is taken also if the spool is full. With `durably`, it has reached the disk when this returns, so that it outlives a power failure as
     /// well as the end of the process.
     ///
     /// # Errors
     ///
     /// If it cannot be written, such as on a full disk. The spool is then as it was, and the call can be repeated.
-    pub(super) fn append(&self, chunk: &Chunk, durably: bool) -> io::Result<Appended> {
+    pub(super) fn append(
+        &self,
+        chunk: &Chunk,
+        durably: bool,
+        anyway: bool,
+    ) -> io::Result<Appended> {
         let mut state = self.state();
-        let total: u64 = state.segments.iter().map(|segment| segment.length).sum();
+        let waiting = state.waiting_bytes();
         // A chunk that is larger than all of the spool may be, has it for itself.
-        if total > 0 && total + chunk.lines.len() as u64 > self.limit {
+        if waiting > 0 && waiting + chunk.lines.len() as u64 > self.limit && !anyway {
             return Ok(Appended::Full);
         }
-        let is_complete =
-            state.segments.back().is_none_or(|segment| segment.length >= SEGMENT_BYTES);
-        if is_complete {
+        let complete_at = SEGMENT_BYTES.min(self.limit / 4);
+        if state.segments.back().is_none_or(|segment| segment.length >= complete_at) {
+            if let Some(complete) = state.segments.back() {
+                // Later ones must not outlive it in a power failure: their marks are behind what is in it.
+                complete.sync()?;
+            }
             // Numbers go on while the spool is empty, so that positions never repeat.
-            let last = state.segments.back().map_or(state.taken.segment, |last| last.number);
-            let segment = Segment::create(&self.folder, last + 1)?;
+            let last = state.segments.back().map_or(0, |last| last.number);
+            let number = last.max(state.taken.segment) + 1;
+            let segment = Segment::create(&self.folder, number)?;
+            if durably {
+                File::open(&self.folder)?.sync_all()?;
+            }
             state.segments.push_back(segment);
         }
-        let is_delivered = !state.has_more_than(state.delivered);
+        let is_noted = !state.has_more_than(state.noted);
         let Some(segment) = state.segments.back_mut() else { return Ok(Appended::Full) };
         if let Err(error) = segment.append(chunk, durably) {
-            // On a full disk, the file that is being written may hold the last room there is.
-            if is_delivered && segment.length > 0 && segment.delete(&self.folder).is_ok() {
-                state.segments.clear();
+            // On a full disk, the file that is being written may hold the last room there is. An empty one would hide
+            // that there is nothing to take.
+            let is_useless = segment.length == 0 || is_noted;
+            if is_useless && segment.delete(&self.folder).is_ok() {
+                let number = segment.number;
+                state.segments.pop_back();
+                state.taken = state.taken.max(Position { segment: number, offset: 0 });
             }
             return Err(error);
         }
@@ -191,37 +234,64 @@ impl Spool {
         drop(self.changed.wait_timeout(state, wait));
     }
 
-    /// The next chunk, and the position behind it. Waits at most `wait` for one to be appended. `Err(true)` if there will
-    /// be no more.
-    pub(super) fn take(&self, wait: Duration) -> Result<Result<(Chunk, Position), bool>> {
+    /// Takes the next chunk. Waits at most `wait` for one to be appended.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be read.
+    pub(super) fn take(&self, wait: Duration) -> Result<Taken> {
         let mut state = self.state();
         if !state.has_more_than(state.taken) && !state.is_closed {
             let waited = self.changed.wait_timeout(state, wait);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
         if !state.has_more_than(state.taken) {
-            return Ok(Err(state.is_closed));
+            return Ok(if state.is_closed { Taken::Closed } else { Taken::Nothing });
         }
         let State { segments, taken, .. } = &mut *state;
         let next = segments.iter_mut().find(|segment| {
             segment.number > taken.segment
                 || segment.number == taken.segment && segment.length > taken.offset
         });
-        let Some(segment) = next else { return Ok(Err(false)) };
+        let Some(segment) = next else { return Ok(Taken::Nothing) };
         let offset = if segment.number == taken.segment { taken.offset } else { 0 };
         let (Header { received_at, records, mark, .. }, lines, end) = segment
             .read(&self.folder, offset)
             .with_context(|| format!("cannot read the spool in `{}`", self.folder.display()))?;
         *taken = Position { segment: segment.number, offset: end };
-        Ok(Ok((Chunk { lines, records, received_at, mark }, *taken)))
+        Ok(Taken::Chunk(Chunk { lines, records, received_at, mark }, *taken))
+    }
+
+    /// Continues behind the position up to which an earlier run has delivered. If the last file is shorter than that, because a
+    /// power failure has cut it, another one is begun, so that nothing is appended to what counts as delivered.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be deleted.
+    pub(super) fn resume(&self, delivered: Position) -> io::Result<()> {
+        self.delivered(delivered, true)?;
+        let mut state = self.state();
+        if !state.has_more_than(delivered)
+            && let Some(last) = state.segments.pop_back()
+        {
+            last.delete(&self.folder)?;
+        }
+        Ok(())
     }
 
     /// Declares that everything up to a position is delivered, and deletes the files that are no longer needed. The last
-    /// one stays, with the mark behind the last chunk.
-    pub(super) fn delivered(&self, to: Position) -> io::Result<()> {
+    /// one stays, with the mark behind the last chunk. `is_noted` says whether that mark is kept elsewhere too.
+    ///
+    /// # Errors
+    ///
+    /// If a file cannot be deleted.
+    pub(super) fn delivered(&self, to: Position, is_noted: bool) -> io::Result<()> {
         let mut state = self.state();
         state.taken = state.taken.max(to);
         state.delivered = state.delivered.max(to);
+        if is_noted {
+            state.noted = state.noted.max(to);
+        }
         while state.segments.len() > 1
             && let Some(first) = state.segments.front()
             && (first.number, first.length) <= (to.segment, to.offset)
@@ -233,11 +303,15 @@ impl Spool {
         Ok(())
     }
 
-    /// Deletes the last file too, if all of it was delivered.
+    /// Deletes the last file too, if its mark is kept elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be deleted.
     pub(super) fn finish(&self) -> io::Result<()> {
         let state = self.state();
         match state.segments.back() {
-            Some(last) if !state.has_more_than(state.delivered) => last.delete(&self.folder),
+            Some(last) if !state.has_more_than(state.noted) => last.delete(&self.folder),
             _ => Ok(()),
         }
     }
@@ -277,11 +351,34 @@ impl Spool {
 }
 
 impl State {
+    fn waiting_bytes(&self) -> u64 {
+        let Position { segment, offset } = self.delivered;
+        let waiting = self.segments.iter().map(|one| match one.number.cmp(&segment) {
+            Ordering::Less => 0,
+            Ordering::Equal => one.length.saturating_sub(offset),
+            Ordering::Greater => one.length,
+        });
+        waiting.sum()
+    }
+
     /// Whether there are chunks behind a position.
     fn has_more_than(&self, Position { segment, offset }: Position) -> bool {
         let last = self.segments.back();
         last.is_some_and(|last| (last.number, last.length) > (segment, offset))
     }
+}
+
+/// The name of a spool, which it gets when it is made.
+fn identify(path: &Path) -> io::Result<String> {
+    match fs::read_to_string(path) {
+        Ok(id) if !id.is_empty() => return Ok(id),
+        Ok(_) => {}
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+        Err(error) => return Err(error),
+    }
+    let id = format!("{:016x}", fastrand::u64(..));
+    fs::write(path, &id)?;
+    Ok(id)
 }
 
 /// `segment-offset`, as it is kept between runs.
@@ -311,7 +408,7 @@ mod tests {
     }
 
     fn open(folder: &Path, limit: u64) -> Result<Spool> {
-        Spool::open(folder, limit, Position::default())
+        Spool::open(folder, limit)
     }
 
     fn chunk(n: u64) -> Chunk {
@@ -320,8 +417,10 @@ mod tests {
     }
 
     fn next(spool: &Spool) -> Option<(u64, Position)> {
-        let taken = spool.take(Duration::ZERO).unwrap().ok();
-        taken.map(|(chunk, position)| (chunk.mark.as_u64().unwrap(), position))
+        match spool.take(Duration::ZERO).unwrap() {
+            Taken::Chunk(chunk, position) => Some((chunk.mark.as_u64().unwrap(), position)),
+            Taken::Nothing | Taken::Closed => None,
+        }
     }
 
     #[test]
@@ -329,7 +428,7 @@ mod tests {
         let folder = folder("order");
         let spool = open(&folder, u64::MAX).unwrap();
         for n in 0..20_000 {
-            assert_eq!(spool.append(&chunk(n), n % 5000 == 0).unwrap(), Appended::Done);
+            assert_eq!(spool.append(&chunk(n), n % 5000 == 0, false).unwrap(), Appended::Done);
         }
         let mut delivered = Position::default();
         for n in 0..12_000 {
@@ -337,25 +436,29 @@ mod tests {
             assert_eq!(mark, n);
             if n == 9_999 {
                 delivered = position;
-                spool.delivered(position).unwrap();
+                spool.delivered(position, true).unwrap();
             }
         }
         assert!(spool.bytes() < 18 * 1024 * 1024, "{}", spool.bytes());
         assert_eq!(spool.waiting(), 10_000);
         drop(spool);
         let delivered = delivered.to_string().parse().unwrap();
-        let spool = Spool::open(&folder, u64::MAX, delivered).unwrap();
+        let spool = open(&folder, u64::MAX).unwrap();
+        spool.resume(delivered).unwrap();
         assert_eq!(spool.last_mark(), Some(19_999.into()));
         for n in 10_000..20_000 {
             assert_eq!(next(&spool).unwrap().0, n);
         }
         assert_eq!(next(&spool), None);
-        let (_, last) = (spool.append(&chunk(7), false), next(&spool).unwrap().1);
-        spool.delivered(last).unwrap();
+        let (_, last) = (spool.append(&chunk(7), false, false), next(&spool).unwrap().1);
+        spool.delivered(last, true).unwrap();
         spool.finish().unwrap();
         drop(spool);
-        let spool = Spool::open(&folder, u64::MAX, last).unwrap();
-        spool.append(&chunk(8), false).unwrap();
+        // The file is gone, or was cut.
+        fs::write(folder.join(format!("{:010}.spool", last.segment)), "").unwrap();
+        let spool = open(&folder, u64::MAX).unwrap();
+        spool.resume(last).unwrap();
+        spool.append(&chunk(8), false, false).unwrap();
         assert_eq!(next(&spool).unwrap().0, 8);
         fs::remove_dir_all(folder).unwrap();
     }
@@ -365,7 +468,7 @@ mod tests {
         let folder = folder("cut");
         let spool = open(&folder, u64::MAX).unwrap();
         for n in 0..3 {
-            spool.append(&chunk(n), false).unwrap();
+            spool.append(&chunk(n), false, false).unwrap();
         }
         drop(spool);
         let path = folder.join("0000000001.spool");
@@ -376,7 +479,7 @@ mod tests {
             fs::write(&path, damaged).unwrap();
             let spool = open(&folder, u64::MAX).unwrap();
             assert_eq!(spool.last_mark(), Some(1.into()));
-            spool.append(&chunk(7), false).unwrap();
+            spool.append(&chunk(7), false, false).unwrap();
             let marks: Vec<u64> = std::iter::from_fn(|| Some(next(&spool)?.0)).collect();
             assert_eq!(marks, [0, 1, 7]);
             drop(spool);
@@ -389,22 +492,56 @@ mod tests {
         let folder = folder("full");
         let spool = open(&folder, 3 * SEGMENT_BYTES).unwrap();
         let mut n = 0;
-        while spool.append(&chunk(n), false).unwrap() == Appended::Done {
+        while spool.append(&chunk(n), false, false).unwrap() == Appended::Done {
             n += 1;
         }
         assert!(n * 1000 > 2 * SEGMENT_BYTES, "{n}");
-        assert!(
-            Spool::open(&folder, 1, Position::default()).is_err(),
-            "two processes use one spool"
-        );
+        assert!(open(&folder, 1).is_err(), "two processes use one spool");
+        assert_eq!(spool.append(&chunk(n), false, true).unwrap(), Appended::Done);
         let (_, position) = next(&spool).unwrap();
-        spool.delivered(position).unwrap();
-        assert_eq!(spool.append(&chunk(n), false).unwrap(), Appended::Full);
+        spool.delivered(position, true).unwrap();
+        assert_eq!(spool.append(&chunk(n), false, false).unwrap(), Appended::Full);
         assert!(spool.drop_oldest().unwrap());
-        assert_eq!(spool.append(&chunk(n), false).unwrap(), Appended::Done);
+        assert_eq!(spool.append(&chunk(n), false, false).unwrap(), Appended::Done);
         let dropped = spool.take_dropped();
         assert_eq!(next(&spool).unwrap().0, dropped + 1);
         drop(spool);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn a_small_spool_has_room_again_once_everything_is_delivered() {
+        let folder = folder("small");
+        let spool = open(&folder, 100_000).unwrap();
+        for round in 0..10 {
+            let mut n = 0;
+            while spool.append(&chunk(n), false, false).unwrap() == Appended::Done {
+                n += 1;
+            }
+            assert!(n > 80, "{round}: {n}");
+            let last = std::iter::from_fn(|| Some(next(&spool)?.1)).last().unwrap();
+            spool.delivered(last, round % 2 == 0).unwrap();
+            assert!(spool.bytes() < 60_000, "{}", spool.bytes());
+        }
+        drop(spool);
+        fs::remove_dir_all(folder).unwrap();
+    }
+
+    #[test]
+    fn damage_in_the_middle_is_refused_and_not_cut_off() {
+        let folder = folder("damaged");
+        let spool = open(&folder, u64::MAX).unwrap();
+        for n in 0..3 {
+            spool.append(&chunk(n), false, false).unwrap();
+        }
+        drop(spool);
+        let path = folder.join("0000000001.spool");
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[500] ^= 1;
+        fs::write(&path, &bytes).unwrap();
+        let refused = open(&folder, u64::MAX).err().unwrap();
+        assert!(refused.story().contains("is damaged at byte 0"), "{}", refused.story());
+        assert_eq!(fs::read(&path).unwrap(), bytes);
         fs::remove_dir_all(folder).unwrap();
     }
 }

@@ -14,6 +14,7 @@ use crate::failure::{Context, Failure, Hint, Result};
 use crate::foreign::{beginning, innermost};
 
 pub(super) mod budget;
+mod gap;
 pub(super) mod rules;
 pub(super) mod search;
 pub(super) mod stream;
@@ -28,6 +29,8 @@ const USER_FIELDS: &str =
 pub(super) struct Api {
     client: Client,
     base: String,
+    /// For messages of the server that repeat it.
+    token: String,
     has_authors: bool,
     pub(super) clock: Clock,
 }
@@ -149,6 +152,10 @@ impl Api {
     /// If there is no usable token.
     pub(super) fn new(config: &XConfig, clock: Clock) -> Result<Api> {
         let token = config.token.resolve()?;
+        if token.contains(['"', '\'']) || token.is_empty() {
+            let failure = Failure::new("the bearer token has quotes around it, or is empty");
+            return Err(failure.with_hint("copy the token alone, without blanks or quotes"));
+        }
         let unusable = || {
             let failure = Failure::new("the bearer token has characters that no token has");
             failure.with_hint("copy the token alone, without blanks or quotes")
@@ -166,7 +173,15 @@ impl Api {
             .map_err(|error| Failure::new(innermost(&error)))
             .context("cannot prepare requests to X")?;
         let base = config.api_url.trim_end_matches('/').to_owned();
-        Ok(Api { client, base, has_authors: config.has_authors, clock })
+        let is_here = |url: &url::Url| {
+            url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"))
+        };
+        let is_safe = |url: &url::Url| url.scheme() == "https" || is_here(url);
+        if !base.parse::<url::Url>().is_ok_and(|url| is_safe(&url)) {
+            let failure = Failure::new(format!("`{base}` would get the token in the clear"));
+            return Err(failure.with_hint("the address must begin with https://: --api-url"));
+        }
+        Ok(Api { client, base, token, has_authors: config.has_authors, clock })
     }
 
     /// The parameters that say what is asked for of each post.
@@ -214,14 +229,20 @@ impl Api {
         answer.text().await.map_err(lost)
     }
 
+    /// A text of the server, without the token if it repeats that.
+    pub(super) fn redacted(&self, text: &str) -> String {
+        text.replace(&self.token, "…")
+    }
+
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, ApiError> {
         let answer = request.send().await.map_err(lost)?;
         let status = answer.status().as_u16();
+        tracing::debug!("{} {status}", answer.url().path());
         if answer.status().is_success() {
             return Ok(answer);
         }
         let limit = Limit::of(answer.headers());
-        let body = answer.text().await.unwrap_or_default();
+        let body = self.redacted(&answer.text().await.unwrap_or_default());
         let problem: Problem = serde_json::from_str(&body).unwrap_or_default();
         let why = match problem.story() {
             said if said != "nothing" => said,
@@ -234,7 +255,7 @@ impl Api {
             || problem.kind.as_deref().is_some_and(is_capped);
         Err(match status {
             429 if !is_capped => ApiError::RateLimit(limit.reset),
-            500.. => ApiError::Server(status, why),
+            408 | 500.. => ApiError::Server(status, why),
             _ => ApiError::Refused(status, why),
         })
     }

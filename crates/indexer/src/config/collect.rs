@@ -60,6 +60,14 @@ impl CollectSource {
         }
     }
 
+    /// How its records are understood.
+    pub(crate) fn options(&self) -> Arc<Options> {
+        match self {
+            CollectSource::Replay(replay) => Arc::clone(&replay.options),
+            _ => Arc::default(),
+        }
+    }
+
     /// The settings of X, if it comes from there.
     pub(crate) fn x(&self) -> Option<&XConfig> {
         match self {

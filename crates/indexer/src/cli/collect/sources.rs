@@ -33,8 +33,10 @@ pub(super) struct BlueskyArgs {
 }
 
 fn parse_since(text: &str) -> Result<Timestamp, String> {
-    let ago =
-        |ago: std::time::Duration| Timestamp::from_millis(clock::now() - ago.as_millis() as i64);
+    let ago = |ago: std::time::Duration| {
+        let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
+        Timestamp::from_millis(clock::now().saturating_sub(millis).max(0))
+    };
     parse_time(text).or_else(|_| {
         parse_duration(text)
             .map(ago)
@@ -49,9 +51,10 @@ impl ValueEnum for Jetstream {
 
     fn to_possible_value(&self) -> Option<PossibleValue> {
         Some(match self {
-            Jetstream::V2 => PossibleValue::new("v2")
-                .help("Events are numbered, and a position that is too old is refused"),
-            Jetstream::V1 => PossibleValue::new("v1").help("The older one, which is still served"),
+            Jetstream::V2 => PossibleValue::new("v2").help("The current one"),
+            Jetstream::V1 => {
+                PossibleValue::new("v1").help("The older one, for servers that have no other")
+            }
         })
     }
 }
@@ -79,8 +82,8 @@ impl BlueskyArgs {
 /// The options of both ways to ask X.
 #[derive(Debug, Args)]
 pub(super) struct XArgs {
-    /// Read at most this many posts; a run that reaches it is gone on with by the next one
-    #[arg(help_heading = "Cost", long, value_name = "N")]
+    /// Read at most this many posts, ten or more; the next run continues where this one stops
+    #[arg(help_heading = "Cost", long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..))]
     max_posts: Option<u64>,
     /// Spend at most this many dollars
     #[arg(help_heading = "Cost", long, value_name = "DOLLARS", value_parser = parse_dollars)]
@@ -88,10 +91,10 @@ pub(super) struct XArgs {
     /// Ask for the profiles of the authors too, which cost twice as much as the posts
     #[arg(help_heading = "Cost", long)]
     with_authors: bool,
-    /// What X charges for a post, in dollars, if it is no longer what it was on 26 November 2026
+    /// Price per post in dollars, if X has changed it since 26 November 2026
     #[arg(help_heading = "Cost", long, value_name = "DOLLARS", default_value_t = Prices::default().post, value_parser = parse_dollars)]
     price_per_post: f64,
-    /// What X charges for the profile of an author
+    /// Price per profile of an author in dollars
     #[arg(help_heading = "Cost", long, value_name = "DOLLARS", default_value_t = Prices::default().user, value_parser = parse_dollars)]
     price_per_user: f64,
     /// The address of the API
@@ -129,10 +132,10 @@ pub(super) struct SearchArgs {
     /// GCP and Azure: '"… Marketplace" -is:retweet']
     #[arg(long, value_name = "NAME=QUERY", value_parser = parse_query)]
     query: Vec<Query>,
-    /// Read only the newest N posts of each query
+    /// Read only the newest N posts of each query; X delivers at least ten at a time
     #[arg(long, value_name = "N")]
     limit: Option<u64>,
-    /// Say what the search would cost, and read nothing
+    /// Print what the search would cost, without reading posts
     #[arg(help_heading = "Cost", long)]
     estimate: bool,
     #[command(flatten)]
@@ -166,8 +169,8 @@ impl SearchArgs {
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("budget").args(["max_posts", "max_cost"]).required(true).multiple(true))]
 pub(super) struct StreamArgs {
-    /// A file with a rule a line: NAME=RULE, in X's query language; lines that begin with # are comments. The app's rules
-    /// are made to be these
+    /// A file with one rule per line: NAME=RULE, in X's query language; lines that begin with # are comments. The app's
+    /// rules are updated to match
     #[arg(long, value_name = "FILE", value_parser = parse_rules)]
     rules: Rules,
     /// Delete rules of the app that are not in the file and were not made by this command
@@ -230,7 +233,7 @@ pub(super) struct ReplayArgs {
     /// Pass records on in the rhythm in which they were created, this many times faster: 1, 60, 0.5
     #[arg(long, value_name = "FACTOR", value_parser = parse_positive)]
     speed: Option<f64>,
-    /// Go on where the last replay of the same sources was interrupted
+    /// Resume where the last replay of the same sources was interrupted
     #[arg(long)]
     resume: bool,
     #[command(flatten)]
@@ -239,7 +242,7 @@ pub(super) struct ReplayArgs {
     objects: ObjectArgs,
 }
 
-fn parse_positive(text: &str) -> Result<f64, String> {
+pub(super) fn parse_positive(text: &str) -> Result<f64, String> {
     let number = text.parse::<f64>().ok().filter(|number| number.is_finite() && *number > 0.0);
     number.ok_or_else(|| "write a number above 0".to_owned())
 }

@@ -14,6 +14,8 @@ const MAX_FRAME: usize = 16 * 1024 * 1024;
 #[derive(Default)]
 pub(super) struct Inflater {
     decoder: Option<(u32, FrameDecoder)>,
+    /// Whether a dictionary was forgotten before.
+    has_forgotten: bool,
 }
 
 impl Inflater {
@@ -22,9 +24,11 @@ impl Inflater {
         self.decoder.as_ref().map(|(id, _)| *id)
     }
 
-    /// Forgets a dictionary that the server does not know.
-    pub(super) fn forget(&mut self) {
+    /// Forgets a dictionary that the server does not know. Returns whether it makes sense to ask for another one: not the
+    /// second time.
+    pub(super) fn forget(&mut self) -> bool {
         self.decoder = None;
+        !std::mem::replace(&mut self.has_forgotten, true)
     }
 
     /// Gets the dictionary of a server, unless it is there already.
@@ -59,7 +63,7 @@ impl Inflater {
     /// Decompresses a frame.
     pub(super) fn inflate(&mut self, frame: &[u8]) -> Result<Vec<u8>, String> {
         let Some((_, decoder)) = &mut self.decoder else {
-            return Err("it was not asked for".to_owned());
+            return Err("compression was not requested".to_owned());
         };
         let mut rest = frame;
         decoder.reset(&mut rest).map_err(|error| error.to_string())?;

@@ -3,15 +3,18 @@
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom, Write};
 use std::path::PathBuf;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use ingest::Timestamp;
 
+use super::super::intake::is_full;
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
+use super::put::wait;
 use crate::clock;
 use crate::config::Roll;
 use crate::failure::{Context, Failure, Result};
+use crate::stop::Stop;
 
 /// A file of lines.
 pub(crate) struct RolledFile {
@@ -25,7 +28,8 @@ pub(crate) struct RolledFile {
 }
 
 impl RolledFile {
-    /// Opens a file, or makes it. A line at its end that a crash has cut off is removed; it is still in the spool.
+    /// Opens a file to append to, or makes it. If its last line has no end, because a crash has cut it off or somebody else has
+    /// written it like this, it gets one.
     ///
     /// # Errors
     ///
@@ -38,17 +42,15 @@ impl RolledFile {
             failure.with_hint("check that its folder is there and can be written to")
         })?;
         if !file.metadata().with_context(unwritable)?.is_file() {
-            let failure = Failure::new(format!("`{}` is no regular file", path.display()));
+            let failure = Failure::new(format!("`{}` is not a regular file", path.display()));
             return Err(failure.with_hint("write to a pipe with --to -"));
         }
-        let length = end_of_lines(&mut file).with_context(unwritable)?;
-        file.set_len(length).with_context(unwritable)?;
-        file.seek(SeekFrom::End(0)).with_context(unwritable)?;
+        let length = end_last_line(&mut file).with_context(unwritable)?;
         let (begun, taken) = (Instant::now(), Position::default());
         Ok(RolledFile { path, file, length, begun, roll, taken, unsettled: 0 })
     }
 
-    pub(super) fn take(&mut self, chunk: &Chunk, end: Position) -> Result<()> {
+    pub(super) fn take(&mut self, chunk: &Chunk, end: Position, stop: &Stop) -> Result<()> {
         let is_large = self.roll.bytes.is_some_and(|bytes| self.length >= bytes);
         let is_old = self.roll.age.is_some_and(|age| self.begun.elapsed() >= age);
         let unwritable = || format!("cannot write to `{}`", self.path.display());
@@ -56,9 +58,23 @@ impl RolledFile {
             self.file = begin_another(&self.path).with_context(unwritable)?;
             (self.length, self.begun) = (0, Instant::now());
         }
-        if let Err(error) = self.file.write_all(&chunk.lines) {
+        let mut is_told = false;
+        while let Err(error) = self.file.write_all(&chunk.lines) {
             // Half a line would damage the one that is appended next.
-            let _ = self.file.set_len(self.length);
+            let back =
+                self.file.set_len(self.length).and_then(|()| self.file.seek(SeekFrom::End(0)));
+            if is_full(&error) && back.is_ok() {
+                if !std::mem::replace(&mut is_told, true) {
+                    let path = self.path.display();
+                    tracing::warn!(
+                        "the disk with `{path}` is full: free some space; writing waits until there is room"
+                    );
+                }
+                if !wait(Duration::from_millis(500), stop) {
+                    return Ok(());
+                }
+                continue;
+            }
             return Err(error).with_context(unwritable).map_err(|failure: Failure| {
                 failure.with_hint("what was received is in the spool; the next run writes it")
             });
@@ -86,19 +102,17 @@ fn begin_another(path: &PathBuf) -> io::Result<File> {
     File::create(path)
 }
 
-/// The length of a file without an unfinished line at its end.
-fn end_of_lines(file: &mut File) -> io::Result<u64> {
-    let mut end = file.metadata()?.len();
-    let mut block = [0; 4096];
-    while end > 0 {
-        let start = end.saturating_sub(block.len() as u64);
-        let block = &mut block[..(end - start) as usize];
-        file.seek(SeekFrom::Start(start))?;
-        file.read_exact(block)?;
-        if let Some(at) = memchr::memrchr(b'\n', block) {
-            return Ok(start + at as u64 + 1);
-        }
-        end = start;
+/// Ends the last line of a file if it has no end, and returns the file's length.
+fn end_last_line(file: &mut File) -> io::Result<u64> {
+    let length = file.seek(SeekFrom::End(0))?;
+    let mut last = [b'\n'];
+    if length > 0 {
+        file.seek(SeekFrom::End(-1))?;
+        file.read_exact(&mut last)?;
     }
-    Ok(0)
+    if last == [b'\n'] {
+        return Ok(length);
+    }
+    file.write_all(b"\n")?;
+    Ok(length + 1)
 }

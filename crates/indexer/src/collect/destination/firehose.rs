@@ -15,7 +15,7 @@ use crate::config::NewFirehose;
 use crate::failure::{Context, Failure, Result};
 use crate::stop::Stop;
 
-const FIREHOSE: Service = Service { name: "firehose", target: "Firehose_20150804" };
+const FIREHOSE: Service = Service { name: "firehose", id: "FIREHOSE", target: "Firehose_20150804" };
 const MAX_RECORDS: usize = 500;
 const MAX_BYTES: usize = 4 * 1024 * 1024;
 /// The longest record.
@@ -83,7 +83,7 @@ impl Firehose {
         Ok(())
     }
 
-    pub(super) fn settle(&mut self, _: bool, meter: &Meter, stop: &Stop) -> Result<Position> {
+    pub(super) fn settle(&mut self, meter: &Meter, stop: &Stop) -> Result<Position> {
         while !self.waiting.is_empty() && self.put(meter, stop)? {}
         Ok(self.chunks.accepted())
     }
@@ -102,31 +102,31 @@ impl Firehose {
         let mut is_told = false;
         loop {
             let target = ("DeliveryStreamName", self.stream.as_str());
-            let trouble = match put(FIREHOSE, "PutRecordBatch", target, "RequestResponses", &batch)?
-            {
-                Put::Away(why) => why,
-                Put::Answered(judged) => {
-                    let mut why = String::new();
-                    let mut refused = Vec::new();
-                    for (entry, judged) in batch.into_iter().zip(judged) {
-                        match judged {
-                            Ok(()) => {
-                                self.chunks.accept(entry.chunk);
-                                meter.sent.inc();
-                            }
-                            Err(reason) => {
-                                why = reason;
-                                refused.push(entry);
+            let trouble =
+                match put(FIREHOSE, "PutRecordBatch", target, "RequestResponses", &batch, stop)? {
+                    Put::Away(why) => why,
+                    Put::Answered(judged) => {
+                        let mut why = String::new();
+                        let mut refused = Vec::new();
+                        for (entry, judged) in batch.into_iter().zip(judged) {
+                            match judged {
+                                Ok(()) => {
+                                    self.chunks.accept(entry.chunk);
+                                    meter.sent.inc();
+                                }
+                                Err(reason) => {
+                                    why = reason;
+                                    refused.push(entry);
+                                }
                             }
                         }
+                        batch = refused;
+                        if batch.is_empty() {
+                            return Ok(true);
+                        }
+                        why
                     }
-                    batch = refused;
-                    if batch.is_empty() {
-                        return Ok(true);
-                    }
-                    why
-                }
-            };
+                };
             meter.retried.inc_by(batch.len() as u64);
             if !is_told {
                 is_told = true;
@@ -144,12 +144,14 @@ impl Firehose {
 }
 
 fn make(stream: &str, new: &NewFirehose) -> Result<()> {
+    // China and GovCloud have partitions of their own.
+    let partition = new.role.split(':').nth(1).unwrap_or("aws");
     let body = json!({
         "DeliveryStreamName": stream,
         "DeliveryStreamType": "DirectPut",
         "ExtendedS3DestinationConfiguration": {
             "RoleARN": new.role,
-            "BucketARN": format!("arn:aws:s3:::{}", new.bucket),
+            "BucketARN": format!("arn:{partition}:s3:::{}", new.bucket),
             "Prefix": "twitter/raw-data/",
             "ErrorOutputPrefix": "twitter/failed/",
             "BufferingHints": { "SizeInMBs": 5, "IntervalInSeconds": 60 },
@@ -157,9 +159,9 @@ fn make(stream: &str, new: &NewFirehose) -> Result<()> {
         },
     });
     ask(FIREHOSE, "CreateDeliveryStream", &body)
-        .with_context(|| format!("cannot make the Firehose stream `{stream}`"))?;
+        .with_context(|| format!("cannot create the Firehose stream `{stream}`"))?;
     tracing::info!(
-        "made the Firehose stream `{stream}`, into s3://{}/twitter/raw-data/",
+        "created the Firehose stream `{stream}`, which writes to s3://{}/twitter/raw-data/",
         new.bucket
     );
     for _ in 0..120 {
@@ -173,7 +175,7 @@ fn make(stream: &str, new: &NewFirehose) -> Result<()> {
             Ok("CREATING") | Err(_) => std::thread::sleep(std::time::Duration::from_secs(1)),
             Ok("CREATING_FAILED") => {
                 let failure =
-                    Failure::new(format!("Firehose could not make the stream `{stream}`"));
+                    Failure::new(format!("Firehose could not create the stream `{stream}`"));
                 return Err(failure.with_hint("check that the role may be assumed by firehose.amazonaws.com and may write to the bucket"));
             }
             Ok(_) => return Ok(()),

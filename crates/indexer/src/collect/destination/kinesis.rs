@@ -2,8 +2,9 @@
 //!
 //! Limits: 500 records and 10 MiB in a request, 1 MiB in a record with its partition key
 //! (<https://docs.aws.amazon.com/kinesis/latest/APIReference/API_PutRecords.html>). What a shard refuses because it has
-//! taken its share of this second is put again later, and with it everything of the same key that comes after it, so that
-//! the order within a key is kept. Records of other keys go on.
+//! taken its share of this second is put again later, and with it everything of the same key that comes after it. Records
+//! of other keys go on. Within a request, Kinesis itself keeps no order: if it refuses a record and accepts a later one of
+//! the same key, the two change places.
 
 use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
@@ -19,7 +20,7 @@ use crate::aws::json::Service;
 use crate::failure::{Context, Failure, Result};
 use crate::stop::Stop;
 
-const KINESIS: Service = Service { name: "kinesis", target: "Kinesis_20131202" };
+const KINESIS: Service = Service { name: "kinesis", id: "KINESIS", target: "Kinesis_20131202" };
 const MAX_RECORDS: usize = 500;
 const MAX_BYTES: usize = 10 * 1024 * 1024;
 /// The longest record, without the longest partition key.
@@ -199,7 +200,7 @@ impl Kinesis {
         let mut backoff = Backoff::new();
         let judged = loop {
             let target = ("StreamName", self.stream.as_str());
-            match put(KINESIS, "PutRecords", target, "Records", &entries)? {
+            match put(KINESIS, "PutRecords", target, "Records", &entries, stop)? {
                 Put::Answered(judged) => break judged,
                 Put::Away(why) => {
                     self.tell(batch.len(), &why);

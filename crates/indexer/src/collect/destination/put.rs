@@ -8,8 +8,9 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
+use super::super::ladder::until_cut_off;
 use super::super::spool::Position;
-use crate::aws::json::{AWS, CallError, Service, call};
+use crate::aws::json::{CallError, Service, call};
 use crate::failure::{Context, Result};
 use crate::runtime::runtime;
 use crate::stop::Stop;
@@ -18,7 +19,21 @@ use crate::stop::Stop;
 pub(super) fn ask(service: Service, operation: &str, body: &Value) -> Result<Value, CallError> {
     let body = body.to_string();
     let runtime = runtime().map_err(|error| CallError::Unsigned(error.into()))?;
-    runtime.block_on(call(service, operation, None, AWS, body.as_bytes()))
+    runtime.block_on(call(service, operation, None, body.as_bytes()))
+}
+
+/// The same, until the run is cut off.
+fn ask_until(
+    service: Service,
+    operation: &str,
+    body: &Value,
+    stop: &Stop,
+) -> Result<Value, CallError> {
+    let body = body.to_string();
+    let runtime = runtime().map_err(|error| CallError::Unsigned(error.into()))?;
+    let called = call(service, operation, None, body.as_bytes());
+    let answer = runtime.block_on(until_cut_off(called, stop));
+    answer.unwrap_or_else(|| Err(CallError::Unreachable("the run was stopped".to_owned())))
 }
 
 /// The delays between attempts: they double from a tenth of a second to ten seconds, with some randomness.
@@ -125,11 +140,15 @@ pub(super) fn put(
     target: (&str, &str),
     answers: &str,
     batch: &[Entry],
+    stop: &Stop,
 ) -> Result<Put> {
     let records: Vec<&Value> = batch.iter().map(|entry| &entry.json).collect();
-    let answer = match ask(service, operation, &json!({ target.0: target.1, "Records": records })) {
+    let body = json!({ target.0: target.1, "Records": records });
+    let answer = match ask_until(service, operation, &body, stop) {
         Ok(answer) => answer,
         Err(error) if error.is_passing() => return Ok(Put::Away(error.to_string())),
+        // The credentials were there when the destination was opened, and are renewed now.
+        Err(error @ CallError::Unsigned(_)) => return Ok(Put::Away(error.to_string())),
         Err(error) => {
             return Err(error).with_context(|| format!("cannot put records into `{}`", target.1));
         }

@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use super::super::meter::Meter;
 use super::super::spool::Chunk;
 use crate::failure::{Context, Result};
 
@@ -9,8 +10,10 @@ use crate::failure::{Context, Result};
 pub(crate) struct Stdout;
 
 impl Stdout {
-    pub(super) fn take(&mut self, chunk: &Chunk) -> Result<()> {
-        io::stdout().lock().write_all(&chunk.lines).context("cannot write to stdout")
+    pub(super) fn take(&mut self, chunk: &Chunk, meter: &Meter) -> Result<()> {
+        io::stdout().lock().write_all(&chunk.lines).context("cannot write to stdout")?;
+        meter.sent.inc_by(chunk.records);
+        Ok(())
     }
 }
 

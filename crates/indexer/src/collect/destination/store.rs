@@ -87,9 +87,14 @@ impl StoreDestination {
         Ok(self.accepted)
     }
 
-    /// Closes the store, and says what was done to it.
-    pub(in super::super) fn finish(mut self, took: Duration) -> Result<Report> {
+    /// Closes the store. Returns what was done to it, and whether it could be closed.
+    pub(in super::super) fn finish(mut self, took: Duration) -> (Report, Result<()>) {
         self.report.seconds = took.as_secs_f64();
+        let closed = self.close();
+        (self.report, closed)
+    }
+
+    fn close(&mut self) -> Result<()> {
         if let Some(writer) = self.output.writer.take() {
             let mut written = Written::default();
             writer.finish(&mut written)?;
@@ -103,7 +108,7 @@ impl StoreDestination {
                 path.display()
             );
         }
-        Ok(self.report)
+        Ok(())
     }
 
     fn write(&mut self, chunks: Vec<Chunk>) -> Result<()> {

@@ -62,26 +62,44 @@ impl Segment {
         Ok(Segment { writer: Some(file), ..Segment::new(number) })
     }
 
-    /// Finds out how much of a file is whole, and cuts off the rest: a chunk that a crash has interrupted.
-    pub(super) fn recover(folder: &Path, number: u64) -> io::Result<Segment> {
+    /// Finds out how much of a file is whole. What a crash has left unfinished at the end of the last file is cut off; its
+    /// mark is lost with it, so it is received again.
+    pub(super) fn recover(folder: &Path, number: u64, is_last: bool) -> io::Result<Segment> {
         let mut segment = Segment::new(number);
+        let path = path(folder, number);
+        let length = fs::metadata(&path)?.len();
         let mut offset = 0;
-        while let Ok((header, _, end)) = segment.read(folder, offset) {
-            segment.grow(end, header.records, header.mark);
-            offset = end;
+        while offset < length {
+            match segment.read(folder, offset) {
+                Ok((header, _, end)) => {
+                    segment.grow(end, header.records, header.mark);
+                    offset = end;
+                }
+                Err(error) if error.kind() != io::ErrorKind::InvalidData => return Err(error),
+                Err(_) if is_last && is_unfinished(&path, offset, length)? => break,
+                Err(_) => {
+                    let what = format!("`{}` is damaged at byte {offset}", path.display());
+                    return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+                }
+            }
         }
-        let file = OpenOptions::new().write(true).open(path(folder, number))?;
-        let cut = file.metadata()?.len() - offset;
-        if cut > 0 {
+        let file = OpenOptions::new().write(true).open(&path)?;
+        if offset < length {
             tracing::warn!(
-                "{cut} bytes at the end of `{}` are not whole, as a crash leaves them; they are received again",
-                path(folder, number).display()
+                "discarded {} bytes of an unfinished write at the end of `{}`; these records will be received again",
+                length - offset,
+                path.display()
             );
             file.set_len(offset)?;
         }
         segment.reader = None;
         segment.writer = Some(file);
         Ok(segment)
+    }
+
+    /// Makes sure that it has reached the disk.
+    pub(super) fn sync(&self) -> io::Result<()> {
+        self.writer.as_ref().map_or(Ok(()), File::sync_data)
     }
 
     fn grow(&mut self, end: u64, records: u64, mark: Value) {
@@ -137,7 +155,8 @@ impl Segment {
         }
         let mut line = Vec::new();
         reader.by_ref().take(MAX_HEADER).read_until(b'\n', &mut line)?;
-        let header: Header = serde_json::from_slice(&line)?;
+        let header: Header = serde_json::from_slice(&line)
+            .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a header is damaged"))?;
         let mut lines = Vec::new();
         reader.by_ref().take(header.bytes).read_to_end(&mut lines)?;
         if lines.len() as u64 != header.bytes || crc32fast::hash(&lines) != header.crc32 {
@@ -159,6 +178,20 @@ impl Segment {
             _ => Ok(()),
         }
     }
+}
+
+/// Whether the damaged chunk at an offset is the last thing in a file of a given length, so that it was not written to its
+/// end.
+fn is_unfinished(path: &Path, offset: u64, length: u64) -> io::Result<bool> {
+    let mut file = BufReader::new(File::open(path)?);
+    file.seek(SeekFrom::Start(offset))?;
+    let mut line = Vec::new();
+    file.by_ref().take(MAX_HEADER).read_until(b'\n', &mut line)?;
+    Ok(match serde_json::from_slice::<Header>(&line) {
+        Ok(header) => offset + line.len() as u64 + header.bytes >= length,
+        // Half a header, or what a power failure has left of it.
+        Err(_) => !line.ends_with(b"\n") || line.starts_with(&[0]),
+    })
 }
 
 /// Longer headers are damaged ones. Marks grow with the number of queries, of which X allows a few thousand.

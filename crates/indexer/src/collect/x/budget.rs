@@ -36,7 +36,7 @@ impl Budget {
     }
 
     /// How many posts the next answer may hold, at most `most`. 0 if the budget is spent.
-    pub(in super::super) fn next(&self, most: u64) -> u64 {
+    pub(in super::super) fn allowance(&self, most: u64) -> u64 {
         let by_number =
             self.limits.max_posts.map_or(u64::MAX, |max| max.saturating_sub(self.posts));
         let each = self.prices.post + if self.has_authors { self.prices.user } else { 0.0 };
@@ -60,15 +60,15 @@ mod tests {
             Budget::new(Limits { max_posts, max_cost }, prices, has_authors)
         };
         let mut budget = of(Some(150), None, false);
-        assert_eq!(budget.next(100), 100);
+        assert_eq!(budget.allowance(100), 100);
         budget.spend(100, 0, &meter);
-        assert_eq!((budget.next(100), budget.cost()), (50, 0.5));
+        assert_eq!((budget.allowance(100), budget.cost()), (50, 0.5));
         budget.spend(50, 0, &meter);
-        assert_eq!(budget.next(100), 0);
+        assert_eq!(budget.allowance(100), 0);
         let mut budget = of(None, Some(1.0), false);
         budget.spend(100, 0, &meter);
-        assert_eq!(budget.next(1000), 100);
-        assert_eq!(of(None, Some(1.5), true).next(1000), 100);
-        assert_eq!(of(None, Some(0.004), false).next(1000), 0);
+        assert_eq!(budget.allowance(1000), 100);
+        assert_eq!(of(None, Some(1.5), true).allowance(1000), 100);
+        assert_eq!(of(None, Some(0.004), false).allowance(1000), 0);
     }
 }

@@ -3,7 +3,7 @@
 use serde::Deserialize;
 use serde_json::json;
 
-use super::{Api, ApiError};
+use super::{Api, ApiError, Problem};
 use crate::config::Query;
 
 const RULES: &str = "/2/tweets/search/stream/rules";
@@ -21,6 +21,14 @@ struct Rule {
 struct Rules {
     #[serde(default)]
     data: Vec<Rule>,
+    #[serde(default)]
+    meta: Meta,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Meta {
+    next_token: Option<String>,
 }
 
 /// What was changed.
@@ -40,8 +48,7 @@ pub(super) async fn keep_in_step(
     ours: &[String],
     replaces_all: bool,
 ) -> Result<Changes, ApiError> {
-    let (json, _) = api.get(RULES, &[]).await?;
-    let Rules { data: there } = parse(&json)?;
+    let there = all(api).await?;
     let is_wanted = |rule: &Rule| wanted.iter().any(|w| w.name == rule.tag && w.text == rule.value);
     let is_ours = |rule: &Rule| {
         replaces_all || ours.contains(&rule.tag) || wanted.iter().any(|w| w.name == rule.tag)
@@ -52,22 +59,28 @@ pub(super) async fn keep_in_step(
         .iter()
         .filter(|w| !there.iter().any(|rule| rule.tag == w.name && rule.value == w.text))
         .collect();
-    // Deleted first: X refuses a value that another rule has.
-    if !unwanted.is_empty() {
-        let ids: Vec<&str> = unwanted.iter().map(|rule| rule.id.as_str()).collect();
-        api.post(RULES, &json!({ "delete": { "ids": ids } })).await?;
-    }
+    let add: Vec<_> = missing.iter().map(|w| json!({ "value": w.text, "tag": w.name })).collect();
     if !missing.is_empty() {
-        let add: Vec<_> =
-            missing.iter().map(|w| json!({ "value": w.text, "tag": w.name })).collect();
-        let answer = api.post(RULES, &json!({ "add": add })).await?;
-        let problem: super::Problem = serde_json::from_str(&answer).unwrap_or_default();
+        // A rule that X does not understand must not cost those that are there.
+        let answer = api.post(&format!("{RULES}?dry_run=true"), &json!({ "add": add })).await?;
+        let mut problem: Problem = serde_json::from_str(&answer).unwrap_or_default();
+        problem.errors.retain(|error| !error.is("DuplicateRule"));
         if !problem.errors.is_empty() {
             return Err(ApiError::Refused(
                 400,
                 format!("X does not take a rule: {}", problem.story()),
             ));
         }
+    }
+    // Deleted first: X refuses a value that another rule has.
+    if !unwanted.is_empty() {
+        let ids: Vec<&str> = unwanted.iter().map(|rule| rule.id.as_str()).collect();
+        let answer = api.post(RULES, &json!({ "delete": { "ids": ids } })).await?;
+        refused("does not delete a rule", &answer)?;
+    }
+    if !missing.is_empty() {
+        let answer = api.post(RULES, &json!({ "add": add })).await?;
+        refused("does not take a rule", &answer)?;
     }
     Ok(Changes {
         added: missing.len(),
@@ -76,7 +89,26 @@ pub(super) async fn keep_in_step(
     })
 }
 
-fn parse(json: &str) -> Result<Rules, ApiError> {
-    serde_json::from_str(json)
-        .map_err(|_| ApiError::Server(200, "its list of rules cannot be read".to_owned()))
+/// Finds the errors in an answer that is otherwise good.
+fn refused(what: &str, answer: &str) -> Result<(), ApiError> {
+    let problem: Problem = serde_json::from_str(answer).unwrap_or_default();
+    match problem.errors.is_empty() {
+        true => Ok(()),
+        false => Err(ApiError::Refused(400, format!("X {what}: {}", problem.story()))),
+    }
+}
+
+/// The rules that the app has.
+async fn all(api: &Api) -> Result<Vec<Rule>, ApiError> {
+    let (mut rules, mut parameters) = (Vec::new(), Vec::new());
+    loop {
+        let (json, _) = api.get(RULES, &parameters).await?;
+        let Rules { data, meta } = serde_json::from_str(&json)
+            .map_err(|_| ApiError::Refused(200, "its list of rules cannot be read".to_owned()))?;
+        rules.extend(data);
+        match meta.next_token {
+            Some(token) => parameters = vec![("pagination_token", token)],
+            None => return Ok(rules),
+        }
+    }
 }

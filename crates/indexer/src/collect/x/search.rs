@@ -4,18 +4,19 @@
 //! it has kept, and the next run asks only for posts that are newer than the newest of the last.
 
 use std::collections::BTreeMap;
-use std::time::Duration;
 
 use ingest::{Timestamp, page_lines};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::intake::{Intake, Lines};
-use super::super::ladder::{Ladder, Trouble};
+use super::super::ladder::{Ladder, Trouble, seconds, until_cut_off, until_stopped};
+use super::super::state::mark;
 use super::budget::Budget;
 use super::{Api, ApiError, Limit, Problem};
 use crate::config::{Query, XSearchConfig};
 use crate::failure::{Context, Failure, Result};
+use crate::foreign::beginning;
 use crate::stop::Stop;
 
 pub(super) const SEARCH: &str = "/2/tweets/search/recent";
@@ -55,12 +56,11 @@ struct Pass {
 /// The parts of a page that say how to go on.
 #[derive(Deserialize)]
 struct Page {
-    #[serde(default)]
     meta: Meta,
     #[serde(default)]
-    includes: Includes,
+    includes: Option<Includes>,
     #[serde(default)]
-    errors: Vec<Problem>,
+    errors: Option<Vec<Problem>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -89,18 +89,36 @@ pub(in super::super) fn run(
     api: &Api,
 ) -> Result<()> {
     let XSearchConfig { queries, limit, estimate: _, x } = config;
-    let budget = Budget::new(x.limits, x.prices, x.has_authors);
-    let mark = serde_json::from_value(from).unwrap_or_default();
-    let mut search = Search { api, intake, budget, mark, n_partial: 0 };
-    for query in &queries {
-        let is_done = search.query(query, limit)?;
-        if search.intake.stop.is_set() || !is_done {
-            break;
+    for (at, query) in queries.iter().enumerate() {
+        // How far it has come is kept by its text.
+        if queries[..at].iter().any(|other| other.text == query.text) {
+            let (name, text) = (&query.name, &query.text);
+            return Err(Failure::new(format!(
+                "the query `{text}` is there twice, the second time as `{name}`"
+            )));
         }
+    }
+    let budget = Budget::new(x.limits, x.prices, x.has_authors);
+    let mark = mark(from)?;
+    let mut search = Search { api, intake, budget, mark, n_partial: 0 };
+    let mut is_all = true;
+    for (at, query) in queries.iter().enumerate() {
+        // Each gets its share of what is left, so that a busy query does not starve the others.
+        let left = search.budget.allowance(u64::MAX);
+        let share = if left == u64::MAX { left } else { left / (queries.len() - at) as u64 };
+        is_all &= search.query(query, limit, share)?;
+        if search.intake.stop.is_set() {
+            return Ok(());
+        }
+    }
+    if !is_all {
+        tracing::warn!(
+            "--max-posts or --max-cost is reached, and there is more; the next run continues there"
+        );
     }
     if search.n_partial > 0 {
         tracing::info!(
-            "X left out {} things that posts refer to, such as posts that were deleted",
+            "X could not return {} referenced objects, such as deleted posts",
             search.n_partial
         );
     }
@@ -118,19 +136,19 @@ struct Search<'s> {
 }
 
 impl Search<'_> {
-    /// Reads the pages of a query: first what is left of the last pass, then what is new. Returns false if the budget is
-    /// spent.
-    fn query(&mut self, query: &Query, limit: Option<u64>) -> Result<bool> {
+    /// Reads the pages of a query: first what is left of the last pass, then what is new. Returns false if its share of the
+    /// budget is spent.
+    fn query(&mut self, query: &Query, limit: Option<u64>, share: u64) -> Result<bool> {
         let mut taken = 0;
         let was_left = self.progress(query).pass.is_some();
         if was_left {
-            tracing::info!("`{}`: going on where the last run stopped", query.name);
+            tracing::info!("`{}`: continuing where the last run stopped", query.name);
         }
-        if !self.pass(query, limit, &mut taken)? {
+        if !self.pass(query, (limit, share), &mut taken)? {
             return Ok(false);
         }
         match was_left && !self.intake.stop.is_set() {
-            true => self.pass(query, limit, &mut taken),
+            true => self.pass(query, (limit, share), &mut taken),
             false => Ok(true),
         }
     }
@@ -140,7 +158,12 @@ impl Search<'_> {
     }
 
     /// Reads the pages of one pass.
-    fn pass(&mut self, query: &Query, limit: Option<u64>, taken: &mut u64) -> Result<bool> {
+    fn pass(
+        &mut self,
+        query: &Query,
+        (limit, share): (Option<u64>, u64),
+        taken: &mut u64,
+    ) -> Result<bool> {
         let now = self.api.clock.now();
         let progress = self.progress(query);
         let since_id = progress.since_id.clone();
@@ -153,35 +176,61 @@ impl Search<'_> {
                 self.end_pass(query, pass.and_then(|pass| pass.newest_id))?;
                 return Ok(true);
             }
-            let size = self.budget.next(left);
-            if size == 0 {
-                tracing::warn!(
-                    "`{}`: --max-posts or --max-cost is reached with more to come; the next run goes on there",
-                    query.name
-                );
+            let most = left.max(PAGE.0).min(share.saturating_sub(*taken));
+            let size = self.budget.allowance(most);
+            if size < PAGE.0 {
+                tracing::info!("`{}`: its share of --max-posts or --max-cost is spent", query.name);
                 return Ok(false);
             }
             let mut parameters = self.api.fields();
             parameters.push(("query", query.text.clone()));
-            parameters.push(("max_results", size.max(PAGE.0).to_string()));
+            parameters.push(("max_results", size.to_string()));
             parameters.extend(since_id.clone().map(|id| ("since_id", id)));
             let token = pass.as_ref().map(|pass| ("next_token", pass.next_token.clone()));
             parameters.extend(token);
-            let answer = ask(self.api, &self.intake.stop, SEARCH, &parameters, &query.name)?;
-            let Some((json, limit)) = answer else {
-                return Ok(true);
+            let (json, rate_limit) = match ask(self.api, &self.intake.stop, SEARCH, &parameters)? {
+                None => return Ok(true),
+                Some(Ok(answer)) => answer,
+                // A token that X no longer takes: the pass begins again.
+                Some(Err(ApiError::Refused(400, why))) if pass.is_some() => {
+                    tracing::warn!(
+                        "`{}`: X does not continue where the last run stopped ({why}); its pages are read again",
+                        query.name
+                    );
+                    pass = None;
+                    continue;
+                }
+                Some(Err(error)) => {
+                    return Err(error)
+                        .with_context(|| format!("cannot search X for `{}`", query.name));
+                }
             };
             let page: Page = serde_json::from_str(&json)
                 .with_context(|| format!("X's answer to `{}` is not a page", query.name))?;
-            self.n_partial += page.errors.len() as u64;
+            self.n_partial += page.errors.map_or(0, |errors| errors.len()) as u64;
             let mut lines = Lines::default();
             page_lines(&json, Some(&query.name), &mut |line| lines.push(line));
-            self.budget.spend(lines.records, page.includes.users.len() as u64, &self.intake.meter);
+            if lines.records == 0 && page.meta.result_count > 0 {
+                let what = format!(
+                    "X's answer to `{}` says that it holds {} posts, and none can be found",
+                    query.name, page.meta.result_count
+                );
+                return Err(Failure::new(what));
+            }
+            self.budget.spend(
+                lines.records,
+                page.includes.map_or(0, |includes| includes.users.len()) as u64,
+                &self.intake.meter,
+            );
             *taken += lines.records;
-            let newest_id = match &pass {
-                Some(pass) => pass.newest_id.clone(),
-                None => page.meta.newest_id.or(since_id.clone()),
-            };
+            // The first page has it, unless X leaves it empty.
+            let known = pass.as_ref().and_then(|pass| pass.newest_id.clone()).or(since_id.clone());
+            let newest_id = [known, page.meta.newest_id]
+                .into_iter()
+                .flatten()
+                .max_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
+            let newest = newest_id.as_deref().and_then(Timestamp::from_id);
+            self.intake.meter.happened(newest.map_or(0, Timestamp::as_millis));
             tracing::debug!("`{}`: a page of {} posts", query.name, page.meta.result_count);
             pass = page
                 .meta
@@ -196,7 +245,7 @@ impl Search<'_> {
                 return Ok(true);
             }
             // Waiting costs less than being refused.
-            if let Limit { remaining: Some(0), reset: Some(reset) } = limit {
+            if let Limit { remaining: Some(0), reset: Some(reset) } = rate_limit {
                 let wait =
                     Ladder::default().wait(Trouble::RateLimit(Some(reset)), self.api.clock.now());
                 tracing::info!("X allows the next request in {}", seconds(wait));
@@ -218,72 +267,63 @@ impl Search<'_> {
 
     /// Puts posts that are paid for into the spool, together with the mark behind them.
     fn hand_over(&mut self, lines: Lines) -> Result<bool> {
-        let newest = self.api.clock.now();
-        self.intake.meter.happened(newest);
         let mark = serde_json::to_value(&self.mark)?;
         self.intake.take(lines, mark)
     }
 }
 
-/// Asks for an answer until there is one. `None` if the run was stopped.
+/// Asks for an answer until there is one. `None` if the run was stopped. A request that is under way then may still be
+/// answered, since X charges for the answer.
 fn ask(
     api: &Api,
     stop: &Stop,
     path: &str,
     parameters: &[(&str, String)],
-    name: &str,
-) -> Result<Option<(String, Limit)>> {
-    let asked = until_stopped(ask_patiently(api, path, parameters, name), stop);
-    match crate::runtime::runtime()?.block_on(asked) {
-        None => Ok(None),
-        Some(Ok(answer)) => Ok(Some(answer)),
-        Some(Err(error)) => Err(error).with_context(|| format!("cannot search X for `{name}`")),
-    }
+) -> Result<Option<Result<(String, Limit), ApiError>>> {
+    let asked = until_cut_off(ask_patiently(api, path, parameters, Some(stop)), stop);
+    Ok(crate::runtime::runtime()?.block_on(asked).flatten())
 }
 
-/// Asks for an answer until there is one, or waiting does not help.
+/// Asks for an answer until there is one, or waiting does not help. `None` if the run was stopped while waiting.
 pub(super) async fn ask_patiently(
     api: &Api,
     path: &str,
     parameters: &[(&str, String)],
-    name: &str,
-) -> Result<(String, Limit), ApiError> {
+    stop: Option<&Stop>,
+) -> Option<Result<(String, Limit), ApiError>> {
     let mut ladder = Ladder::default();
     loop {
         let error = match api.get(path, parameters).await {
-            Ok(answer) => return Ok(answer),
+            Ok((json, limit)) => match not_a_page(&json) {
+                None => return Some(Ok((json, limit))),
+                Some(why) => ApiError::Server(200, api.redacted(&why)),
+            },
             Err(error) => error,
         };
         let trouble = error.trouble().filter(|_| ladder.failures() < MAX_FAILURES);
-        let Some(trouble) = trouble else { return Err(error) };
+        let Some(trouble) = trouble else { return Some(Err(error)) };
         let wait = ladder.wait(trouble, api.clock.now());
-        tracing::info!("{name}: {error}; asking again in {}", seconds(wait));
-        api.clock.sleep(wait).await;
-    }
-}
-
-/// A wait in words.
-pub(super) fn seconds(wait: Duration) -> String {
-    match wait.as_millis() {
-        0 => "0 s".to_owned(),
-        millis @ 1..10_000 if millis % 1000 != 0 => format!("{:.2} s", wait.as_secs_f64()),
-        _ => format!("{:.0} s", wait.as_secs_f64()),
-    }
-}
-
-/// Waits for something until the run is stopped; `None` if it was.
-pub(in super::super) async fn until_stopped<T>(
-    work: impl Future<Output = T>,
-    stop: &Stop,
-) -> Option<T> {
-    let stopped = async {
-        while !stop.is_set() {
-            tokio::time::sleep(Duration::from_millis(50)).await;
+        tracing::info!("X: {error}; asking again in {}", seconds(wait));
+        match stop {
+            Some(stop) => until_stopped(api.clock.sleep(wait), stop).await?,
+            None => api.clock.sleep(wait).await,
         }
-    };
-    tokio::select! {
-        done = work => Some(done),
-        () = stopped => None,
+    }
+}
+
+/// Why an answer is not a page, in spite of its status: it is cut off, a proxy's, or only says what went wrong.
+fn not_a_page(json: &str) -> Option<String> {
+    #[derive(Deserialize)]
+    struct Page {
+        meta: Option<serde::de::IgnoredAny>,
+    }
+    match serde_json::from_str::<Page>(json) {
+        Ok(Page { meta: Some(_) }) => None,
+        Ok(Page { meta: None }) => {
+            let problem: Problem = serde_json::from_str(json).unwrap_or_default();
+            Some(format!("its answer is not a page: {}", problem.story()))
+        }
+        Err(_) => Some(format!("its answer is not a page: {}", beginning(json, 100))),
     }
 }
 
@@ -311,16 +351,17 @@ pub(in super::super) fn estimate(
     api: &Api,
     stop: &Stop,
 ) -> Result<Vec<(Query, u64)>> {
-    let mark: Mark = serde_json::from_value(from).unwrap_or_default();
+    let mark: Mark = mark(from)?;
     let mut counts = Vec::new();
     for query in &config.queries {
         let since_id = mark.queries.get(&query.text).and_then(|progress| progress.since_id.clone());
         let since_id = since_id.filter(|id| is_recent(id, api.clock.now(), &query.name));
         let mut parameters = vec![("query", query.text.clone()), ("granularity", "day".to_owned())];
         parameters.extend(since_id.map(|id| ("since_id", id)));
-        let Some((json, _)) = ask(api, stop, COUNTS, &parameters, &query.name)? else {
-            return Err(Failure::new("interrupted"));
-        };
+        let answer = ask(api, stop, COUNTS, &parameters)?;
+        let (json, _) = answer
+            .ok_or_else(|| Failure::new("interrupted"))?
+            .with_context(|| format!("cannot count posts for `{}`", query.name))?;
         let answer: Value = serde_json::from_str(&json)?;
         let total = answer["meta"]["total_tweet_count"].as_u64().ok_or_else(|| {
             Failure::new(format!("X's answer does not say how many posts match `{}`", query.name))

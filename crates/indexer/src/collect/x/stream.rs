@@ -8,11 +8,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::intake::{Intake, Lines};
-use super::super::ladder::{Ladder, Trouble};
+use super::super::ladder::{Ladder, Trouble, seconds, until_stopped};
+use super::super::state::mark;
 use super::budget::Budget;
-use super::search::{SEARCH, ask_patiently, is_recent, seconds, until_stopped};
+use super::gap::{Gaps, Page};
 use super::{Api, ApiError, Problem, rules};
-use crate::config::{Query, XStreamConfig};
+use crate::config::XStreamConfig;
 use crate::failure::{Context, Result};
 
 const STREAM: &str = "/2/tweets/search/stream";
@@ -21,6 +22,8 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How long lines are gathered before they are put into the spool.
 const GATHER: Duration = Duration::from_millis(500);
 const GATHER_BYTES: usize = 128 * 1024;
+/// The fewest posts that a page of a search can hold.
+const FEWEST: u64 = 10;
 /// A line that goes on for longer is none.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
@@ -30,9 +33,9 @@ struct Mark {
     /// The newest post that has come.
     #[serde(default)]
     newest_id: Option<String>,
-    /// The newest post before a gap that has not been filled yet.
+    /// What was missed and has not been searched for to its end.
     #[serde(default)]
-    gap_from: Option<String>,
+    gaps: Gaps,
     /// The tags of the rules that were made.
     #[serde(default)]
     tags: Vec<String>,
@@ -52,7 +55,8 @@ struct Line {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Post {
-    id: Option<String>,
+    /// A string, unless something in between has made a number of it.
+    id: Option<Value>,
     text: Option<serde::de::IgnoredAny>,
 }
 
@@ -74,7 +78,7 @@ pub(in super::super) fn run(
     api: &Arc<Api>,
 ) -> Result<()> {
     let runtime = crate::runtime::runtime()?;
-    let mark: Mark = serde_json::from_value(from).unwrap_or_default();
+    let mark: Mark = mark(from)?;
     let budget = Budget::new(config.x.limits, config.x.prices, config.x.has_authors);
     let mut stream = Stream {
         api,
@@ -84,6 +88,7 @@ pub(in super::super) fn run(
         config,
         ladder: Ladder::default(),
         lines: Lines::default(),
+        is_heard: false,
     };
     let mut has_rules = false;
     let mut is_first = true;
@@ -93,6 +98,8 @@ pub(in super::super) fn run(
             if !has_rules {
                 stream.keep_rules().await?;
                 has_rules = true;
+                // So that the next run knows which rules were made here, also if no post comes.
+                stream.note().map_err(|failure| ApiError::Refused(0, failure.story()))?;
             }
             stream.connect(is_first).await
         };
@@ -127,7 +134,7 @@ pub(in super::super) fn run(
 /// What came next: a part of the stream, or a page of what was missed.
 enum Next {
     Chunk(Option<reqwest::Result<bytes::Bytes>>),
-    Page(Option<(Query, String)>),
+    Page(Page),
 }
 
 /// How a connection ended.
@@ -148,6 +155,8 @@ struct Stream<'s> {
     ladder: Ladder,
     /// What has come and is not in the spool yet.
     lines: Lines,
+    /// Whether something has come over this connection, be it a keep-alive.
+    is_heard: bool,
 }
 
 impl Stream<'_> {
@@ -161,7 +170,7 @@ impl Stream<'_> {
         if !others.is_empty() {
             tracing::warn!(
                 hint = "delete them with --replace-rules",
-                "the app has {} rules that are not in the file, whose posts come and cost too: {}",
+                "the app has {} rules that are not in the file; their posts are delivered and charged too: {}",
                 others.len(),
                 others.join(", ")
             );
@@ -180,7 +189,12 @@ impl Stream<'_> {
         let answer =
             opened.map_err(|_| ApiError::Lost("no answer in 20 s".to_owned())).flatten()?;
         tracing::info!("connected to the stream");
-        let mut filling = self.start_filling();
+        self.is_heard = false;
+        if self.config.fill_gaps
+            && let Some(newest) = self.mark.newest_id.clone()
+        {
+            self.mark.gaps.add(newest, self.api.clock.now());
+        }
         let mut body = answer.bytes_stream();
         let mut buffer: Vec<u8> = Vec::new();
         let mut gathered_since: Option<Instant> = None;
@@ -190,12 +204,8 @@ impl Stream<'_> {
                 Some(since) => GATHER.saturating_sub(since.elapsed()),
                 None => keep_alive.saturating_sub(heard.elapsed()),
             };
-            let page = async {
-                match &mut filling {
-                    Some(filling) => filling.pages.recv().await,
-                    None => std::future::pending().await,
-                }
-            };
+            let is_allowed = self.budget.allowance(FEWEST) == FEWEST;
+            let page = self.mark.gaps.next_page(self.api, &self.config.rules, is_allowed);
             let next = async {
                 tokio::select! {
                     chunk = body.next() => Next::Chunk(chunk),
@@ -203,24 +213,16 @@ impl Stream<'_> {
                 }
             };
             let chunk = match tokio::time::timeout(wait, next).await {
-                Ok(Next::Page(Some((rule, json)))) => {
-                    self.take_page(&rule, &json);
-                    if self.budget.next(1) == 0 {
+                Ok(Next::Page(page)) => {
+                    self.take_page(&page);
+                    if self.budget.allowance(1) == 0 {
                         return Ok(Ended::Spent);
                     }
-                    gathered_since.get_or_insert_with(Instant::now);
-                    continue;
-                }
-                Ok(Next::Page(None)) => {
-                    if let Some(mut filling) = filling.take()
-                        && let Ok(Err(error)) = (&mut filling.task).await
-                    {
-                        tracing::warn!(
-                            "the gap before this connection could not be filled: {error}"
-                        );
+                    match self.flush_or_note() {
+                        Ok(true) => continue,
+                        Ok(false) => return Ok(Ended::Full),
+                        Err(failure) => return Err(ApiError::Refused(0, failure.story())),
                     }
-                    self.mark.gap_from = None;
-                    continue;
                 }
                 Ok(Next::Chunk(chunk)) => chunk,
                 Err(_) if gathered_since.is_some() => {
@@ -242,11 +244,9 @@ impl Stream<'_> {
                     let why = crate::foreign::innermost(&error.without_url());
                     return Ok(Ended::Broken(Trouble::Network, format!("it broke off: {why}")));
                 }
-                None => return Ok(Ended::Broken(Trouble::Closed, "X closed it".to_owned())),
+                None => return Ok(Ended::Broken(self.closed(), "X closed it".to_owned())),
             };
             heard = Instant::now();
-            // A connection works once something has come over it.
-            self.ladder.works();
             buffer.extend_from_slice(&chunk);
             let mut from = 0;
             while let Some(end) = memchr::memchr(b'\n', &buffer[from..]).map(|at| from + at) {
@@ -278,19 +278,21 @@ impl Stream<'_> {
     /// Takes a line. Returns how the connection ends, if it does with this line.
     fn line(&mut self, line: &[u8]) -> Option<Ended> {
         if line.is_empty() {
+            self.works();
             return None;
         }
         let Ok(read) = serde_json::from_slice::<Line>(line) else {
-            // Whoever indexes it rejects it.
-            self.lines.push(line);
+            self.lines.push_unreadable("x-stream", line);
             return None;
         };
         let Line { data, includes, errors, title, detail } = read;
         if let Some(post) = data {
+            self.works();
             // A deleted post is not charged for.
             let posts = u64::from(post.text.is_some());
             self.budget.spend(posts, includes.users.len() as u64, &self.intake.meter);
-            if let Some(id) = post.id.filter(|_| posts == 1) {
+            let id = post.id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
+            if let Some(id) = id.filter(|_| posts == 1) {
                 let time = ingest::Timestamp::from_id(&id);
                 self.intake.meter.happened(time.map_or(0, ingest::Timestamp::as_millis));
                 let is_newer = |known: &String| (known.len(), known) < (id.len(), &id);
@@ -299,7 +301,7 @@ impl Stream<'_> {
                 }
             }
             self.lines.push(line);
-            return (self.budget.next(1) == 0).then_some(Ended::Spent);
+            return (self.budget.allowance(1) == 0).then_some(Ended::Spent);
         }
         let said = Problem { ..serde_json::from_slice(line).unwrap_or_default() };
         if errors.is_empty() && title.is_none() && detail.is_none() {
@@ -310,9 +312,15 @@ impl Stream<'_> {
         // Too many connections: another process has the same token. It is no error of the network.
         let trouble = match said.is("ConnectionException") {
             true => Trouble::RateLimit(None),
-            false => Trouble::Closed,
+            false => self.closed(),
         };
         Some(Ended::Broken(trouble, format!("X disconnects: {}", said.story())))
+    }
+
+    /// Keeps the mark, without a record.
+    fn note(&mut self) -> Result<bool> {
+        let mark = serde_json::to_value(&self.mark)?;
+        self.intake.take(Lines::default(), mark)
     }
 
     /// Puts what was gathered into the spool. Returns false if the run was stopped before there was room.
@@ -325,72 +333,28 @@ impl Stream<'_> {
         self.intake.take(lines, mark)
     }
 
-    /// Starts to search for what was posted before this connection and after the newest post that has come, if that was
-    /// asked for. Posts that come twice are the same document.
-    fn start_filling(&mut self) -> Option<Filling> {
-        let since = self.mark.gap_from.take().or_else(|| self.mark.newest_id.clone());
-        let since = since.filter(|id| {
-            self.config.fill_gaps && is_recent(id, self.api.clock.now(), "the stream")
-        })?;
-        self.mark.gap_from = Some(since.clone());
-        let (sender, pages) = tokio::sync::mpsc::channel(1);
-        let task = fill(Arc::clone(self.api), self.config.rules.clone(), since, sender);
-        Some(Filling { pages, task: tokio::spawn(task) })
+    /// Something has come that shows that the connection works.
+    fn works(&mut self) {
+        self.is_heard = true;
+        self.ladder.works();
     }
 
-    /// Takes a page of what was missed.
-    fn take_page(&mut self, rule: &Query, json: &str) {
+    /// What it means that X has ended the connection: one that never worked is not made again at once.
+    fn closed(&self) -> Trouble {
+        if self.is_heard { Trouble::Closed } else { Trouble::Network }
+    }
+
+    /// Takes a page of what was missed. Posts that come twice are the same document.
+    fn take_page(&mut self, page: &Page) {
         let before = self.lines.records;
-        ingest::page_lines(json, Some(&rule.name), &mut |line| self.lines.push(line));
-        let found: Value = serde_json::from_str(json).unwrap_or_default();
-        let users = found["includes"]["users"].as_array().map_or(0, Vec::len);
+        ingest::page_lines(&page.json, Some(&page.rule), &mut |line| self.lines.push(line));
         let posts = self.lines.records - before;
-        self.budget.spend(posts, users as u64, &self.intake.meter);
-        tracing::info!("filled the gap with {posts} posts for `{}`", rule.name);
+        self.budget.spend(posts, page.users, &self.intake.meter);
+        tracing::info!("filled a gap with {posts} posts for `{}`", page.rule);
     }
-}
 
-/// A search for what a gap has swallowed. It ends with the connection, and begins anew with the next.
-struct Filling {
-    pages: tokio::sync::mpsc::Receiver<(Query, String)>,
-    task: tokio::task::JoinHandle<Result<(), ApiError>>,
-}
-
-impl Drop for Filling {
-    fn drop(&mut self) {
-        self.task.abort();
+    /// Puts what was gathered into the spool, or at least the mark.
+    fn flush_or_note(&mut self) -> Result<bool> {
+        if self.lines.records > 0 { self.flush() } else { self.note() }
     }
-}
-
-/// Searches for the posts after `since` that match each rule, up to the present.
-async fn fill(
-    api: Arc<Api>,
-    rules: Vec<Query>,
-    since: String,
-    pages: tokio::sync::mpsc::Sender<(Query, String)>,
-) -> Result<(), ApiError> {
-    let end = ingest::Timestamp::from_millis(api.clock.now() + 1_000).to_string();
-    // Search finds nothing of the last thirty seconds.
-    api.clock.sleep(Duration::from_secs(40)).await;
-    for rule in rules {
-        let mut token: Option<String> = None;
-        loop {
-            let mut parameters = api.fields();
-            parameters.push(("query", rule.text.clone()));
-            parameters.push(("since_id", since.clone()));
-            parameters.push(("end_time", end.clone()));
-            parameters.push(("max_results", "100".to_owned()));
-            parameters.extend(token.take().map(|token| ("next_token", token)));
-            let (json, _) = ask_patiently(&api, SEARCH, &parameters, &rule.name).await?;
-            let found: Value = serde_json::from_str(&json).unwrap_or_default();
-            if pages.send((rule.clone(), json)).await.is_err() {
-                return Ok(());
-            }
-            match found["meta"]["next_token"].as_str() {
-                Some(next) => token = Some(next.to_owned()),
-                None => break,
-            }
-        }
-    }
-    Ok(())
 }

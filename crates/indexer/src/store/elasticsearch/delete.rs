@@ -1,11 +1,12 @@
 //! Deletes single documents. In which index each lies is asked first, since an id does not always tell.
 
 use elasticsearch::http::Method;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use super::ClusterError;
 use super::backoff::Patience;
 use super::connection::{Connection, NDJSON, Request};
+use super::response::RequestError;
 
 /// How many documents are deleted with one request.
 const PAGE: usize = 1_000;
@@ -46,7 +47,19 @@ impl Connection {
                 ..Request::new(Method::Post, "/_bulk")
             };
             let answer = self.ask(bulk, patience).await?;
-            answer.ok().map_err(|failure| self.refused(action, failure))?;
+            let answer = answer.ok().map_err(|failure| self.refused(action, failure))?;
+            let answer = answer.json().unwrap_or_default();
+            let items = answer["items"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let is_done =
+                |item: &&Value| matches!(item["delete"]["status"].as_u64(), Some(200 | 404));
+            if items.iter().filter(is_done).count() < hits.len() {
+                let refused = items.iter().find(|item| !is_done(item));
+                let reason = refused.map_or("no answer", |item| {
+                    item["delete"]["error"]["reason"].as_str().unwrap_or("no reason")
+                });
+                let failure = RequestError::Items { reason: reason.to_owned() };
+                return Err(self.refused(action, failure));
+            }
         }
         Ok(())
     }

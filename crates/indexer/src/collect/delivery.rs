@@ -1,0 +1,120 @@
+//! Takes records out of the spool, and gives them to the destination.
+
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+
+use super::destination::Destination;
+use super::meter::Meter;
+use super::spool::{Position, Spool, Taken};
+use super::state::{Keeper, State};
+use crate::failure::{Context, Failure, Result};
+use crate::progress::Progress;
+use crate::stop::Stop;
+
+/// How often it is noted what was delivered.
+const SAVE_EVERY: Duration = Duration::from_millis(200);
+
+/// A delivery, until the spool is closed and empty.
+pub(super) struct Delivery<'d> {
+    spool: &'d Spool,
+    keeper: &'d Keeper,
+    state: State,
+    meter: &'d Meter,
+    stop: &'d Stop,
+    destination: Destination,
+    /// The marks of chunks that were taken and are not noted as delivered.
+    marks: Vec<(Position, Value)>,
+    taken: Position,
+    noted: Position,
+    noted_at: Instant,
+}
+
+/// Stops a source however the delivery ends.
+struct StopAtEnd<'s>(&'s Stop);
+
+impl Drop for StopAtEnd<'_> {
+    fn drop(&mut self) {
+        self.0.set();
+    }
+}
+
+impl<'d> Delivery<'d> {
+    pub(super) fn new(
+        spool: &'d Spool,
+        (keeper, state): (&'d Keeper, State),
+        meter: &'d Meter,
+        stop: &'d Stop,
+        destination: Destination,
+    ) -> Delivery<'d> {
+        let (marks, nothing) = (Vec::new(), Position::default());
+        let noted_at = Instant::now();
+        Delivery {
+            spool,
+            keeper,
+            state,
+            meter,
+            stop,
+            destination,
+            marks,
+            taken: nothing,
+            noted: nothing,
+            noted_at,
+        }
+    }
+
+    /// Delivers until the spool is closed and empty, or the run is cut off. Returns the destination, the state, and why the
+    /// destination has failed if it has.
+    pub(super) fn run(mut self, source_stop: &Stop) -> (Destination, State, Option<Failure>) {
+        let _stop = StopAtEnd(source_stop);
+        let mut progress = Progress::start_counting();
+        let delivered = self.deliver(&mut progress);
+        progress.finish();
+        let failure =
+            delivered.err().map(|failure| failure.context("cannot deliver what was collected"));
+        (self.destination, self.state, failure)
+    }
+
+    fn deliver(&mut self, progress: &mut Progress) -> Result<()> {
+        loop {
+            let taken = self.spool.take(Duration::from_millis(100))?;
+            let is_closed = taken == Taken::Closed;
+            if let Taken::Chunk(chunk, end) = taken {
+                self.taken = end;
+                self.marks.push((end, chunk.mark.clone()));
+                self.destination.take(chunk, end, self.meter, self.stop)?;
+            }
+            let is_end = is_closed || self.stop.is_cut_off();
+            let accepted = self.destination.settle(self.taken, is_end, self.meter, self.stop);
+            let is_over = is_end || accepted.is_err();
+            self.note(*accepted.as_ref().unwrap_or(&self.noted), is_over)?;
+            accepted?;
+            progress.tell(|| self.meter.line());
+            if is_end {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Notes up to where everything is delivered, once in a while.
+    fn note(&mut self, accepted: Position, is_over: bool) -> Result<()> {
+        let is_due = is_over || self.noted_at.elapsed() >= SAVE_EVERY;
+        if !is_due || accepted <= self.noted {
+            return Ok(());
+        }
+        let behind = self.marks.partition_point(|(end, _)| *end <= accepted);
+        let Some((_, mark)) = self.marks.drain(..behind).next_back() else { return Ok(()) };
+        (self.noted, self.noted_at) = (accepted, Instant::now());
+        self.state = self.state.at(mark, accepted);
+        let saved = self.keeper.save(&self.state);
+        if let Err(failure) = &saved {
+            // What is delivered is delivered. The mark is still in the spool.
+            tracing::warn!("{}", failure.story());
+        }
+        let deleted = self.spool.delivered(accepted, saved.is_ok());
+        deleted.context("cannot delete what was delivered from the spool")?;
+        self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
+        self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
+        Ok(())
+    }
+}
