@@ -55,13 +55,13 @@ enum CommandArgs {
     /// reason), 2 if a source or the store could not be used, 130 after Ctrl-C.
     #[command(after_help = store::SECRETS)]
     Backfill(backfill::BackfillArgs),
-    /// Take in tweets and posts as they are written: from Bluesky, from X, or again from files
+    /// Collect tweets and posts as they are published: from Bluesky, from X, or again from files
     ///
     /// Records go into the store, or to Firehose, Kinesis, S3, a file or a pipe. Whatever the destination has not accepted
-    /// yet is kept on disk, so that nothing is lost when it is away or when this program is killed: run the same command
-    /// again.
+    /// yet is kept on disk, so that nothing is lost when it is unreachable or when this program is killed: run the same
+    /// command again.
     ///
-    /// Exits with 0 if the source has ended, 1 if some records were rejected, 2 if a source or the destination could not
+    /// Exits with 0 if the source has ended, or what --for, --max-posts or --max-cost allow was collected, 1 if some records were rejected, 2 if a source or the destination could not
     /// be used, 130 after Ctrl-C.
     Collect(Box<collect::CollectArgs>),
     /// Write the documents as NDJSON to standard output; no store is needed

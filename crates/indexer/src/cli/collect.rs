@@ -30,7 +30,7 @@ pub(super) struct CollectArgs {
 
 #[derive(Debug, Subcommand)]
 enum SourceArgs {
-    /// Posts of Bluesky as they are written: free, without an account or a key
+    /// Posts of Bluesky as they are published: free, without an account or a key
     ///
     /// Bluesky publishes every public post in a stream that is called Jetstream. This command follows it, keeps the posts
     /// that the filters let through, and after an interruption resumes where it stopped, as far as the servers look back
@@ -47,7 +47,7 @@ enum SourceArgs {
     /// of the run before, so that running it every day costs only what is new.
     #[command(after_help = X_TOKEN)]
     Search(Common<SearchArgs>),
-    /// Posts that match rules, as they are written, from X's filtered stream; each one costs money
+    /// Posts that match rules, as they are published, from X's filtered stream; each one costs money
     #[command(after_help = X_TOKEN)]
     Stream(Common<StreamArgs>),
     /// What `backfill` reads, passed on as if it came in now: for demonstrations, load tests and migrations
@@ -145,8 +145,7 @@ struct ToArgs {
     /// Begin a new file or object once this one is this old: 5m [default: 5m for objects, no limit for files]
     #[arg(help_heading = "Destination", long, value_name = "TIME", value_parser = parse_duration)]
     roll_every: Option<Duration>,
-    /// The folder that keeps what was not delivered yet, and where the source resumes [default:
-    /// collect/SOURCE-to-DESTINATION]
+    /// The folder that keeps what was not delivered yet, and where the source resumes [default: below ./collect]
     #[arg(help_heading = "Destination", long, value_name = "FOLDER")]
     spool: Option<PathBuf>,
     /// How much may be kept in that folder while the destination is unreachable. After that, the source is paused
