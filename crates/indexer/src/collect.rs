@@ -41,7 +41,7 @@ mod state;
 mod x;
 
 use delivery::Delivery;
-use destination::{Destination, StoreDestination};
+use destination::{DEFAULT_OBJECT_BYTES, Destination, StoreDestination};
 pub(crate) use function::run as run_as_function;
 use intake::Intake;
 use ladder::Clock;
@@ -155,6 +155,7 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
         reminded: None,
         rejects,
         longest: destination.longest(),
+        source: config.source.name().to_owned(),
     };
     if let Some(duration) = config.duration {
         let stop = source_stop.clone();
@@ -221,6 +222,11 @@ fn check(config: &CollectConfig) -> Result<()> {
         }
         () if is_rolled && !rolls => {
             "--roll-size and --roll-every are for files and for objects in S3"
+        }
+        () if matches!(config.to, DestinationConfig::Objects(_))
+            && config.roll.bytes.unwrap_or(DEFAULT_OBJECT_BYTES) > config.spool_bytes / 2 =>
+        {
+            "the spool must hold two objects at least: raise --spool-size, or lower --roll-size"
         }
         () => return Ok(()),
     };

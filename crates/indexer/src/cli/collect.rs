@@ -99,7 +99,7 @@ struct Common<S: Args> {
 #[derive(Debug, Args)]
 struct FilterArgs {
     /// Only posts whose text contains this whole word or phrase, in any case (aws is not in laws); can be repeated, and one match is enough
-    #[arg(help_heading = "Filters", long, value_name = "TEXT")]
+    #[arg(help_heading = "Filters", long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
     keyword: Vec<String>,
     /// Only posts in this language: en, pt-BR; can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "LANG", value_delimiter = ',')]

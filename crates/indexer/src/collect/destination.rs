@@ -15,6 +15,7 @@ mod put;
 mod stdout;
 mod store;
 
+pub(super) use objects::DEFAULT_BYTES as DEFAULT_OBJECT_BYTES;
 pub(super) use store::StoreDestination;
 
 /// A destination that is ready to take records. It takes chunks in order and may keep some of them for a while; whatever

@@ -103,7 +103,7 @@ impl Conditions {
                 || user
                     .screen_name
                     .as_deref()
-                    .is_some_and(|name| name.eq_ignore_ascii_case(account))
+                    .is_some_and(|name| name.trim_start_matches('@').eq_ignore_ascii_case(account))
         };
         let is_inside = |BoundingBox { west, south, east, north }: &BoundingBox| {
             document.location.is_some_and(|at| {

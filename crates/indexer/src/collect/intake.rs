@@ -35,6 +35,8 @@ pub(super) struct Intake {
     pub(super) rejects: Rejects,
     /// The longest record that the destination takes, in bytes.
     pub(super) longest: usize,
+    /// What rejects name as their source.
+    pub(super) source: String,
 }
 
 /// Lines that were received and are not in the spool yet.
@@ -81,10 +83,11 @@ impl Intake {
     /// If the spool cannot be written, for another reason than a full disk.
     pub(super) fn take(&mut self, lines: Lines, mark: Value) -> Result<bool> {
         let Lines { bytes: mut lines, records: received } = lines;
-        self.reject_too_long(&mut lines)?;
-        let (records, filtered) = self.conditions.apply(&mut lines, &self.options);
+        let (kept, filtered) = self.conditions.apply(&mut lines, &self.options);
+        let records = kept - self.reject_too_long(&mut lines)?;
         // A chunk without records still moves the mark.
         let chunk = Chunk { lines, records, received_at: clock::now(), mark };
+        let waiting_since = Instant::now();
         loop {
             // What was paid for is kept, also if the run ends while the spool is full.
             let anyway = self.is_durable && self.stop.is_set();
@@ -95,7 +98,7 @@ impl Intake {
                     continue;
                 }
                 Ok(Appended::Full) => {
-                    "the spool is full (--spool-size), and the destination is slower than the source".to_owned()
+                    "the spool is full (--spool-size): the destination is unreachable, or slower than the source".to_owned()
                 }
                 Err(error) if is_full(&error) => {
                     if self.drops_oldest && self.spool.drop_oldest()? {
@@ -111,7 +114,9 @@ impl Intake {
             if self.stop.is_set() {
                 return Ok(false);
             }
-            if self.reminded.is_none_or(|last| last.elapsed() > REMIND_EVERY) {
+            // A moment is nothing to speak of.
+            let is_long = waiting_since.elapsed() > Duration::from_secs(1);
+            if is_long && self.reminded.is_none_or(|last| last.elapsed() > REMIND_EVERY) {
                 self.reminded = Some(Instant::now());
                 tracing::warn!(
                     "{trouble}; receiving waits until there is room, {} records are in the spool",
@@ -127,10 +132,12 @@ impl Intake {
         Ok(true)
     }
 
-    fn reject_too_long(&mut self, lines: &mut Vec<u8>) -> Result<()> {
+    /// Rejects the records that the destination does not take. Returns how many.
+    fn reject_too_long(&mut self, lines: &mut Vec<u8>) -> Result<u64> {
         if lines.len() <= self.longest {
-            return Ok(());
+            return Ok(0);
         }
+        let mut n_rejected = 0;
         let mut kept = Vec::with_capacity(lines.len());
         for line in lines.split_inclusive(|byte| *byte == b'\n') {
             if line.len() <= self.longest {
@@ -138,13 +145,16 @@ impl Intake {
                 continue;
             }
             let reason = format!("the destination takes records of {} bytes at most", self.longest);
-            let rejected = Rejected::new(1, Stage::Index, reason, line);
+            let mut rejected = Rejected::new(1, Stage::Index, reason, line);
+            rejected.source.clone_from(&self.source);
+            n_rejected += 1;
             self.meter.rejected.inc();
             self.rejects.write(&rejected)?;
         }
         *lines = kept;
         // On disk before the mark moves.
-        self.rejects.finish().map(drop)
+        self.rejects.finish()?;
+        Ok(n_rejected)
     }
 
     fn count_dropped(&mut self) {

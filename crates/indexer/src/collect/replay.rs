@@ -18,11 +18,25 @@ use crate::source::{Input, Listed, Listing, Source};
 /// How often records are handed on when they are held to a pace.
 const TICK: Duration = Duration::from_millis(100);
 
-/// Where a replay goes on: after so many sources, and so many records of the next one.
+/// Where a replay resumes.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
 struct Mark {
+    /// How many sources were passed on to their end.
     sources: u64,
+    /// How many records of the next one were.
     records: u64,
+    /// The source that was read last, by which it is seen whether the sources are still the same.
+    last: String,
+    /// Whether there are no more.
+    is_done: bool,
+}
+
+impl Mark {
+    /// Whether a source can be where it was when the mark was made.
+    fn fits(&self, at: u64, name: &str) -> bool {
+        let last = if self.records > 0 { self.sources } else { self.sources.saturating_sub(1) };
+        *self == Mark::default() || at != last || self.last == name
+    }
 }
 
 /// Passes on the records of all sources. Returns how many sources could not be read.
@@ -37,8 +51,12 @@ pub(super) fn run(
 ) -> Result<u64> {
     let ReplayConfig { sources, objects, options, pace, resume } = config;
     let from: Mark = if resume { mark(from)? } else { Mark::default() };
+    if from.is_done {
+        tracing::info!("all records were read by an earlier run; what is in the spool is sent");
+        return Ok(0);
+    }
     if from != Mark::default() {
-        tracing::info!("going on after {} sources and {} records", from.sources, from.records);
+        tracing::info!("resuming after {} sources and {} records", from.sources, from.records);
     }
     let mut listing = Listing::start(sources, objects);
     let mut replay = Replay { intake, options, pacer: Pacer::new(pace), mark: Mark::default() };
@@ -50,6 +68,15 @@ pub(super) fn run(
             Listed::End => break,
             Listed::Source(source) => source,
         };
+        if let Ok(source) = &source
+            && !from.fits(replay.mark.sources, &source.name())
+        {
+            let failure = Failure::new(format!(
+                "the sources are not those of the run that was interrupted: it had read `{}`",
+                from.last
+            ));
+            return Err(failure.with_hint("run it without --resume, to pass everything on again"));
+        }
         let is_done = replay.mark.sources < from.sources;
         let skip = if replay.mark.sources == from.sources { from.records } else { 0 };
         let done = match source {
@@ -66,10 +93,11 @@ pub(super) fn run(
                 failure.log();
             }
         }
-        replay.mark = Mark { sources: replay.mark.sources + 1, records: 0 };
+        replay.mark.sources += 1;
+        replay.mark.records = 0;
     }
-    // The next run begins anew.
-    replay.intake.take(Lines::default(), serde_json::Value::Null)?;
+    let done = Mark { is_done: true, ..replay.mark };
+    replay.intake.take(Lines::default(), serde_json::to_value(done)?)?;
     Ok(failed)
 }
 
@@ -102,6 +130,7 @@ impl Replay<'_> {
         let Input { batches, .. } =
             read.map_err(|failure| failure.context(format!("cannot read `{name}`")))?;
         let mut skip = skip;
+        self.mark.last.clone_from(&name);
         for batch in batches {
             let batch = batch.map_err(|error| {
                 Failure::from(error).context(format!("cannot read on in `{name}`"))
@@ -112,6 +141,7 @@ impl Replay<'_> {
                 skip -= records;
                 continue;
             }
+            skip = 0;
             let mut lines = Lines::default();
             batch.forward(|line| match line {
                 Ok(line) => lines.push(line),
@@ -120,7 +150,7 @@ impl Replay<'_> {
                     lines.push_rejected(&rejected);
                 }
             });
-            if !self.hand_over(lines).map_err(Stopped::Here)? {
+            if !self.hand_over(lines, records).map_err(Stopped::Here)? {
                 return Ok(false);
             }
         }
@@ -128,13 +158,14 @@ impl Replay<'_> {
     }
 
     /// Hands lines over at the pace that was asked for.
-    fn hand_over(&mut self, lines: Lines) -> Result<bool> {
+    fn hand_over(&mut self, lines: Lines, records: u64) -> Result<bool> {
         let mark = serde_json::to_value(&self.mark)?;
         if let Pace::AsFastAsPossible = self.pacer.pace {
             return self.intake.take(lines, mark);
         }
         // Until all of the batch is handed over, a restart repeats it.
-        let before = Mark { records: self.mark.records.saturating_sub(lines.records), ..self.mark };
+        let records = self.mark.records.saturating_sub(records);
+        let before = Mark { records, ..self.mark.clone() };
         let before = serde_json::to_value(before)?;
         let times = self.pacer.times(&lines, &self.options);
         let mut part = Lines::default();

@@ -230,7 +230,8 @@ pub(super) struct ReplayArgs {
     /// Pass on so many records a second [default: as fast as possible]
     #[arg(long, value_name = "N", value_parser = parse_positive, conflicts_with = "speed")]
     rate: Option<f64>,
-    /// Pass records on in the rhythm in which they were created, this many times faster: 1, 60, 0.5
+    /// Pass records on in the rhythm in which they were created, this many times faster: 1, 60, 0.5. They must be in the
+    /// order of time: one that is older than the first comes at once
     #[arg(long, value_name = "FACTOR", value_parser = parse_positive)]
     speed: Option<f64>,
     /// Resume where the last replay of the same sources was interrupted

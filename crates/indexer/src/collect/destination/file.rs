@@ -1,8 +1,8 @@
 //! A file to which lines are appended. When it is large or old enough, it is renamed and a new one begun.
 
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use ingest::Timestamp;
@@ -44,6 +44,10 @@ impl RolledFile {
         if !file.metadata().with_context(unwritable)?.is_file() {
             let failure = Failure::new(format!("`{}` is not a regular file", path.display()));
             return Err(failure.with_hint("write to a pipe with --to -"));
+        }
+        if let Err(TryLockError::WouldBlock) = file.try_lock() {
+            let failure = Failure::new("another process writes to it").context(unwritable());
+            return Err(failure.with_hint("name another file"));
         }
         let length = end_last_line(&mut file).with_context(unwritable)?;
         let (begun, taken) = (Instant::now(), Position::default());
@@ -91,15 +95,37 @@ impl RolledFile {
     }
 }
 
-/// Renames the file, to `tweets-20261127T100000123.ndjson` for `tweets.ndjson`, and begins a new one.
-fn begin_another(path: &PathBuf) -> io::Result<File> {
+/// Renames the file, to `tweets-20261127T100000123Z.ndjson` for `tweets.ndjson`, and begins a new one.
+fn begin_another(path: &Path) -> io::Result<File> {
     let time = Timestamp::from_millis(clock::now()).to_string();
     let time: String = time.chars().filter(char::is_ascii_alphanumeric).collect();
     let stem = path.file_stem().unwrap_or_default().to_string_lossy();
     let extension =
         path.extension().map(|e| format!(".{}", e.to_string_lossy())).unwrap_or_default();
-    fs::rename(path, path.with_file_name(format!("{stem}-{time}{extension}")))?;
-    File::create(path)
+    let names = (0..).map(|n| match n {
+        0 => path.with_file_name(format!("{stem}-{time}{extension}")),
+        n => path.with_file_name(format!("{stem}-{time}-{n}{extension}")),
+    });
+    for name in names {
+        // A link, unlike renaming, never replaces a file that is there.
+        match fs::hard_link(path, &name) {
+            Ok(()) => {
+                fs::remove_file(path)?;
+                break;
+            }
+            Err(error) if error.kind() == io::ErrorKind::AlreadyExists => {}
+            // This file system has no links.
+            Err(_) if !name.exists() => {
+                fs::rename(path, &name)?;
+                break;
+            }
+            Err(_) => {}
+        }
+    }
+    let file = OpenOptions::new().read(true).write(true).create_new(true).open(path)?;
+    // Nobody else can have it yet.
+    let _ = file.try_lock();
+    Ok(file)
 }
 
 /// Ends the last line of a file if it has no end, and returns the file's length.

@@ -4,6 +4,7 @@
 //! (<https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>).
 
 use std::collections::VecDeque;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -26,6 +27,9 @@ pub(crate) struct Firehose {
     stream: String,
     waiting: VecDeque<Entry>,
     chunks: Chunks,
+    backoff: Backoff,
+    /// When it was last said that records were refused.
+    told: Option<Instant>,
 }
 
 impl Firehose {
@@ -60,6 +64,8 @@ impl Firehose {
             stream: stream.to_owned(),
             waiting: VecDeque::new(),
             chunks: Chunks::default(),
+            backoff: Backoff::new(),
+            told: None,
         })
     }
 
@@ -88,7 +94,7 @@ impl Firehose {
         Ok(self.chunks.accepted())
     }
 
-    /// Puts a batch until all of it is accepted. Returns whether it is.
+    /// Puts a batch. What is refused of it goes with the next one. Returns false if the run was cut off.
     fn put(&mut self, meter: &Meter, stop: &Stop) -> Result<bool> {
         let mut bytes = 0;
         let fits = |entry: &Entry| {
@@ -97,49 +103,45 @@ impl Firehose {
         };
         let length =
             self.waiting.iter().take(MAX_RECORDS).map(fits).take_while(|fits| *fits).count();
-        let mut batch: Vec<Entry> = self.waiting.drain(..length).collect();
-        let mut backoff = Backoff::new();
-        let mut is_told = false;
-        loop {
-            let target = ("DeliveryStreamName", self.stream.as_str());
-            let trouble =
-                match put(FIREHOSE, "PutRecordBatch", target, "RequestResponses", &batch, stop)? {
-                    Put::Away(why) => why,
-                    Put::Answered(judged) => {
-                        let mut why = String::new();
-                        let mut refused = Vec::new();
-                        for (entry, judged) in batch.into_iter().zip(judged) {
-                            match judged {
-                                Ok(()) => {
-                                    self.chunks.accept(entry.chunk);
-                                    meter.sent.inc();
-                                }
-                                Err(reason) => {
-                                    why = reason;
-                                    refused.push(entry);
-                                }
-                            }
+        let batch: Vec<Entry> = self.waiting.drain(..length).collect();
+        let target = ("DeliveryStreamName", self.stream.as_str());
+        let put = put(FIREHOSE, "PutRecordBatch", target, "RequestResponses", &batch, stop)?;
+        let (refused, why) = match put {
+            Put::Away(why) => (batch, why),
+            Put::Answered(judged) => {
+                let mut why = String::new();
+                let mut refused = Vec::new();
+                for (entry, judged) in batch.into_iter().zip(judged) {
+                    match judged {
+                        Ok(()) => {
+                            self.chunks.accept(entry.chunk);
+                            meter.sent.inc();
                         }
-                        batch = refused;
-                        if batch.is_empty() {
-                            return Ok(true);
+                        Err(reason) => {
+                            why = reason;
+                            refused.push(entry);
                         }
-                        why
                     }
-                };
-            meter.retried.inc_by(batch.len() as u64);
-            if !is_told {
-                is_told = true;
-                tracing::warn!(
-                    "Firehose has not taken {} records, which are sent again until it does: {trouble}",
-                    batch.len()
-                );
+                }
+                (refused, why)
             }
-            if !wait(backoff.next(), stop) {
-                batch.into_iter().rev().for_each(|entry| self.waiting.push_front(entry));
-                return Ok(false);
-            }
+        };
+        let n_refused = refused.len();
+        refused.into_iter().rev().for_each(|entry| self.waiting.push_front(entry));
+        if n_refused < length {
+            self.backoff = Backoff::new();
         }
+        if n_refused == 0 {
+            return Ok(true);
+        }
+        meter.retried.inc_by(n_refused as u64);
+        if self.told.is_none_or(|told| told.elapsed() > Duration::from_secs(30)) {
+            self.told = Some(Instant::now());
+            tracing::warn!(
+                "Firehose has not taken {n_refused} records, which are sent again until it does: {why}"
+            );
+        }
+        Ok(wait(self.backoff.next(), stop))
     }
 }
 

@@ -27,8 +27,8 @@ const MAX_BYTES: usize = 10 * 1024 * 1024;
 pub(in super::super) const MAX_RECORD_BYTES: usize = 1023 * 1024;
 /// Longer partition keys are not allowed, in characters.
 const MAX_KEY: usize = 256;
-/// How much may be held back for shards that are busy, before nothing more is taken.
-const MAX_HELD: usize = 20_000;
+/// How many records, and how many bytes, may be held back for shards that are busy before nothing more is taken.
+const MAX_HELD: (usize, usize) = (20_000, 32 * 1024 * 1024);
 
 /// A stream.
 pub(crate) struct Kinesis {
@@ -153,7 +153,7 @@ impl Kinesis {
                 None => self.ready.push_back(ready),
             }
         }
-        while self.ready.len() >= MAX_RECORDS || self.n_held >= MAX_HELD {
+        while self.ready.len() >= MAX_RECORDS || self.is_holding_too_much() {
             if !self.put_what_is_due(meter, stop)? {
                 break;
             }
@@ -162,12 +162,14 @@ impl Kinesis {
     }
 
     pub(super) fn settle(&mut self, is_end: bool, meter: &Meter, stop: &Stop) -> Result<Position> {
-        while !self.ready.is_empty() || is_end && self.n_held > 0 {
+        // What was ready is put once. What is released meanwhile has time until the next call, unless this is the end.
+        let mut n_ready = self.ready.len();
+        while n_ready > 0 || is_end && (self.n_held > 0 || !self.ready.is_empty()) {
+            n_ready = n_ready.saturating_sub(MAX_RECORDS);
             if !self.put_what_is_due(meter, stop)? {
                 break;
             }
         }
-        self.release();
         Ok(self.chunks.accepted())
     }
 
@@ -183,8 +185,16 @@ impl Kinesis {
         }
     }
 
+    fn is_holding_too_much(&self) -> bool {
+        let held = self.held.values().flat_map(|held| held.entries.values());
+        self.n_held >= MAX_HELD.0 || held.map(|entry| entry.bytes).sum::<usize>() >= MAX_HELD.1
+    }
+
     /// Puts one batch. Returns whether to go on.
     fn put_what_is_due(&mut self, meter: &Meter, stop: &Stop) -> Result<bool> {
+        if stop.is_set() && stop.is_cut_off() {
+            return Ok(false);
+        }
         self.release();
         if self.ready.is_empty() {
             return Ok(wait(Duration::from_millis(20), stop));

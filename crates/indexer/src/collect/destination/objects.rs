@@ -123,5 +123,5 @@ impl Objects {
 }
 
 /// When an object is complete, if nothing else was said: what Firehose does without hints.
-const DEFAULT_BYTES: u64 = 5 * 1024 * 1024;
+pub(in super::super) const DEFAULT_BYTES: u64 = 5 * 1024 * 1024;
 const DEFAULT_AGE: std::time::Duration = std::time::Duration::from_secs(300);

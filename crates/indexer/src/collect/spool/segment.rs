@@ -37,7 +37,8 @@ pub(super) struct Segment {
 
 /// The number of a segment's file; `None` for other files.
 pub(super) fn is_segment(name: &OsStr) -> Option<u64> {
-    name.to_str()?.strip_suffix(".spool")?.parse().ok()
+    let digits = name.to_str()?.strip_suffix(".spool")?;
+    digits.parse().ok().filter(|_| digits.len() == 10)
 }
 
 fn path(folder: &Path, number: u64) -> PathBuf {
