@@ -81,6 +81,8 @@ pub(super) struct Spool {
 
 struct State {
     segments: VecDeque<Segment>,
+    /// The number of the last segment there was. It goes on while the spool is empty, so that positions never repeat.
+    last_number: u64,
     /// Up to where chunks have been taken.
     taken: Position,
     /// Up to where they have been delivered.
@@ -133,6 +135,7 @@ impl Spool {
         let nothing = Position::default();
         let state = State {
             segments,
+            last_number: numbers.last().copied().unwrap_or(0),
             taken: nothing,
             delivered: nothing,
             noted: nothing,
@@ -204,10 +207,9 @@ impl Spool {
                 // Later ones must not outlive it in a power failure: their marks are behind what is in it.
                 complete.sync()?;
             }
-            // Numbers go on while the spool is empty, so that positions never repeat.
-            let last = state.segments.back().map_or(0, |last| last.number);
-            let number = last.max(state.taken.segment) + 1;
+            let number = state.last_number.max(state.taken.segment) + 1;
             let segment = Segment::create(&self.folder, number)?;
+            state.last_number = number;
             if durably {
                 File::open(&self.folder)?.sync_all()?;
             }
@@ -220,9 +222,7 @@ impl Spool {
             // that there is nothing to take.
             let is_useless = segment.length == 0 || is_noted;
             if is_useless && segment.delete(&self.folder).is_ok() {
-                let number = segment.number;
                 state.segments.pop_back();
-                state.taken = state.taken.max(Position { segment: number, offset: 0 });
             }
             return Err(error);
         }
