@@ -122,10 +122,8 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     // What another environment has noted since is newer than what is left here.
     let mark = spool.last_mark().filter(|_| is_continued || state.mark.is_null());
     let mark = mark.unwrap_or_else(|| state.mark.clone());
-    if config.state.is_some() {
-        // From now on, other environments know that this one is at work.
-        keeper.save(&state)?;
-    }
+    // From now on, other environments know that this one is at work.
+    keeper.save(&state)?;
     let left = spool.waiting();
     if left > 0 {
         tracing::info!("{left} records of an earlier run are in the spool, and are sent first");

@@ -28,6 +28,8 @@ pub(super) struct Delivery<'d> {
     taken: Position,
     noted: Position,
     noted_at: Instant,
+    /// Whether the last note could not be written, and is to be written again.
+    is_unsaved: bool,
 }
 
 /// Stops a source however the delivery ends.
@@ -60,6 +62,7 @@ impl<'d> Delivery<'d> {
             taken: nothing,
             noted: nothing,
             noted_at,
+            is_unsaved: false,
         }
     }
 
@@ -99,19 +102,22 @@ impl<'d> Delivery<'d> {
     /// Notes up to where everything is delivered, once in a while.
     fn note(&mut self, accepted: Position, is_over: bool) -> Result<()> {
         let is_due = is_over || self.noted_at.elapsed() >= SAVE_EVERY;
-        if !is_due || accepted <= self.noted {
+        if !is_due || accepted <= self.noted && !self.is_unsaved {
             return Ok(());
         }
         let behind = self.marks.partition_point(|(end, _)| *end <= accepted);
-        let Some((_, mark)) = self.marks.drain(..behind).next_back() else { return Ok(()) };
-        (self.noted, self.noted_at) = (accepted, Instant::now());
-        self.state = self.state.at(mark, accepted);
+        if let Some((_, mark)) = self.marks.drain(..behind).next_back() {
+            self.noted = accepted;
+            self.state = self.state.at(mark, accepted);
+        }
+        self.noted_at = Instant::now();
         let saved = self.keeper.save(&self.state);
-        if let Err(failure) = &saved {
+        if let (Err(failure), false) = (&saved, self.is_unsaved) {
             // What is delivered is delivered. The mark is still in the spool.
             tracing::warn!("{}", failure.story());
         }
-        let deleted = self.spool.delivered(accepted, saved.is_ok());
+        self.is_unsaved = saved.is_err();
+        let deleted = self.spool.delivered(self.noted, saved.is_ok());
         deleted.context("cannot delete what was delivered from the spool")?;
         self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
         self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));

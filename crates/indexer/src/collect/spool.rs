@@ -203,6 +203,12 @@ impl Spool {
         }
         let complete_at = SEGMENT_BYTES.min(self.limit / 4);
         if state.segments.back().is_none_or(|segment| segment.length >= complete_at) {
+            // On a full disk, it holds the room that the next one needs.
+            if !state.has_more_than(state.noted)
+                && let Some(complete) = state.segments.pop_back()
+            {
+                complete.delete(&self.folder)?;
+            }
             if let Some(complete) = state.segments.back() {
                 // Later ones must not outlive it in a power failure: their marks are behind what is in it.
                 complete.sync()?;

@@ -1,7 +1,7 @@
 //! What a collection knows of its earlier runs: where its source goes on, and what was delivered. It is a small file beside
 //! the spool, or an object in S3 where nothing else outlives a run.
 
-use std::fs::{self, File};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
@@ -9,6 +9,7 @@ use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
+use super::intake::is_full;
 use super::spool::Position;
 use crate::aws::s3::{S3, S3Uri};
 use crate::failure::{Context, Failure, Result};
@@ -143,7 +144,15 @@ impl Keeper {
                     }
                     fs::rename(&new, path)
                 };
-                write().with_context(unwritable)
+                let written = match write() {
+                    // On a full disk, the file that is there still has room for a few bytes.
+                    Err(error) if is_full(&error) => {
+                        let mut file = OpenOptions::new().write(true).open(path)?;
+                        file.write_all(&json).and_then(|()| file.set_len(json.len() as u64))
+                    }
+                    written => written,
+                };
+                written.with_context(unwritable)
             }
             Keeper::Object(s3, uri) => s3.put(uri, json).with_context(unwritable),
         }
