@@ -129,8 +129,8 @@ pub(crate) fn read() -> Invocation {
     let unknown_variables = unknown_variables(matches!(command, CommandArgs::Lambda(_)));
     let command = match command {
         CommandArgs::Backfill(args) => Command::Backfill(args.config()),
-        CommandArgs::Collect(_) if is_function => {
-            Command::CollectAsFunction(Box::new(collect_as_function))
+        CommandArgs::Collect(args) if is_function => {
+            Command::CollectAsFunction(Box::new(args.config()))
         }
         CommandArgs::Collect(args) => Command::Collect(Box::new(args.config())),
         CommandArgs::Enrich(args) => Command::Enrich(args.config()),
@@ -161,14 +161,6 @@ fn parse(arguments: impl IntoIterator<Item = OsString>) -> Cli {
 
 /// What a function whose handler is `collect` does.
 const COLLECT_FUNCTION: [&str; 3] = ["indexer", "collect", "search"];
-
-/// The settings of such a function, which come from its variables. They are read anew for each event.
-fn collect_as_function() -> crate::config::CollectConfig {
-    match parse(COLLECT_FUNCTION.map(OsString::from)).command {
-        CommandArgs::Collect(args) => args.config(),
-        _ => unreachable!("another command than the one that was given"),
-    }
-}
 
 /// The command line. Some options have no environment variable in other commands, since they concern a single call;
 /// for `lambda` they get one here.

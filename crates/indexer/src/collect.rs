@@ -1,9 +1,9 @@
 //! `indexer collect`: collects posts as they are published, and delivers them.
 //!
 //! A source runs on a thread of its own and hands its records to the [`intake`], which filters them and puts them into the
-//! [`spool`] on disk, together with the mark at which the source goes on after a restart. The calling thread takes them out
+//! [`spool`] on disk, together with the mark at which the source resumes after a restart. The calling thread takes them out
 //! again and gives them to the [`destination`]; what that has accepted is deleted from the spool. So nothing is lost when
-//! the process is killed or the destination is away, and nothing is asked for twice.
+//! the process is killed or the destination is away, and what is on disk is not asked for again.
 
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
@@ -264,7 +264,6 @@ fn open_destination(config: &CollectConfig, address: &Address, stop: &Stop) -> R
         let rejects = Rejects::to_file(config.rejects.clone(), address.beside());
         StoreDestination::new(output, options, rejects, name, config.follow_deletes)
     };
-    let store = matches!(config.to, DestinationConfig::Store).then(store);
     Destination::open(&config.to, config.roll, name, store)
 }
 

@@ -42,7 +42,7 @@ pub(crate) enum Command {
     Backfill(BackfillConfig),
     Collect(Box<CollectConfig>),
     /// The same as a Lambda function, at each event.
-    CollectAsFunction(Box<dyn Fn() -> CollectConfig + Send + Sync>),
+    CollectAsFunction(Box<CollectConfig>),
     Enrich(ReadingConfig),
     Score(ScoreConfig),
     Search(SearchConfig),
@@ -111,6 +111,7 @@ pub(crate) struct SearchConfig {
 }
 
 /// Where the dashboard is served, and to whom.
+#[derive(Clone)]
 pub(crate) struct ListenConfig {
     pub(crate) address: SocketAddr,
     /// The token that is required to see the dashboard. `None` if no token was given.

@@ -34,7 +34,7 @@ fn run(command: Command) -> Result<ExitCode> {
     match command {
         Command::Backfill(config) => backfill::backfill(config),
         Command::Collect(config) => collect::run(*config),
-        Command::CollectAsFunction(config) => collect::run_as_function(config),
+        Command::CollectAsFunction(config) => collect::run_as_function(*config),
         Command::Enrich(config) => backfill::enrich(config),
         Command::Score(config) => score::run(&config),
         Command::Search(config) => search::run(&config),

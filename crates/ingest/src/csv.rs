@@ -40,8 +40,8 @@ impl Format for Columns {
         Box::new(Rows::new(self, options))
     }
 
-    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
-        sink(&json::object(self, raw));
+    fn rewriter<'f>(&'f self, options: &'f Options) -> Box<format::Rewrite<'f>> {
+        json::rewriter(self, options)
     }
 
     fn header(&self) -> Option<String> {

@@ -20,15 +20,18 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
     /// Reads the records of a batch.
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn Read + 'f>;
 
-    /// Hands a record to `sink` as JSON on one line, which `ingest` reads as the same tweets; a page becomes one line
-    /// for each of its tweets. A record that cannot be read is handed over as it is.
-    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8]));
+    /// Rewrites the records of a batch as lines.
+    fn rewriter<'f>(&'f self, options: &'f Options) -> Box<Rewrite<'f>>;
 
     /// What has to precede a record so that it can be read on its own, such as the header of a CSV file.
     fn header(&self) -> Option<String> {
         None
     }
 }
+
+/// Hands a record to a sink as JSON on one line, which `ingest` reads as the same tweets; a page becomes one line for each of
+/// its tweets. A record that cannot be read is handed over as it is.
+pub(crate) type Rewrite<'f> = dyn FnMut(&[u8], &mut dyn FnMut(&[u8])) + 'f;
 
 /// Where a splitter starts.
 #[derive(Clone, Copy, PartialEq, Eq)]

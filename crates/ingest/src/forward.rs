@@ -8,11 +8,12 @@ impl Batch {
     /// for each tweet, and the rows of a table objects, which keep all columns. What is no whole record is handed over as
     /// a reject.
     pub fn forward(&self, mut sink: impl FnMut(Result<&[u8], Rejected>)) {
+        let mut rewrite = self.format.rewriter(&self.options);
         for (index, record) in self.records.iter().enumerate() {
             match record.fault {
                 None => {
                     let raw = &self.bytes[record.start..record.end];
-                    self.format.json(raw, &mut |line| sink(Ok(line)));
+                    rewrite(raw, &mut |line| sink(Ok(line)));
                 }
                 Some(fault) => sink(Err(self.reject(index, Stage::Read, fault))),
             }

@@ -62,7 +62,7 @@ impl Format for Json {
         Box::new(Reader { options })
     }
 
-    fn json(&self, raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
-        lines::each(raw, sink);
+    fn rewriter<'f>(&'f self, _: &'f Options) -> Box<format::Rewrite<'f>> {
+        Box::new(lines::each)
     }
 }

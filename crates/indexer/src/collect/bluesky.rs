@@ -5,7 +5,6 @@
 //! event at least once (<https://github.com/bluesky-social/jetstream/blob/main/docs/README.md>, section 5). A frame of data
 //! that a client sends would end the connection, so none is sent.
 
-use std::borrow::Cow;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
@@ -258,7 +257,7 @@ impl Stream<'_> {
             self.is_heard = true;
             // One that breaks again and again is no better than one that cannot be made.
             if connected_at.elapsed() > WORKS_AFTER {
-                *ladder = Ladder::default();
+                ladder.works();
             }
             if self.lines.records > 0 {
                 gathered_since.get_or_insert_with(Instant::now);
@@ -403,7 +402,7 @@ impl Stream<'_> {
             return None;
         }
         match self.recent.is_new(key) {
-            true => self.lines.push(&one_line(frame)),
+            true => self.lines.push(frame.trim_ascii()),
             false => drop(self.intake.meter.duplicates.inc()),
         }
         None
@@ -411,21 +410,6 @@ impl Stream<'_> {
 
     /// Puts what was gathered into the spool. Returns false if the run was stopped before there was room.
     fn flush(&mut self) -> Result<bool> {
-        let lines = std::mem::take(&mut self.lines);
-        if lines.records == 0 {
-            return Ok(true);
-        }
-        let mark = serde_json::to_value(&self.mark)?;
-        self.intake.take(lines, mark)
-    }
-}
-
-/// A frame on one line. In JSON, a line break stands only between values.
-fn one_line(frame: &[u8]) -> Cow<'_, [u8]> {
-    let frame = frame.trim_ascii();
-    let is_break = |byte: &u8| matches!(byte, b'\n' | b'\r');
-    match frame.iter().any(is_break) {
-        false => Cow::Borrowed(frame),
-        true => frame.iter().map(|byte| if is_break(byte) { b' ' } else { *byte }).collect(),
+        self.intake.flush(&mut self.lines, &self.mark)
     }
 }

@@ -30,7 +30,7 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Opens a destination. `name` says what is collected, for the names of objects.
+    /// Opens a destination. `name` says what is collected, for the names of objects; `store` makes that of the store.
     ///
     /// # Errors
     ///
@@ -39,25 +39,23 @@ impl Destination {
         config: &DestinationConfig,
         roll: Roll,
         name: &str,
-        store: Option<StoreDestination>,
+        store: impl FnOnce() -> StoreDestination,
     ) -> Result<Destination> {
-        Ok(match (config, store) {
-            (DestinationConfig::Firehose { stream, create }, _) => {
+        Ok(match config {
+            DestinationConfig::Firehose { stream, create } => {
                 Destination::Firehose(firehose::Firehose::open(stream, create.as_ref())?)
             }
-            (DestinationConfig::Kinesis { stream, create }, _) => {
+            DestinationConfig::Kinesis { stream, create } => {
                 Destination::Kinesis(kinesis::Kinesis::open(stream, *create)?)
             }
-            (DestinationConfig::Objects(prefix), _) => {
+            DestinationConfig::Objects(prefix) => {
                 Destination::Objects(Box::new(objects::Objects::open(prefix.clone(), roll, name)?))
             }
-            (DestinationConfig::File(path), _) => {
+            DestinationConfig::File(path) => {
                 Destination::File(file::RolledFile::open(path.clone(), roll)?)
             }
-            (DestinationConfig::Store, Some(store)) => Destination::Store(Box::new(store)),
-            (DestinationConfig::Stdout | DestinationConfig::Store, _) => {
-                Destination::Stdout(stdout::Stdout)
-            }
+            DestinationConfig::Stdout => Destination::Stdout(stdout::Stdout),
+            DestinationConfig::Store => Destination::Store(Box::new(store())),
         })
     }
 

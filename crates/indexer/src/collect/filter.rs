@@ -4,13 +4,14 @@
 use std::sync::Arc;
 
 use enrich::{Document, Origin, enrich};
-use ingest::{BoundingBox, Item, Options};
+use ingest::{BoundingBox, Item, Options, Tweet};
 
 use crate::config::Conditions;
 
 /// What a line turned out to be.
-pub(super) enum Seen {
-    Tweet(Box<Document>),
+#[expect(clippy::large_enum_variant, reason = "passed on one by one and never stored")]
+pub(super) enum Seen<'a> {
+    Tweet(Tweet<'a>),
     /// A message of the source about itself, such as that a post was deleted.
     Notice,
     /// What cannot be read.
@@ -18,19 +19,17 @@ pub(super) enum Seen {
 }
 
 /// Looks at each line. `visit` gets the number of the line, from 0.
-pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(usize, Seen)) {
+pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(usize, Seen<'_>)) {
     let Ok(batches) = ingest::open(lines, options) else { return };
     for batch in batches.flatten() {
-        batch.read(|item| match item {
-            Item::Tweet { line, tweet, .. } => {
-                let document = enrich(tweet, Origin::default());
-                visit(line.saturating_sub(1) as usize, Seen::Tweet(Box::new(document)));
-            }
-            Item::Notice { line, .. } => visit(line.saturating_sub(1) as usize, Seen::Notice),
-            Item::Document { line, .. } => visit(line.saturating_sub(1) as usize, Seen::Other),
-            Item::Rejected(rejected) => {
-                visit(rejected.line.saturating_sub(1) as usize, Seen::Other)
-            }
+        batch.read(|item| {
+            let (line, seen) = match item {
+                Item::Tweet { line, tweet, .. } => (line, Seen::Tweet(tweet)),
+                Item::Notice { line, .. } => (line, Seen::Notice),
+                Item::Document { line, .. } => (line, Seen::Other),
+                Item::Rejected(rejected) => (rejected.line, Seen::Other),
+            };
+            visit(line.saturating_sub(1) as usize, seen);
         });
     }
 }
@@ -67,7 +66,7 @@ fn holds(text: &str, words: &str) -> bool {
 
 impl Conditions {
     /// Whether every tweet meets them.
-    pub(super) fn are_none(&self) -> bool {
+    fn are_none(&self) -> bool {
         let Conditions {
             keywords,
             languages,
@@ -122,8 +121,8 @@ impl Conditions {
             && self.bounding_box.as_ref().is_none_or(is_inside)
     }
 
-    /// Removes the lines that are not wanted. A change that makes a post unwanted becomes its deletion. Returns how many are left, and how many were removed. What cannot be read
-    /// is left, so that whoever indexes it counts it as a reject.
+    /// Removes the lines that are not wanted. A change that makes a post unwanted becomes its deletion. Returns how many are
+    /// left, and how many were removed. What cannot be read is left, so that whoever indexes it counts it as a reject.
     pub(super) fn apply(&self, lines: &mut Vec<u8>, options: &Arc<Options>) -> (u64, u64) {
         let all = lines.iter().filter(|byte| **byte == b'\n').count();
         if self.are_none() && self.deletions {
@@ -133,7 +132,9 @@ impl Conditions {
         let mut wanted: Vec<Option<bool>> = vec![None; all];
         look(lines, options, |line, seen| {
             let is_wanted = match seen {
-                Seen::Tweet(document) => self.are_met_by(&document),
+                Seen::Tweet(tweet) => {
+                    self.are_none() || self.are_met_by(&enrich(tweet, Origin::default()))
+                }
                 Seen::Notice => self.deletions,
                 Seen::Other => true,
             };

@@ -1,7 +1,6 @@
 //! The same as a Lambda function: each event, such as that of a schedule, is one run.
 
 use std::process::ExitCode;
-use std::sync::Arc;
 use std::time::Duration;
 
 use lambda_runtime::{Diagnostic, LambdaEvent, service_fn};
@@ -17,11 +16,10 @@ use crate::stop::Stop;
 const MARGIN: Duration = Duration::from_secs(10);
 
 /// Answers events until the runtime ends the process.
-pub(crate) fn run(config: Box<dyn Fn() -> CollectConfig + Send + Sync>) -> Result<ExitCode> {
-    let config: Arc<dyn Fn() -> CollectConfig + Send + Sync> = config.into();
+pub(crate) fn run(config: CollectConfig) -> Result<ExitCode> {
     let runtime = crate::runtime::runtime().context("cannot start threads")?;
     let handler = service_fn(move |event: LambdaEvent<Value>| {
-        let config = Arc::clone(&config);
+        let config = config.clone();
         async move {
             let deadline = i64::try_from(event.context.deadline).unwrap_or(i64::MAX);
             let left = u64::try_from(deadline - clock::now()).unwrap_or(0);
@@ -34,7 +32,7 @@ pub(crate) fn run(config: Box<dyn Fn() -> CollectConfig + Send + Sync>) -> Resul
                     stop.set();
                 }
             });
-            let ran = tokio::task::spawn_blocking(move || collect(config(), &stop)).await;
+            let ran = tokio::task::spawn_blocking(move || collect(config, &stop)).await;
             timer.abort();
             answer(
                 ran.map_err(|_| Failure::new("an internal error, which was logged before this"))

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use ingest::{Options, Rejected, Stage};
-use serde_json::Value;
+use serde::Serialize;
 
 use super::meter::Meter;
 use super::spool::{Appended, Chunk, Spool};
@@ -47,9 +47,12 @@ pub(super) struct Lines {
 }
 
 impl Lines {
-    /// Adds a line, which must hold no line break.
-    pub(super) fn push(&mut self, line: &[u8]) {
-        self.bytes.extend_from_slice(line);
+    /// Adds a record on a line of its own. In JSON, a line break stands only between values, where a blank does as well.
+    pub(super) fn push(&mut self, record: &[u8]) {
+        let start = self.bytes.len();
+        self.bytes.extend_from_slice(record);
+        let is_break = |byte: &&mut u8| matches!(byte, b'\n' | b'\r');
+        self.bytes[start..].iter_mut().filter(is_break).for_each(|byte| *byte = b' ');
         self.bytes.push(b'\n');
         self.records += 1;
     }
@@ -75,17 +78,17 @@ pub(super) fn is_full(error: &io::Error) -> bool {
 }
 
 impl Intake {
-    /// Takes records, with the mark at which the source goes on after them. Waits while the spool is full. Returns false if
-    /// the run was stopped before they were taken.
+    /// Takes records, with the mark at which the source resumes after them; without records, only the mark. Waits while the
+    /// spool is full. Returns false if the run was stopped before they were taken.
     ///
     /// # Errors
     ///
     /// If the spool cannot be written, for another reason than a full disk.
-    pub(super) fn take(&mut self, lines: Lines, mark: Value) -> Result<bool> {
+    pub(super) fn take(&mut self, lines: Lines, mark: &impl Serialize) -> Result<bool> {
+        let mark = serde_json::to_value(mark)?;
         let Lines { bytes: mut lines, records: received } = lines;
         let (kept, filtered) = self.conditions.apply(&mut lines, &self.options);
         let records = kept - self.reject_too_long(&mut lines)?;
-        // A chunk without records still moves the mark.
         let chunk = Chunk { lines, records, received_at: clock::now(), mark };
         let waiting_since = Instant::now();
         loop {
@@ -130,6 +133,18 @@ impl Intake {
         self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
         self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
         Ok(true)
+    }
+
+    /// Takes what a source has gathered, if that is anything; see [`Intake::take`].
+    ///
+    /// # Errors
+    ///
+    /// As for [`Intake::take`].
+    pub(super) fn flush(&mut self, lines: &mut Lines, mark: &impl Serialize) -> Result<bool> {
+        match lines.records {
+            0 => Ok(true),
+            _ => self.take(std::mem::take(lines), mark),
+        }
     }
 
     /// Rejects the records that the destination does not take. Returns how many.

@@ -97,7 +97,7 @@ pub(super) fn run(
         replay.mark.records = 0;
     }
     let done = Mark { is_done: true, ..replay.mark };
-    replay.intake.take(Lines::default(), serde_json::to_value(done)?)?;
+    replay.intake.take(Lines::default(), &done)?;
     Ok(failed)
 }
 
@@ -159,23 +159,19 @@ impl Replay<'_> {
 
     /// Hands lines over at the pace that was asked for.
     fn hand_over(&mut self, lines: Lines, records: u64) -> Result<bool> {
-        let mark = serde_json::to_value(&self.mark)?;
         if let Pace::AsFastAsPossible = self.pacer.pace {
-            return self.intake.take(lines, mark);
+            return self.intake.take(lines, &self.mark);
         }
         // Until all of the batch is handed over, a restart repeats it.
         let records = self.mark.records.saturating_sub(records);
         let before = Mark { records, ..self.mark.clone() };
-        let before = serde_json::to_value(before)?;
         let times = self.pacer.times(&lines, &self.options);
         let mut part = Lines::default();
         for (line, time) in lines.bytes.split(|byte| *byte == b'\n').zip(times) {
             if let Some(wait) = self.pacer.until(time)
                 && wait > TICK / 2
             {
-                if part.records > 0
-                    && !self.intake.take(std::mem::take(&mut part), before.clone())?
-                {
+                if part.records > 0 && !self.intake.take(std::mem::take(&mut part), &before)? {
                     return Ok(false);
                 }
                 if !sleep(wait, self.intake) {
@@ -184,7 +180,7 @@ impl Replay<'_> {
             }
             part.push(line);
         }
-        self.intake.take(part, mark)
+        self.intake.take(part, &self.mark)
     }
 }
 
@@ -238,8 +234,8 @@ impl Pacer {
                 // What has no time goes with the record before it.
                 let mut times: Vec<Option<i64>> = vec![None; lines.records as usize];
                 look(&lines.bytes, options, |line, seen| {
-                    if let (Some(time), Seen::Tweet(document)) = (times.get_mut(line), seen) {
-                        *time = Some(document.timestamp.as_millis());
+                    if let (Some(time), Seen::Tweet(tweet)) = (times.get_mut(line), seen) {
+                        *time = Some(tweet.created_at.as_millis());
                     }
                 });
                 let mut last = Duration::ZERO;

@@ -15,6 +15,7 @@ use crate::foreign::{beginning, innermost};
 
 pub(super) mod budget;
 mod gap;
+mod page;
 pub(super) mod rules;
 pub(super) mod search;
 pub(super) mod stream;

@@ -12,6 +12,7 @@ use crate::aws::s3::S3Uri;
 use crate::source::ObjectFilter;
 
 /// One collection.
+#[derive(Clone)]
 pub(crate) struct CollectConfig {
     pub(crate) source: CollectSource,
     /// Which records are wanted.
@@ -42,6 +43,7 @@ pub(crate) struct CollectConfig {
 }
 
 /// Where records come from.
+#[derive(Clone)]
 pub(crate) enum CollectSource {
     Search(XSearchConfig),
     Stream(XStreamConfig),
@@ -86,6 +88,7 @@ pub(crate) struct Query {
 }
 
 /// How X is asked, and what that may cost.
+#[derive(Clone)]
 pub(crate) struct XConfig {
     pub(crate) token: BearerToken,
     pub(crate) api_url: String,
@@ -127,6 +130,7 @@ impl Default for Prices {
     }
 }
 
+#[derive(Clone)]
 pub(crate) struct XSearchConfig {
     pub(crate) queries: Vec<Query>,
     /// How many posts are read for each query; older ones are left out.
@@ -136,6 +140,7 @@ pub(crate) struct XSearchConfig {
     pub(crate) x: XConfig,
 }
 
+#[derive(Clone)]
 pub(crate) struct XStreamConfig {
     pub(crate) rules: Vec<Query>,
     /// Whether rules that somebody else has made are deleted.
@@ -155,6 +160,7 @@ pub(crate) enum Jetstream {
     V2,
 }
 
+#[derive(Clone)]
 pub(crate) struct BlueskyConfig {
     /// The servers, which take turns.
     pub(crate) hosts: Vec<String>,
@@ -165,6 +171,7 @@ pub(crate) struct BlueskyConfig {
     pub(crate) is_compressed: bool,
 }
 
+#[derive(Clone)]
 pub(crate) struct ReplayConfig {
     pub(crate) sources: Vec<String>,
     pub(crate) objects: ObjectFilter,

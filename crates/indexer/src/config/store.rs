@@ -11,7 +11,7 @@ use crate::store::{
 
 /// Which store is used, and how it is reached. Its secrets are looked up again on every call of
 /// [`StoreConfig::address`].
-#[derive(Debug)]
+#[derive(Debug, Clone)]
 pub(crate) struct StoreConfig {
     /// A folder, or the addresses of nodes.
     pub(crate) place: String,
@@ -68,7 +68,7 @@ impl StoreConfig {
 }
 
 /// The variables that hold secrets, or say where they are.
-#[derive(Default)]
+#[derive(Clone, Default)]
 pub(crate) struct Secrets(BTreeMap<&'static str, String>);
 
 impl Secrets {

@@ -10,7 +10,7 @@ use serde_json::json;
 
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
-use super::put::{Backoff, Chunks, Entry, Put, ask, put, wait};
+use super::put::{Backoff, Chunks, Entry, Put, ask, fitting, put, wait};
 use crate::aws::json::Service;
 use crate::config::NewFirehose;
 use crate::failure::{Context, Failure, Result};
@@ -96,13 +96,7 @@ impl Firehose {
 
     /// Puts a batch. What is refused of it goes with the next one. Returns false if the run was cut off.
     fn put(&mut self, meter: &Meter, stop: &Stop) -> Result<bool> {
-        let mut bytes = 0;
-        let fits = |entry: &Entry| {
-            bytes += entry.bytes;
-            bytes <= MAX_BYTES
-        };
-        let length =
-            self.waiting.iter().take(MAX_RECORDS).map(fits).take_while(|fits| *fits).count();
+        let length = fitting(self.waiting.iter(), MAX_RECORDS, MAX_BYTES);
         let batch: Vec<Entry> = self.waiting.drain(..length).collect();
         let target = ("DeliveryStreamName", self.stream.as_str());
         let put = put(FIREHOSE, "PutRecordBatch", target, "RequestResponses", &batch, stop)?;

@@ -10,12 +10,13 @@ use std::collections::{BTreeMap, HashMap, VecDeque};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use enrich::{Origin, enrich};
 use serde_json::json;
 
 use super::super::filter::{Seen, look};
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
-use super::put::{Backoff, Chunks, Entry, Put, ask, put, wait};
+use super::put::{Backoff, Chunks, Entry, Put, ask, fitting, put, wait};
 use crate::aws::json::Service;
 use crate::failure::{Context, Failure, Result};
 use crate::stop::Stop;
@@ -129,7 +130,8 @@ impl Kinesis {
         let number = self.chunks.add(lines.len(), end);
         let mut keys = vec![String::new(); lines.len()];
         look(&chunk.lines, &Arc::default(), |line, seen| {
-            if let (Some(key), Seen::Tweet(document)) = (keys.get_mut(line), seen) {
+            if let (Some(key), Seen::Tweet(tweet)) = (keys.get_mut(line), seen) {
+                let document = enrich(tweet, Origin::default());
                 *key = match document.hashtags.first() {
                     Some(hashtag) => hashtag.to_lowercase(),
                     None => document.id,
@@ -199,12 +201,7 @@ impl Kinesis {
         if self.ready.is_empty() {
             return Ok(wait(Duration::from_millis(20), stop));
         }
-        let mut bytes = 0;
-        let fits = |ready: &Ready| {
-            bytes += ready.entry.bytes;
-            bytes <= MAX_BYTES
-        };
-        let length = self.ready.iter().take(MAX_RECORDS).map(fits).take_while(|fits| *fits).count();
+        let length = fitting(self.ready.iter().map(|ready| &ready.entry), MAX_RECORDS, MAX_BYTES);
         let batch: Vec<Ready> = self.ready.drain(..length).collect();
         let entries: Vec<Entry> = batch.iter().map(|ready| ready.entry.clone()).collect();
         let mut backoff = Backoff::new();

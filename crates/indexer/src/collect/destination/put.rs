@@ -17,9 +17,7 @@ use crate::stop::Stop;
 
 /// Calls an operation that a destination is set up with, and waits for the answer.
 pub(super) fn ask(service: Service, operation: &str, body: &Value) -> Result<Value, CallError> {
-    let body = body.to_string();
-    let runtime = runtime().map_err(|error| CallError::Unsigned(error.into()))?;
-    runtime.block_on(call(service, operation, None, body.as_bytes()))
+    ask_until(service, operation, body, &Stop::default())
 }
 
 /// The same, until the run is cut off.
@@ -86,6 +84,20 @@ impl Entry {
         }
         Entry { json, bytes: line.len() + partition_key.map_or(0, str::len), chunk }
     }
+}
+
+/// How many entries, from the first on, fit into a request.
+pub(super) fn fitting<'e>(
+    entries: impl Iterator<Item = &'e Entry>,
+    most_records: usize,
+    most_bytes: usize,
+) -> usize {
+    let mut bytes = 0;
+    let fits = |entry: &&Entry| {
+        bytes += entry.bytes;
+        bytes <= most_bytes
+    };
+    entries.take(most_records).take_while(fits).count()
 }
 
 /// The chunks that were taken, and how many of their records were not accepted yet.

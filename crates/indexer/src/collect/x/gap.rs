@@ -10,6 +10,7 @@ use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use tokio::task::JoinHandle;
 
+use super::page::Page;
 use super::search::{SEARCH, ask_patiently, is_recent};
 use super::{Api, ApiError};
 use crate::config::Query;
@@ -45,31 +46,12 @@ struct Gap {
 }
 
 /// A page of posts that were missed.
-pub(super) struct Page {
+pub(super) struct Missed {
     /// The rule that they match.
     pub(super) rule: String,
     pub(super) json: String,
     /// How many profiles of users it holds.
     pub(super) users: u64,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Answer {
-    meta: Meta,
-    includes: Includes,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Meta {
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Includes {
-    users: Vec<serde::de::IgnoredAny>,
 }
 
 impl Clone for Gaps {
@@ -104,7 +86,7 @@ impl Gaps {
         api: &Arc<Api>,
         rules: &[Query],
         is_allowed: bool,
-    ) -> Page {
+    ) -> Missed {
         loop {
             let Some(gap) = self.gaps.front_mut() else { return std::future::pending().await };
             let Some(rule) = rules.get(gap.rules) else {
@@ -124,23 +106,25 @@ impl Gaps {
             };
             let answer = asked.await;
             self.asked = None;
-            match answer {
-                Ok(Ok(json)) => {
-                    let Answer { meta, includes } = serde_json::from_str(&json).unwrap_or_default();
-                    gap.next_token = meta.next_token;
+            // If the task has panicked, that was logged.
+            let json =
+                answer.unwrap_or_else(|_| Err(ApiError::Lost("an internal error".to_owned())));
+            let read = json.and_then(|json| match serde_json::from_str::<Page>(&json) {
+                Ok(page) => Ok((json, page)),
+                Err(error) => Err(ApiError::Lost(error.to_string())),
+            });
+            match read {
+                Ok((json, page)) => {
+                    let users = page.users();
+                    gap.next_token = page.meta.next_token;
                     gap.rules += usize::from(gap.next_token.is_none());
-                    let users = includes.users.len() as u64;
-                    return Page { rule: rule.name.clone(), json, users };
+                    return Missed { rule: rule.name.clone(), json, users };
                 }
-                Ok(Err(error)) => {
-                    tracing::warn!(
-                        "a gap cannot be filled with posts for `{}`: {error}",
-                        rule.name
-                    );
+                Err(error) => {
+                    let name = &rule.name;
+                    tracing::warn!("a gap cannot be filled with posts for `{name}`: {error}");
                     (gap.rules, gap.next_token) = (gap.rules + 1, None);
                 }
-                // It has panicked, which was logged.
-                Err(_) => (gap.rules, gap.next_token) = (gap.rules + 1, None),
             }
         }
     }

@@ -13,10 +13,10 @@ use super::super::intake::{Intake, Lines};
 use super::super::ladder::{Ladder, Trouble, seconds, until_cut_off, until_stopped};
 use super::super::state::mark;
 use super::budget::Budget;
-use super::{Api, ApiError, Limit, Problem};
+use super::page::{Page, not_a_page};
+use super::{Api, ApiError, Limit};
 use crate::config::{Query, XSearchConfig};
 use crate::failure::{Context, Failure, Result};
-use crate::foreign::beginning;
 use crate::stop::Stop;
 
 pub(super) const SEARCH: &str = "/2/tweets/search/recent";
@@ -51,30 +51,6 @@ struct Progress {
 struct Pass {
     newest_id: Option<String>,
     next_token: String,
-}
-
-/// The parts of a page that say how to go on.
-#[derive(Deserialize)]
-struct Page {
-    meta: Meta,
-    #[serde(default)]
-    includes: Option<Includes>,
-    #[serde(default)]
-    errors: Option<Vec<Problem>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Meta {
-    result_count: u64,
-    newest_id: Option<String>,
-    next_token: Option<String>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Includes {
-    users: Vec<serde::de::IgnoredAny>,
 }
 
 /// Searches for all queries.
@@ -207,7 +183,7 @@ impl Search<'_> {
             };
             let page: Page = serde_json::from_str(&json)
                 .with_context(|| format!("X's answer to `{}` is not a page", query.name))?;
-            self.n_partial += page.errors.map_or(0, |errors| errors.len()) as u64;
+            self.n_partial += page.partial_errors();
             let mut lines = Lines::default();
             page_lines(&json, Some(&query.name), &mut |line| lines.push(line));
             if lines.records == 0 && page.meta.result_count > 0 {
@@ -217,11 +193,7 @@ impl Search<'_> {
                 );
                 return Err(Failure::new(what));
             }
-            self.budget.spend(
-                lines.records,
-                page.includes.map_or(0, |includes| includes.users.len()) as u64,
-                &self.intake.meter,
-            );
+            self.budget.spend(lines.records, page.users(), &self.intake.meter);
             *taken += lines.records;
             // The first page has it, unless X leaves it empty.
             let known = pass.as_ref().and_then(|pass| pass.newest_id.clone()).or(since_id.clone());
@@ -267,8 +239,7 @@ impl Search<'_> {
 
     /// Puts posts that are paid for into the spool, together with the mark behind them.
     fn hand_over(&mut self, lines: Lines) -> Result<bool> {
-        let mark = serde_json::to_value(&self.mark)?;
-        self.intake.take(lines, mark)
+        self.intake.take(lines, &self.mark)
     }
 }
 
@@ -308,22 +279,6 @@ pub(super) async fn ask_patiently(
             Some(stop) => until_stopped(api.clock.sleep(wait), stop).await?,
             None => api.clock.sleep(wait).await,
         }
-    }
-}
-
-/// Why an answer is not a page, in spite of its status: it is cut off, a proxy's, or only says what went wrong.
-fn not_a_page(json: &str) -> Option<String> {
-    #[derive(Deserialize)]
-    struct Page {
-        meta: Option<serde::de::IgnoredAny>,
-    }
-    match serde_json::from_str::<Page>(json) {
-        Ok(Page { meta: Some(_) }) => None,
-        Ok(Page { meta: None }) => {
-            let problem: Problem = serde_json::from_str(json).unwrap_or_default();
-            Some(format!("its answer is not a page: {}", problem.story()))
-        }
-        Err(_) => Some(format!("its answer is not a page: {}", beginning(json, 100))),
     }
 }
 

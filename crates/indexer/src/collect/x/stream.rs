@@ -11,7 +11,8 @@ use super::super::intake::{Intake, Lines};
 use super::super::ladder::{Ladder, Trouble, seconds, until_stopped};
 use super::super::state::mark;
 use super::budget::Budget;
-use super::gap::{Gaps, Page};
+use super::gap::{Gaps, Missed};
+use super::page::Includes;
 use super::{Api, ApiError, Problem, rules};
 use crate::config::XStreamConfig;
 use crate::failure::{Context, Result};
@@ -60,12 +61,6 @@ struct Post {
     text: Option<serde::de::IgnoredAny>,
 }
 
-#[derive(Deserialize, Default)]
-#[serde(default)]
-struct Includes {
-    users: Vec<serde::de::IgnoredAny>,
-}
-
 /// Follows the stream until the run is stopped or the budget is spent.
 ///
 /// # Errors
@@ -99,11 +94,12 @@ pub(in super::super) fn run(
                 stream.keep_rules().await?;
                 has_rules = true;
                 // So that the next run knows which rules were made here, also if no post comes.
-                stream.note().map_err(|failure| ApiError::Refused(0, failure.story()))?;
+                let noted = stream.intake.take(Lines::default(), &stream.mark);
+                noted.map_err(|failure| ApiError::Refused(0, failure.story()))?;
             }
             stream.connect(is_first).await
         };
-        let ended = runtime.block_on(async { until_stopped(attempt, &stop).await });
+        let ended = runtime.block_on(until_stopped(attempt, &stop));
         // What has come before the end is kept, however it ended.
         if !stream.flush()? {
             return Ok(());
@@ -134,7 +130,7 @@ pub(in super::super) fn run(
 /// What came next: a part of the stream, or a page of what was missed.
 enum Next {
     Chunk(Option<reqwest::Result<bytes::Bytes>>),
-    Page(Page),
+    Page(Missed),
 }
 
 /// How a connection ended.
@@ -218,7 +214,8 @@ impl Stream<'_> {
                     if self.budget.allowance(1) == 0 {
                         return Ok(Ended::Spent);
                     }
-                    match self.flush_or_note() {
+                    // With how far the search has come, also if the page was empty.
+                    match self.intake.take(std::mem::take(&mut self.lines), &self.mark) {
                         Ok(true) => continue,
                         Ok(false) => return Ok(Ended::Full),
                         Err(failure) => return Err(ApiError::Refused(0, failure.story())),
@@ -250,11 +247,10 @@ impl Stream<'_> {
             buffer.extend_from_slice(&chunk);
             let mut from = 0;
             while let Some(end) = memchr::memchr(b'\n', &buffer[from..]).map(|at| from + at) {
-                let line = buffer[from..end].trim_ascii().to_vec();
-                from = end + 1;
-                if let Some(ended) = self.line(&line) {
+                if let Some(ended) = self.line(buffer[from..end].trim_ascii()) {
                     return Ok(ended);
                 }
+                from = end + 1;
             }
             buffer.drain(..from);
             if buffer.len() > MAX_LINE {
@@ -303,7 +299,7 @@ impl Stream<'_> {
             self.lines.push(line);
             return (self.budget.allowance(1) == 0).then_some(Ended::Spent);
         }
-        let said = Problem { ..serde_json::from_slice(line).unwrap_or_default() };
+        let said: Problem = serde_json::from_slice(line).unwrap_or_default();
         if errors.is_empty() && title.is_none() && detail.is_none() {
             // A message of a kind that is not known here.
             self.lines.push(line);
@@ -317,20 +313,9 @@ impl Stream<'_> {
         Some(Ended::Broken(trouble, format!("X disconnects: {}", said.story())))
     }
 
-    /// Keeps the mark, without a record.
-    fn note(&mut self) -> Result<bool> {
-        let mark = serde_json::to_value(&self.mark)?;
-        self.intake.take(Lines::default(), mark)
-    }
-
     /// Puts what was gathered into the spool. Returns false if the run was stopped before there was room.
     fn flush(&mut self) -> Result<bool> {
-        let lines = std::mem::take(&mut self.lines);
-        if lines.records == 0 {
-            return Ok(true);
-        }
-        let mark = serde_json::to_value(&self.mark)?;
-        self.intake.take(lines, mark)
+        self.intake.flush(&mut self.lines, &self.mark)
     }
 
     /// Something has come that shows that the connection works.
@@ -345,16 +330,11 @@ impl Stream<'_> {
     }
 
     /// Takes a page of what was missed. Posts that come twice are the same document.
-    fn take_page(&mut self, page: &Page) {
+    fn take_page(&mut self, page: &Missed) {
         let before = self.lines.records;
         ingest::page_lines(&page.json, Some(&page.rule), &mut |line| self.lines.push(line));
         let posts = self.lines.records - before;
         self.budget.spend(posts, page.users, &self.intake.meter);
         tracing::info!("filled a gap with {posts} posts for `{}`", page.rule);
-    }
-
-    /// Puts what was gathered into the spool, or at least the mark.
-    fn flush_or_note(&mut self) -> Result<bool> {
-        if self.lines.records > 0 { self.flush() } else { self.note() }
     }
 }
