@@ -59,7 +59,9 @@ pub fn stop(child: Child) -> Output {
 /// If a line is no JSON.
 pub fn lines(workplace: &Workplace, name: &str) -> Vec<Value> {
     let text = std::fs::read_to_string(workplace.path(name)).unwrap_or_default();
-    text.lines().map(|line| serde_json::from_str(line).expect("JSON")).collect()
+    // The last one may be under way.
+    let whole = text.split_inclusive('\n').filter(|line| line.ends_with('\n'));
+    whole.map(|line| serde_json::from_str(line).expect("JSON")).collect()
 }
 
 /// Lets a command find a stand-in for AWS.

@@ -101,6 +101,11 @@ impl Jetstream {
         self.state().cut_after = events;
     }
 
+    /// Forgets all events. The next one is number 1.
+    pub fn begin_anew(&self) {
+        self.state().events.clear();
+    }
+
     /// The addresses, with their parameters, at which clients have connected.
     pub fn connections(&self) -> Vec<String> {
         self.state().connections.clone()
@@ -180,6 +185,16 @@ fn serve(stream: TcpStream, state: &Mutex<State>) -> Option<()> {
         let state = lock();
         match cursor {
             None => state.events.len() + 1,
+            Some(cursor)
+                if cursor < 1_000_000_000_000_000 && cursor as usize > state.events.len() =>
+            {
+                let info = json!({ "$type": "message", "payload": {
+                    "$type": "network.bsky.jetstream.subscribeEvents#info",
+                    "name": "FutureCursor", "message": "cursor is ahead of the server",
+                } });
+                socket.send(Message::text(info.to_string())).ok()?;
+                state.events.len() + 1
+            }
             Some(cursor) if cursor < 1_000_000_000_000_000 => cursor as usize,
             Some(time) => {
                 let first = (1..=state.events.len()).find(|number| time_us(*number) >= time);

@@ -64,6 +64,8 @@ struct State {
     delivered: HashMap<u64, usize>,
     /// When each request came, and its path.
     requests: Vec<(Instant, String)>,
+    /// How many of the next searches fail.
+    failing_searches: usize,
     /// How long each answer takes.
     delay: Duration,
     refused_until: Option<Instant>,
@@ -121,6 +123,11 @@ impl XApi {
     /// Takes so long for each answer.
     pub fn slow_down(&self, delay: Duration) {
         lock(&self.state).delay = delay;
+    }
+
+    /// So many of the next searches are answered with 503.
+    pub fn fail_searches(&self, n: usize) {
+        lock(&self.state).failing_searches = n;
     }
 
     /// The next requests fail in this way.
@@ -236,6 +243,12 @@ fn serve(stream: TcpStream, state: &Arc<Mutex<State>>) -> io::Result<()> {
             ("GET", "/2/tweets/search/recent") => {
                 let delay = lock(state).delay;
                 thread::sleep(delay);
+                let failing = lock(state).failing_searches;
+                lock(state).failing_searches = failing.saturating_sub(1);
+                if failing > 0 {
+                    answer(&mut stream, 503, &[], r#"{"title":"Service Unavailable"}"#)?;
+                    continue;
+                }
                 let page = search(&request, &mut lock(state));
                 answer(
                     &mut stream,
@@ -323,9 +336,11 @@ fn search(request: &Request, state: &mut State) -> Value {
     });
     let empty = Vec::new();
     let posts = state.posts.get(&parameters["query"]).unwrap_or(&empty);
-    // No test adds posts after the time from which it searches.
     let since = match parameters.get("start_time") {
-        Some(_) => u64::MAX,
+        Some(time) => {
+            let time = ingest::Timestamp::parse(time).expect("a time");
+            time.to_first_id().max(since)
+        }
         None => since,
     };
     let matching: Vec<_> = posts

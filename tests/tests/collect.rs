@@ -6,8 +6,10 @@ use std::process::Stdio;
 use std::thread;
 use std::time::{Duration, Instant};
 
+use serde_json::Value;
 use tests::{
-    Jetstream, Puts, Workplace, at_uri, aws_at, base64, kill, lines, open, stop, wait_until,
+    Faults, Jetstream, Puts, Sink, Workplace, at_uri, aws_at, base64, kill, lines, open, report,
+    stop, wait_until,
 };
 
 const PROGRAM: &str = env!("CARGO_BIN_EXE_indexer-under-test");
@@ -115,7 +117,7 @@ fn a_destination_that_is_away_gets_everything_when_it_is_back() {
     assert_eq!(puts.count(), n_records);
     assert!(puts.largest().0 <= 500 && puts.largest().1 <= 4 * 1024 * 1024);
     let log = String::from_utf8_lossy(&output.stderr);
-    assert!(log.contains("Firehose has not taken"), "{log}");
+    assert!(log.contains("Firehose refused"), "{log}");
     let different: HashSet<String> = puts.accepted().into_values().flatten().collect();
     assert_eq!(different.len(), n_records);
 }
@@ -180,13 +182,22 @@ fn a_destination_that_cannot_be_used_is_named_with_a_hint() {
         "collect replay tweets.csv --to kinesis:",
         "collect replay tweets.csv --to http://example.com/",
         "collect replay tweets.csv --to out.ndjson.gz",
+        "collect replay tweets.csv --to firehouse:tweets",
+        "collect replay tweets.csv --to Store",
+        "collect replay tweets.csv --to folder/",
+        "collect replay tweets.csv --to out.ndjson --create",
+        "collect replay tweets.csv --to out.ndjson --lang klingon",
+        "collect replay tweets.csv --to out.ndjson --bbox 50,8,51,9 --keyword nothing",
+        "collect replay tweets.csv --to out.ndjson --bbox 5,55,15,47",
         "collect replay tweets.csv --to /nowhere/out.ndjson",
         "collect replay nothing.csv --to out.ndjson",
         "collect search --to out.ndjson",
         "collect search --max-posts 10 --query AWS",
+        "collect search --max-posts 5",
         "collect search --max-posts 10 --to out.ndjson",
         "collect stream --rules nothing --max-posts 10",
         "collect bluesky --host 127.0.0.1:1 --for 1s --to out.ndjson --since yesterday",
+        "collect bluesky --host https://bsky.app --to out.ndjson",
     ] {
         seen += &workplace.show(arguments);
         seen.push('\n');
@@ -194,6 +205,94 @@ fn a_destination_that_cannot_be_used_is_named_with_a_hint() {
     insta::with_settings!({ filters => [(r"seconds +\d+\.\d+", "seconds  [time]")] }, {
         insta::assert_snapshot!(seen);
     });
+}
+
+#[test]
+fn a_jetstream_whose_numbers_have_begun_anew_is_asked_by_time() {
+    let (workplace, server) = (Workplace::new(PROGRAM), Jetstream::start());
+    server.post(50);
+    let arguments = format!("collect bluesky --host {} --to out.ndjson --for 1s", server.url());
+    let run = |more: &str| workplace.run(format!("{arguments}{more}").split(' '));
+    run(" --since 2026-09-21");
+    server.begin_anew();
+    // Its clock goes on.
+    server.post(49);
+    let log = String::from_utf8_lossy(&run("").stderr).into_owned();
+    assert!(log.contains("FutureCursor"), "{log}");
+    let asked = server.connections();
+    assert!(asked[asked.len() - 2].contains("cursor=50"), "{asked:?}");
+    assert!(asked[asked.len() - 1].contains("cursor=1789999"), "{asked:?}");
+}
+
+#[test]
+fn a_record_that_kinesis_refuses_is_put_again_while_nothing_else_comes() {
+    let (workplace, server, puts) = (Workplace::new(PROGRAM), Jetstream::start(), Puts::start());
+    puts.refuse_every(3);
+    let arguments =
+        format!("collect bluesky --host {} --since 2026-09-21 --to kinesis:tweets", server.url());
+    let mut command = workplace.command(arguments.split(' '));
+    aws_at(&mut command, &puts.url());
+    let child = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    server.post(3);
+    wait_until("the refused one", || puts.count() == 3);
+    stop(child);
+}
+
+#[test]
+fn what_a_slow_cluster_has_not_taken_when_the_run_is_stopped_is_indexed_by_the_next_one() {
+    let workplace = Workplace::new(PROGRAM);
+    let sample = workplace.run(["sample", "--count", "9000", "--format", "csv"]);
+    workplace.file("sample.csv", sample.stdout);
+    let sink = Sink::start(Faults { delay: Duration::from_secs(2), ..Faults::default() });
+    let run = |more: &str| {
+        let arguments = format!(
+            "collect replay sample.csv --store {} --bulk-documents 500 --bulk-requests 1 --report json{more}",
+            sink.url()
+        );
+        let mut command = workplace.command(arguments.split(' '));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = run("");
+    wait_until("the first bulk", || !sink.ids().is_empty());
+    let output = stop(child);
+    assert!(report(&output)["waiting"].as_u64() > Some(0), "{output:?}");
+    sink.mend();
+    let output = run(" --resume").wait_with_output().unwrap();
+    assert!(output.status.success(), "{output:?}");
+    let documents = String::from_utf8(workplace.run(["enrich", "sample.csv"]).stdout).unwrap();
+    let id = |line: &str| serde_json::from_str::<Value>(line).unwrap()["id"].to_string();
+    let all: HashSet<String> = documents.lines().map(id).collect();
+    assert_eq!(sink.ids().len(), all.len(), "{output:?}");
+}
+
+#[test]
+fn a_server_that_is_never_reached_is_an_error_also_if_the_time_is_over() {
+    let workplace = Workplace::new(PROGRAM);
+    let output =
+        workplace.run("collect bluesky --host ws://127.0.0.1:1 --for 1s --to o.ndjson".split(' '));
+    let errors = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(output.status.code(), Some(2), "{errors}");
+    assert!(errors.contains("no connection to Bluesky") && errors.contains("hint: "), "{errors}");
+}
+
+#[test]
+fn a_replay_at_a_pace_resumes_with_the_very_next_record() {
+    let workplace = Workplace::new(PROGRAM);
+    for (name, seed) in [("a.csv", "1"), ("b.csv", "2")] {
+        let sample = workplace.run(["sample", "--count", "40", "--seed", seed, "--format", "csv"]);
+        workplace.file(name, sample.stdout);
+    }
+    let run = |arguments: &str| {
+        let common = format!("collect replay a.csv b.csv --to out.ndjson {arguments}");
+        let output = workplace.run(common.split(' '));
+        assert!(output.status.success(), "{output:?}");
+        std::fs::read_to_string(workplace.path("out.ndjson")).unwrap().lines().count()
+    };
+    // Stopped in the first source, in the second one, and at the end.
+    let first = run("--rate 20 --for 1s");
+    let second = run("--resume --rate 40 --for 1s");
+    assert!((10..40).contains(&first) && (41..80).contains(&second), "{first} {second}");
+    assert_eq!(run("--resume"), 80);
 }
 
 #[test]

@@ -143,8 +143,8 @@ fn a_budget_is_shared_and_no_answer_that_is_not_a_page_ends_a_search() {
         lines.iter().filter(|line| line["matching_rules"][0]["tag"] == tag).count()
     };
     assert_eq!((tagged("A"), tagged("B"), tagged("C")), (100, 100, 100));
-    // The page after the last one is no longer there.
-    api.fail([XFault::Status(400)]);
+    // The page after the last one is no longer there, and that was no slip.
+    api.fail([XFault::Status(400), XFault::Status(400)]);
     let second = x(&workplace, &api, &format!("{search} --max-posts 1000")).output().unwrap();
     assert!(String::from_utf8_lossy(&second.stderr).contains("its pages are read again"));
     let ids: HashSet<String> =
@@ -220,11 +220,12 @@ fn a_stream_that_is_cut_again_and_again_loses_nothing_and_keeps_its_rules() {
     assert_eq!(report(&output)["received"].as_u64(), Some(n_posts as u64));
     for said in [
         "nothing came for 20 s, not even a keep-alive; reconnecting in 0.25 s",
-        "X disconnects: This stream has been disconnected upstream for operational reasons.; reconnecting in 0 s",
-        "X closed it; reconnecting in 0 s",
+        "it broke off: unexpected EOF during chunk size line; reconnecting in 0.",
+        "X disconnects: This stream has been disconnected upstream for operational reasons.; reconnecting in 0",
+        "X closed it; reconnecting in 0",
         "503: Service Unavailable; reconnecting in 5 s",
         "429: too many requests; reconnecting in 60 s",
-        "the app has 1 rules that are not in the file; their posts are delivered and charged too: of somebody else",
+        "the app has rules that are not in the file; their posts are delivered and charged too: of somebody else",
     ] {
         assert!(log.contains(said), "{said}: {log}");
     }
@@ -281,4 +282,31 @@ fn what_a_stream_has_missed_is_searched_for_and_paid_for_once() {
     thread::sleep(Duration::from_millis(1500));
     stop(child);
     assert_eq!(api.charged().1, 0);
+}
+
+#[test]
+fn a_gap_that_cannot_be_filled_yet_is_filled_later_also_with_other_rules() {
+    use XStream::{Close, KeepAlive, Post, Silence};
+    let (workplace, api) = (Workplace::new(PROGRAM), XApi::start());
+    workplace.file("rules", "AWS=a\nGCP=b\n");
+    api.stream([vec![Post, Close], vec![KeepAlive, Silence]]);
+    let stream = "collect stream --rules rules --max-posts 1000 --to out.ndjson --fill-gaps";
+    let run = |rate: u32| {
+        let mut command = x(&workplace, &api, &format!("{stream} --clock-rate {rate}"));
+        command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()
+    };
+    let child = run(20);
+    wait_until("the stream", || !lines(&workplace, "out.ndjson").is_empty());
+    api.add("a", 30);
+    api.add("b", 30);
+    thread::sleep(Duration::from_millis(500));
+    stop(child);
+    workplace.file("rules", "GCP=b\nAWS=a\n");
+    api.stream([vec![KeepAlive, Silence]]);
+    // So many that asking patiently is given up.
+    api.fail_searches(9);
+    let child = run(200);
+    wait_until("the missing posts", || lines(&workplace, "out.ndjson").len() == 61);
+    let log = String::from_utf8_lossy(&stop(child).stderr).into_owned();
+    assert!(log.contains("that were missed are searched for again in 60 s"), "{log}");
 }

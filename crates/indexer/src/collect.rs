@@ -5,6 +5,7 @@
 //! again and gives them to the [`destination`]; what that has accepted is deleted from the spool. So nothing is lost when
 //! the process is killed or the destination is away, and what is on disk is not asked for again.
 
+use std::cell::RefCell;
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::sync::Arc;
@@ -47,7 +48,7 @@ use intake::Intake;
 use ladder::Clock;
 use meter::Meter;
 use outcome::Outcome;
-use spool::Spool;
+use spool::{Position, Spool};
 use state::Keeper;
 use x::Api;
 
@@ -101,7 +102,9 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
         None => default_folder(&config, &address),
     };
     let keeper = match &config.state {
-        Some(uri) => Keeper::Object(Box::new(S3::new()?), uri.clone()),
+        Some(uri) => {
+            Keeper::Object { s3: Box::new(S3::new()?), uri: uri.clone(), read: RefCell::default() }
+        }
         None => Keeper::beside(&folder, api.is_some()),
     };
     if let (CollectSource::Search(search), Some(api)) = (&config.source, &api)
@@ -111,22 +114,27 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
         return Ok(Collected { outcome: None, failure: None, dashboard: None });
     }
 
-    let spool = Arc::new(Spool::open(&folder, config.spool_bytes)?);
+    let opened = Spool::open(&folder, config.spool_bytes)
+        .map_err(|failure| failure.with_hint("name another folder with --spool"));
+    let spool = Arc::new(opened?);
     // Only now that no other process can change it.
     let mut state = keeper.load()?;
     let is_continued = state.spool == spool.id();
-    let begun = state.begin(config.source.name(), spool.id(), crate::clock::now());
+    let now = crate::clock::now();
+    let begun = state.begin(config.source.name(), spool.id(), now, keeper.is_shared());
     begun.with_context(|| format!("cannot collect into `{}`", folder.display()))?;
     let delivered = state.delivered(spool.id());
     spool.resume(delivered).context("cannot use the spool")?;
     // What another environment has noted since is newer than what is left here.
-    let mark = spool.last_mark().filter(|_| is_continued || state.mark.is_null());
-    let mark = mark.unwrap_or_else(|| state.mark.clone());
-    // From now on, other environments know that this one is at work.
-    keeper.save(&state)?;
+    let is_newest = is_continued || state.mark.is_null();
+    let outdated = if is_newest { Position::default() } else { spool.end() };
+    let mark = spool.last_mark().filter(|_| is_newest).unwrap_or_else(|| state.mark.clone());
     let left = spool.waiting();
     if left > 0 {
-        tracing::info!("{left} records of an earlier run are in the spool, and are sent first");
+        tracing::info!(
+            "{left} records that an earlier run has not delivered are sent first; they are in `{}`",
+            folder.display()
+        );
     }
     let dashboard = match &config.serve {
         Some(listen) => Some(Dashboard::new(address.clone(), listen)?),
@@ -142,6 +150,9 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     let rejects = Rejects::to_file(config.rejects.clone(), &folder);
     rejects.check_file()?;
     let dashboard = dashboard.map(|dashboard| dashboard.start(stop)).transpose()?;
+    meter.holds(&spool);
+    // From now on, other environments know that this one is at work.
+    keeper.claim(&state)?;
     let intake = Intake {
         spool: Arc::clone(&spool),
         meter: Arc::clone(&meter),
@@ -164,7 +175,7 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     }
     let started = Instant::now();
     let source = start(config.source, mark, intake, api, clock)?;
-    let delivery = Delivery::new(&spool, (&keeper, state), &meter, stop, destination);
+    let delivery = Delivery::new(&spool, (&keeper, state), outdated, &meter, stop, destination);
     let (destination, mut state, mut failure) = delivery.run(&source_stop);
     // A source that waits for the network has a moment to notice.
     let failed_sources = match source.join() {
@@ -181,7 +192,7 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
     let waiting = spool.waiting();
     if waiting > 0 {
         tracing::warn!(
-            "{waiting} records are still in the spool in `{}`; the same command sends them next time",
+            "{waiting} records were not delivered; the next run with this source and destination sends them first, from `{}`",
             folder.display()
         );
     }
@@ -201,6 +212,9 @@ fn collect(config: CollectConfig, stop: &Stop) -> Result<Collected> {
         }
         _ => None,
     };
+    if meter.received.get() > 0 && meter.filtered.get() == meter.received.get() {
+        tracing::warn!("no record passed the filters: {} were filtered out", meter.filtered.get());
+    }
     let seconds = started.elapsed().as_secs_f64();
     let outcome = Outcome::new(&meter, (left, waiting), failed_sources, report, seconds);
     Ok(Collected { outcome: Some(outcome), failure, dashboard })
@@ -220,6 +234,14 @@ fn check(config: &CollectConfig) -> Result<()> {
         }
         () if is_rolled && !rolls => {
             "--roll-size and --roll-every are for files and for objects in S3"
+        }
+        () if config.creates
+            && !matches!(
+                config.to,
+                DestinationConfig::Firehose { .. } | DestinationConfig::Kinesis { .. }
+            ) =>
+        {
+            "--create is for streams of Firehose and Kinesis"
         }
         () if matches!(config.to, DestinationConfig::Objects(_))
             && config.roll.bytes.unwrap_or(DEFAULT_OBJECT_BYTES) > config.spool_bytes / 2 =>
@@ -264,7 +286,8 @@ fn open_destination(config: &CollectConfig, address: &Address, stop: &Stop) -> R
         let rejects = Rejects::to_file(config.rejects.clone(), address.beside());
         StoreDestination::new(output, options, rejects, name, config.follow_deletes)
     };
-    Destination::open(&config.to, config.roll, name, store)
+    let is_durable = config.source.x().is_some();
+    Destination::open(&config.to, config.roll, name, is_durable, store)
 }
 
 /// Starts the source on a thread of its own. It returns how many of its parts could not be read.

@@ -184,7 +184,7 @@ fn read_forwarded(bytes: &[u8], options: &Options) -> String {
     };
     for batch in batches {
         let Ok(batch) = batch else { break };
-        batch.forward(|line| match line {
+        batch.forward(|_, line| match line {
             Ok(line) => lines.extend_from_slice(&[line, b"\n"].concat()),
             Err(rejected) => {
                 writeln!(described, "{}", describe(&Item::Rejected(rejected))).unwrap()

@@ -107,11 +107,16 @@ impl S3 {
 
     /// Reads a small object, if it is there.
     pub(crate) fn get(&self, uri: &S3Uri) -> Result<Option<Bytes>> {
+        Ok(self.get_tagged(uri)?.map(|(body, _)| body))
+    }
+
+    /// Reads a small object with its ETag, if it is there.
+    pub(crate) fn get_tagged(&self, uri: &S3Uri) -> Result<Option<(Bytes, Option<String>)>> {
         let get = self.client.get_object().bucket(&uri.bucket).key(&uri.key);
         self.runtime.block_on(async {
             match get.send().await {
                 Ok(got) => match got.body.collect().await {
-                    Ok(body) => Ok(Some(body.into_bytes())),
+                    Ok(body) => Ok(Some((body.into_bytes(), got.e_tag))),
                     Err(error) => Err(Failure::new(innermost(&error))),
                 },
                 Err(error) if error.code() == Some("NoSuchKey") => Ok(None),
@@ -144,6 +149,33 @@ impl S3 {
         let put = put.content_type("application/json").body(ByteStream::from(json)).send();
         self.runtime.block_on(put).map_err(|error| S3Error::of(&error))?;
         Ok(())
+    }
+
+    /// Writes a small object if it is still the one with this ETag, or, without one, if there is none. Returns whether it was.
+    pub(crate) fn put_unless_changed(
+        &self,
+        uri: &S3Uri,
+        json: Vec<u8>,
+        e_tag: Option<&str>,
+    ) -> Result<bool> {
+        let put = self.client.put_object().bucket(&uri.bucket).key(&uri.key);
+        let put = put.content_type("application/json").body(ByteStream::from(json));
+        let put = match e_tag {
+            Some(e_tag) => put.if_match(e_tag),
+            None => put.if_none_match("*"),
+        };
+        match self.runtime.block_on(put.send()) {
+            Ok(_) => Ok(true),
+            Err(error)
+                if matches!(
+                    error.code(),
+                    Some("PreconditionFailed" | "ConditionalRequestConflict")
+                ) =>
+            {
+                Ok(false)
+            }
+            Err(error) => Err(S3Error::of(&error).into()),
+        }
     }
 
     /// Removes an object, if it is there.

@@ -1,5 +1,6 @@
 //! The options of `indexer collect`.
 
+use std::borrow::Cow;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -99,18 +100,18 @@ struct Common<S: Args> {
 #[derive(Debug, Args)]
 struct FilterArgs {
     /// Only posts whose text contains this whole word or phrase, in any case (aws is not in laws); can be repeated, and one match is enough
-    #[arg(help_heading = "Filters", long, value_name = "TEXT", value_parser = clap::builder::NonEmptyStringValueParser::new())]
+    #[arg(help_heading = "Filters", long, value_name = "TEXT", value_parser = parse_keyword)]
     keyword: Vec<String>,
-    /// Only posts in this language: en, pt-BR; can be repeated, and one match is enough
-    #[arg(help_heading = "Filters", long, value_name = "LANG", value_delimiter = ',')]
+    /// Only posts in this language: en, pt-BR, German; can be repeated, and one match is enough
+    #[arg(help_heading = "Filters", long, value_name = "LANG", value_delimiter = ',', value_parser = parse_language)]
     lang: Vec<String>,
-    /// Only posts of this account, by handle or id (on Bluesky, its DID); can be repeated, and one match is enough
+    /// Only posts of this account: on X its handle or id, on Bluesky its DID alone; can be repeated, and one match is enough
     #[arg(help_heading = "Filters", long, value_name = "ACCOUNT", value_delimiter = ',')]
     account: Vec<String>,
-    /// Only posts with a location
+    /// Only posts with a location; those of Bluesky have none
     #[arg(help_heading = "Filters", long)]
     has_geo: bool,
-    /// Only posts located in this box; it may cross the antimeridian
+    /// Only posts located in this box, in degrees; west may be greater than east: 170,-50,-170,-10
     #[arg(help_heading = "Filters", long, value_name = "W,S,E,N", value_parser = super::values::parse_box, allow_hyphen_values = true)]
     bbox: Option<BoundingBox>,
     /// Only posts about this cloud marketplace: AWS, Azure, GCP; can be repeated, and one match is enough
@@ -122,8 +123,9 @@ struct FilterArgs {
 struct ToArgs {
     /// Where the records go: firehose:NAME, kinesis:NAME, s3://bucket/prefix/, a file, - for standard output, or store
     ///
-    /// All but `store` get the records as they were received, one JSON object a line, to be indexed by the Lambda function
-    /// or by `backfill`. With `store` they are enriched and indexed at once, into the store that --store names.
+    /// `store` enriches and indexes the records at once, into the store that --store names. All others get the records as
+    /// they were received, one JSON object per line, for the Lambda function or `backfill` to index; rows of tables become
+    /// objects, and what cannot be read becomes a reject, with its reason. A file is appended to.
     #[arg(long, value_name = "DESTINATION", default_value = "store", value_parser = parse_to)]
     to: To,
     /// Create the Firehose or Kinesis stream if it does not exist
@@ -138,14 +140,17 @@ struct ToArgs {
     /// How many shards a new Kinesis stream has [default: as many as it needs, on demand]
     #[arg(help_heading = "Destination", long, value_name = "N", requires = "create")]
     create_shards: Option<u32>,
-    /// Begin a new file or object once this one has so many bytes, before compression: 64MiB [default: 5MiB for objects,
-    /// no limit for files]
+    /// Begin a new file or object once this one has at least so many bytes, before compression: 64MiB [default: 5MiB for
+    /// objects, no limit for files]. A complete file is renamed: posts.ndjson to posts-20261127T100000000Z.ndjson
     #[arg(help_heading = "Destination", long, value_name = "SIZE", value_parser = parse_bytes)]
     roll_size: Option<u64>,
     /// Begin a new file or object once this one is this old: 5m [default: 5m for objects, no limit for files]
     #[arg(help_heading = "Destination", long, value_name = "TIME", value_parser = parse_duration)]
     roll_every: Option<Duration>,
-    /// The folder that keeps what was not delivered yet, and where the source resumes [default: below ./collect]
+    /// The folder that keeps what was not delivered yet, and where the source resumes
+    ///
+    /// By default it is below ./collect, one for each source and destination: a run with other filters continues there. To
+    /// run two at once, give each a folder of its own.
     #[arg(help_heading = "Destination", long, value_name = "FOLDER")]
     spool: Option<PathBuf>,
     /// How much may be kept in that folder while the destination is unreachable. After that, the source is paused
@@ -160,8 +165,8 @@ struct ToArgs {
     /// Where to write records that cannot be passed on or indexed [default: a new rejects-TIME.ndjson]
     #[arg(long, value_name = "FILE")]
     rejects: Option<PathBuf>,
-    /// Stop receiving after this long, and deliver what has been received: 30s, 5m, 1h [default: until the source ends, or
-    /// Ctrl-C]
+    /// Stop receiving after this long, and deliver what has been received: 30s, 5m, 1h, 2d [default: until the source ends,
+    /// or Ctrl-C]
     #[arg(long = "for", value_name = "TIME", value_parser = parse_duration)]
     duration: Option<Duration>,
     /// Serve metrics for Prometheus at /metrics: an address, a port, or both
@@ -186,8 +191,25 @@ enum To {
     Store,
 }
 
+/// In the form in which texts are compared: in lower case, with single blanks.
+fn parse_keyword(text: &str) -> Result<String, String> {
+    let words: Vec<String> = text.split_whitespace().map(str::to_lowercase).collect();
+    match words.is_empty() {
+        true => Err("write a word or phrase".to_owned()),
+        false => Ok(words.join(" ")),
+    }
+}
+
+/// Any language that documents can have, by its tag or its name.
+fn parse_language(text: &str) -> Result<String, String> {
+    let tag = ingest::language_tag(text.to_owned().into());
+    tag.map(Cow::into_owned).ok_or_else(|| "write a language tag: en, de, pt-BR".to_owned())
+}
+
 fn parse_to(text: &str) -> Result<To, String> {
     let forms = "write it as firehose:NAME, kinesis:NAME, s3://bucket/prefix/, a file, -, or store";
+    // A slip must not become a file that nobody looks for.
+    let file = || format!("{forms}; for a file of that name, ./{text}");
     let name = |name: &str| match name.is_empty() || name.contains(['/', ':']) {
         true => Err(forms.to_owned()),
         false => Ok(name.to_owned()),
@@ -200,7 +222,16 @@ fn parse_to(text: &str) -> Result<To, String> {
         _ => match text.split_once(':') {
             Some(("firehose", stream)) => To::Firehose(name(stream)?),
             Some(("kinesis", stream)) => To::Kinesis(name(stream)?),
-            Some((_, rest)) if rest.starts_with("//") => return Err(forms.to_owned()),
+            Some(("http" | "https", _)) => {
+                return Err(format!("a cluster is a store: --to store --store {text}"));
+            }
+            Some((word, _)) if word.bytes().all(|b| b.is_ascii_alphanumeric()) => {
+                return Err(file());
+            }
+            _ if !text.contains(['.', '/', '\\']) => return Err(file()),
+            _ if text.ends_with('/') => {
+                return Err(format!("name a file in it: {text}posts.ndjson"));
+            }
             _ if text.ends_with(".gz") => {
                 return Err("files are not compressed: write to a file without .gz, or pipe it: --to - | gzip".to_owned());
             }
@@ -248,7 +279,7 @@ impl<S: Args> Common<S> {
         let source = source(args);
         let is_replay = matches!(source, CollectSource::Replay(_));
         let conditions = Conditions {
-            keywords: keyword.iter().map(|keyword| keyword.to_lowercase()).collect(),
+            keywords: keyword,
             languages: lang,
             accounts: account.iter().map(|name| name.trim_start_matches('@').to_owned()).collect(),
             has_geo,
@@ -257,9 +288,11 @@ impl<S: Args> Common<S> {
                 .iter()
                 .map(|name| enrich::canonical_marketplace(name).unwrap_or(name).to_owned())
                 .collect(),
-            // A replay passes on all there is, unless it is filtered.
-            deletions: follow_deletes || is_replay,
+            deletions: follow_deletes,
         };
+        // A replay passes on all there is, unless it is filtered.
+        let deletions = conditions.deletions || is_replay && conditions.is_empty();
+        let conditions = Conditions { deletions, ..conditions };
         // A collection waits for a cluster that is away, since its spool does.
         let load =
             load.load(Load { retry_for: Duration::from_secs(365 * 24 * 3600), ..Load::default() });
@@ -286,6 +319,7 @@ impl<S: Args> Common<S> {
             roll: Roll { bytes: to.roll_size, age: to.roll_every },
             store: store.config(load),
             follow_deletes,
+            creates: to.create,
             spool: to.spool,
             state: to.state,
             spool_bytes: to.spool_size,

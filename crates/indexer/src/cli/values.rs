@@ -17,8 +17,14 @@ pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
 
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {
     let seconds = text.parse::<u64>().ok().map(Duration::from_secs);
+    // Durations of the library have no days, because days differ in length.
+    let days = || {
+        let days = text.trim_end_matches("days").trim_end_matches("day").trim_end_matches('d');
+        let days = days.trim_end().parse::<u64>().ok().filter(|_| days.len() < text.len())?;
+        Some(Duration::from_secs(days.checked_mul(24 * 3600)?))
+    };
     let spelled = || text.parse::<jiff::SignedDuration>().ok()?.try_into().ok();
-    seconds.or_else(spelled).ok_or_else(|| "write it as 30s, 5m or 1h".to_owned())
+    seconds.or_else(days).or_else(spelled).ok_or_else(|| "write it as 30s, 5m, 1h or 2d".to_owned())
 }
 
 /// `1048576`, `64MiB`, `1GiB`.
@@ -38,10 +44,21 @@ pub(super) fn parse_bytes(text: &str) -> Result<u64, String> {
 pub(super) fn parse_box(text: &str) -> Result<BoundingBox, String> {
     let numbers: Vec<f64> = text.split(',').filter_map(|part| part.trim().parse().ok()).collect();
     match numbers[..] {
-        [west, south, east, north]
-            if text.split(',').count() == 4 && south <= north && (west + east).is_finite() =>
-        {
-            Ok(BoundingBox { west, south, east, north })
+        [west, south, east, north] if text.split(',').count() == 4 => {
+            let is_lon = |degrees: f64| (-180.0..=180.0).contains(&degrees);
+            let is_lat = |degrees: f64| (-90.0..=90.0).contains(&degrees);
+            match () {
+                () if !is_lon(west) || !is_lon(east) => {
+                    Err("west and east lie between -180 and 180".to_owned())
+                }
+                () if !is_lat(south) || !is_lat(north) => {
+                    Err("south and north lie between -90 and 90".to_owned())
+                }
+                () if south > north => Err(format!(
+                    "the south ({south}) is greater than the north ({north}): the order is west,south,east,north"
+                )),
+                () => Ok(BoundingBox { west, south, east, north }),
+            }
         }
         _ => {
             Err("write four numbers: west,south,east,north, such as -10,36,4,44 for Spain"

@@ -20,6 +20,7 @@ use crate::config::{BlueskyConfig, Jetstream};
 use crate::failure::{Failure, Result};
 use crate::foreign::{beginning, innermost};
 
+mod address;
 mod event;
 mod inflate;
 mod recent;
@@ -32,16 +33,18 @@ const POSTS: &str = "app.bsky.feed.post";
 /// Some event comes at least this often, or the connection is dead: all of Bluesky writes dozens of posts a second.
 /// Where only a few accounts are followed, the servers' own pings count.
 const SILENCE: Duration = Duration::from_secs(60);
-/// How far a time cursor is set back: on the server that it comes from, and on another, since servers see events at
-/// different times.
-const OVERLAP_US: (i64, i64) = (1_000_000, 5_000_000);
 /// How long events are gathered before they are put into the spool.
 const GATHER: Duration = Duration::from_millis(250);
 const GATHER_RECORDS: u64 = 1_000;
+/// After how long without any connection it is said that something is wrong.
+const TELL_AFTER: Duration = Duration::from_secs(30);
 /// How long a connection must last to count as one that works.
 const WORKS_AFTER: Duration = Duration::from_secs(5);
-/// Servers keep events for 36 hours; some less.
-const LOOK_BACK_US: i64 = 24 * 3_600_000_000;
+/// For how many hours servers keep events. Most do for 36; where that is too long, less is asked for.
+const LOOK_BACK_HOURS: [i64; 6] = [36, 24, 12, 6, 3, 1];
+const HOUR_US: i64 = 3_600_000_000;
+/// A jump in the times of events that is longer than this is a gap: all of Bluesky is never silent for so long.
+const GAP_US: i64 = 10 * 60_000_000;
 
 /// Where a stream goes on.
 #[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
@@ -99,7 +102,9 @@ pub(super) fn run(
         is_compressed,
         gap_before: None,
         is_heard: false,
+        was_connected: false,
     };
+    let (started, mut is_told) = (Instant::now(), false);
     let runtime = crate::runtime::runtime()?;
     let mut ladder = Ladder::default();
     let mut refusals = 0;
@@ -135,15 +140,30 @@ pub(super) fn run(
         if ladder.failures() > 1 {
             host += 1;
         }
-        tracing::info!(
-            "{name}: {why}; reconnecting in {}, {} records received so far",
-            seconds(wait),
-            stream.intake.meter.received.get()
-        );
-        if runtime.block_on(until_stopped(clock.sleep(wait), &stop)).is_none() {
-            return Ok(());
+        match stream.was_connected {
+            true => tracing::info!(
+                "{name}: {why}; reconnecting in {}, {} records received so far",
+                seconds(wait),
+                stream.intake.meter.received.get()
+            ),
+            false => tracing::info!("{name}: {why}; trying again in {}", seconds(wait)),
         }
-        stream.intake.meter.reconnects.inc();
+        let no_connection = || {
+            let failure =
+                Failure::new(format!("there has been no connection to Bluesky yet: {why}"));
+            failure
+                .with_hint("check the connection to the Internet, a proxy or firewall, and --host")
+        };
+        if !stream.was_connected && started.elapsed() > TELL_AFTER && !is_told {
+            is_told = true;
+            no_connection().log();
+        }
+        if runtime.block_on(until_stopped(clock.sleep(wait), &stop)).is_none() {
+            return if stream.was_connected { Ok(()) } else { Err(no_connection()) };
+        }
+        if stream.was_connected {
+            stream.intake.meter.reconnects.inc();
+        }
     }
 }
 
@@ -168,8 +188,10 @@ struct Stream<'s> {
     is_compressed: bool,
     /// The time from which on something may be missing, until the first event tells.
     gap_before: Option<i64>,
-    /// Whether an event has come over the last connection.
+    /// Whether an event has come over the last connection, and not only pings.
     is_heard: bool,
+    /// Whether there has been a connection in this run.
+    was_connected: bool,
 }
 
 impl Stream<'_> {
@@ -200,12 +222,14 @@ impl Stream<'_> {
             Err(_) => return Ok(Ended::Broken("no answer in 20 s".to_owned())),
         };
         tracing::info!("connected to {host}");
-        let now = crate::clock::now() * 1000;
-        self.gap_before = self.mark.time_us.filter(|time| now - time > LOOK_BACK_US);
-        if self.mark.host != host {
+        self.was_connected = true;
+        if self.mark.host != host || self.config.version == Jetstream::V1 {
             self.mark.seq = None;
             host.clone_into(&mut self.mark.host);
         }
+        // Few accounts may have been silent, and a number is exact.
+        let tells = self.mark.seq.is_none() && self.intake.conditions.accounts.is_empty();
+        self.gap_before = self.mark.time_us.filter(|_| tells);
         let connected_at = Instant::now();
         let mut gathered_since: Option<Instant> = None;
         let mut heard = Instant::now();
@@ -234,7 +258,11 @@ impl Stream<'_> {
                 }
                 Err(_) => return Ok(Ended::Broken("nothing came for a minute".to_owned())),
             };
-            heard = Instant::now();
+            // The pings of a server that sends no events keep only the connection for a few accounts alive.
+            let is_event = matches!(message, Message::Text(_) | Message::Binary(_));
+            if is_event || !self.intake.conditions.accounts.is_empty() {
+                heard = Instant::now();
+            }
             let read = match &message {
                 Message::Text(text) => self.frame(text.as_bytes()),
                 Message::Binary(bytes) => match self.inflater.inflate(bytes) {
@@ -254,7 +282,7 @@ impl Stream<'_> {
             if let Some(why) = read {
                 return Ok(Ended::Broken(why));
             }
-            self.is_heard = true;
+            self.is_heard |= is_event;
             // One that breaks again and again is no better than one that cannot be made.
             if connected_at.elapsed() > WORKS_AFTER {
                 ladder.works();
@@ -281,20 +309,25 @@ impl Stream<'_> {
         }
         let XrpcError { error, message } = serde_json::from_slice(body).unwrap_or_default();
         match &*error {
-            "CursorTooOld" if self.mark.seq.is_none() && self.mark.time_us.is_some() => {
-                let time = self.mark.time_us.take().map(event::readable).unwrap_or_default();
-                tracing::warn!(
-                    "{host} has no events since {time}: {message}. Beginning with what is posted now"
-                );
-                Ended::Again
-            }
             "CursorTooOld" if self.mark.seq.is_some() => {
                 let time = self.mark.time_us.map(event::readable).unwrap_or_default();
                 tracing::warn!(
-                    "{host} no longer has the events after number {} ({time}): {message}. Resuming from the oldest event that it has. Posts in between are missed",
-                    self.mark.seq.unwrap_or_default(),
+                    "{host} no longer has the events after number {} ({time}): {}. Resuming by time; posts in between may be missed",
+                    self.mark.seq.take().unwrap_or_default(),
+                    beginning(&message, 200)
                 );
-                self.mark.seq = None;
+                Ended::Again
+            }
+            "CursorTooOld" if self.mark.time_us.is_some() => {
+                let now = crate::clock::now() * 1000;
+                let missed = self.mark.time_us.map(event::readable).unwrap_or_default();
+                let ages = LOOK_BACK_HOURS.into_iter().map(|hours| now - hours * HOUR_US + GAP_US);
+                let later = |time: &i64| self.mark.time_us.is_none_or(|mark| *time > mark + GAP_US);
+                self.mark.time_us = ages.into_iter().find(later);
+                let from = self.mark.time_us.map_or("now".to_owned(), event::readable);
+                tracing::warn!(
+                    "{host} has no events since {missed}: {message}. Beginning at {from}; posts in between are missed"
+                );
                 Ended::Again
             }
             // Asked for once more, and then done without.
@@ -317,8 +350,9 @@ impl Stream<'_> {
             _ => {
                 let said = match message.is_empty() {
                     true => beginning(&String::from_utf8_lossy(body), 200),
-                    false => message,
+                    false => beginning(&message, 200),
                 };
+                let error = beginning(&error, 50);
                 let failure = Failure::new(format!("{host} answered {status} {error}: {said}"));
                 Ended::Refused(failure.with_hint(
                     "check --host and --jetstream: version 1 is served at jetstream1.us-east.bsky.network, version 2 at jetstream.us-east.bsky.network",
@@ -327,51 +361,15 @@ impl Stream<'_> {
         }
     }
 
-    /// The address to connect to, with the cursor.
-    fn url(&self, host: &str) -> String {
-        let base = match host.contains("://") {
-            true => host.trim_end_matches('/').to_owned(),
-            false => format!("wss://{host}"),
-        };
-        let accounts = self.intake.conditions.accounts.iter();
-        let dids: Vec<&String> = accounts.filter(|account| account.starts_with("did:")).collect();
-        let mut query = url::form_urlencoded::Serializer::new(String::new());
-        let overlap = if self.mark.host == host { OVERLAP_US.0 } else { OVERLAP_US.1 };
-        let rewound = self.mark.time_us.map(|time| (time - overlap).max(1_000_000_000_000_000));
-        let path = match self.config.version {
-            Jetstream::V1 => {
-                query.append_pair("wantedCollections", POSTS);
-                query.extend_pairs(dids.iter().map(|did| ("wantedDids", did)));
-                if let Some(time) = rewound {
-                    query.append_pair("cursor", &time.to_string());
-                }
-                "/subscribe"
-            }
-            Jetstream::V2 => {
-                query.append_pair("kinds", "commit").append_pair("collections", POSTS);
-                query.extend_pairs(dids.iter().map(|did| ("dids", did)));
-                let seq = self.mark.seq.filter(|_| self.mark.host == host);
-                if let Some(cursor) =
-                    seq.map(|seq| seq.to_string()).or(rewound.map(|t| t.to_string()))
-                {
-                    query.append_pair("cursor", &cursor);
-                }
-                if let Some(id) = self.inflater.id().filter(|_| self.is_compressed) {
-                    query.append_pair("zstdDictionary", &id.to_string());
-                }
-                "/xrpc/network.bsky.jetstream.subscribeEvents"
-            }
-        };
-        format!("{base}{path}?{}", query.finish())
-    }
-
     /// Takes a frame. Returns why the connection ends, if it does with this frame.
     fn frame(&mut self, frame: &[u8]) -> Option<String> {
         let event = match event::read(frame) {
             Read::Event(event) => event,
             Read::Info(said) => {
                 tracing::warn!("the server says: {}", beginning(&said, 300));
-                return None;
+                // Its numbers have begun anew. Time is the cursor that is left.
+                let is_ahead = said.starts_with("FutureCursor") && self.mark.seq.take().is_some();
+                return is_ahead.then(|| "the number is ahead of the server".to_owned());
             }
             Read::Error(said) => {
                 return Some(format!("the server says: {}", beginning(&said, 300)));
@@ -382,11 +380,11 @@ impl Stream<'_> {
             }
         };
         let Event { seq, time_us, is_post, key } = event;
-        // A time that is yet to come is wrong, and no cursor.
-        let latest = crate::clock::now() * 1000 + 3_600_000_000;
-        let time_us = time_us.filter(|time| *time < latest);
+        // A time that is yet to come is wrong, and no cursor; a clock may be a little ahead of ours.
+        let now = crate::clock::now() * 1000;
+        let time_us = time_us.filter(|time| *time < now + HOUR_US).map(|time| time.min(now));
         if let (Some(before), Some(time)) = (self.gap_before.take(), time_us)
-            && time - before > 60_000_000
+            && time - before > GAP_US
         {
             tracing::warn!(
                 "the server no longer has what was posted before {}: what was posted since {} is missed",

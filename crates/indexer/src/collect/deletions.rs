@@ -1,15 +1,23 @@
-//! Which posts a source says were deleted or changed.
+//! Which posts a source says were written, changed or deleted.
 
 use serde::Deserialize;
 
-/// A post that is to be deleted from the store.
+/// What a line says of a post.
 #[derive(Debug, PartialEq)]
-pub(super) struct Deleted {
+pub(super) struct Change {
     pub(super) id: String,
-    /// Where the line that says so begins.
+    /// Where the line begins.
     pub(super) line_start: usize,
-    /// Whether that line has a new version of it.
-    pub(super) is_replaced: bool,
+    pub(super) what: What,
+}
+
+/// What happened to a post.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum What {
+    Created,
+    /// The line has a new version of it.
+    Updated,
+    Deleted,
 }
 
 /// A line, as far as it tells.
@@ -51,48 +59,30 @@ struct Status<'l> {
     id_str: Option<&'l str>,
 }
 
-/// Finds the deletions and changes in lines, in order.
-pub(super) fn deleted(lines: &[u8]) -> Vec<Deleted> {
+/// Finds what lines say of posts, in order.
+pub(super) fn changes(lines: &[u8]) -> Vec<Change> {
     let mut found = Vec::new();
     let mut line_start = 0;
     for line in lines.split_inclusive(|byte| *byte == b'\n') {
-        match serde_json::from_slice::<Line<'_>>(line).ok().and_then(|line| line.change()) {
-            Some((id, Change::Deleted)) => {
-                found.push(Deleted { id, line_start, is_replaced: false });
-            }
-            Some((id, Change::Updated)) => {
-                found.push(Deleted { id, line_start, is_replaced: true })
-            }
-            // A post of the same name, written anew.
-            Some((id, Change::Created)) => {
-                found.retain(|deleted: &Deleted| deleted.id != id || deleted.is_replaced);
-            }
-            None => {}
-        }
+        let change = serde_json::from_slice::<Line<'_>>(line).ok().and_then(|line| line.change());
+        found.extend(change.map(|(id, what)| Change { id, line_start, what }));
         line_start += line.len();
     }
     found
 }
 
-/// What happened to a post.
-enum Change {
-    Created,
-    Updated,
-    Deleted,
-}
-
 impl Line<'_> {
-    fn change(&self) -> Option<(String, Change)> {
+    fn change(&self) -> Option<(String, What)> {
         if let Some(Delete { status: Some(Status { id_str: Some(id) }) }) = self.delete {
-            return Some((id.to_owned(), Change::Deleted));
+            return Some((id.to_owned(), What::Deleted));
         }
         let commit = self.commit.as_ref().or(self.payload.as_ref())?;
         let did = self.did.or(commit.did)?;
         let (collection, rkey) = (commit.collection?, commit.rkey?);
         let change = match commit.operation? {
-            "create" => Change::Created,
-            "update" => Change::Updated,
-            "delete" => Change::Deleted,
+            "create" => What::Created,
+            "update" => What::Updated,
+            "delete" => What::Deleted,
             _ => return None,
         };
         let is_post = collection == "app.bsky.feed.post";
@@ -118,16 +108,17 @@ mod tests {
             r#"{"delete":{"status":{"id":3,"id_str":"3"}}}"#,
             "\n",
         );
-        let found = deleted(lines.as_bytes());
-        let ids: Vec<_> = found.iter().map(|one| (&*one.id, one.is_replaced)).collect();
+        let found = changes(lines.as_bytes());
+        let said: Vec<_> = found.iter().map(|one| (&*one.id, one.what)).collect();
         assert_eq!(
-            ids,
+            said,
             [
-                ("at://did:plc:a/app.bsky.feed.post/1", false),
-                ("at://did:plc:b/app.bsky.feed.post/2", true),
-                ("3", false)
+                ("at://did:plc:a/app.bsky.feed.post/1", What::Created),
+                ("at://did:plc:a/app.bsky.feed.post/1", What::Deleted),
+                ("at://did:plc:b/app.bsky.feed.post/2", What::Updated),
+                ("3", What::Deleted)
             ]
         );
-        assert!(lines[found[1].line_start..].starts_with("{\"$type\""));
+        assert!(lines[found[2].line_start..].starts_with("{\"$type\""));
     }
 }

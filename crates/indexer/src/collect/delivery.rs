@@ -7,13 +7,16 @@ use serde_json::Value;
 use super::destination::Destination;
 use super::meter::Meter;
 use super::spool::{Position, Spool, Taken};
-use super::state::{Keeper, State};
+use super::state::{ALIVE_EVERY_MS, Keeper, State};
+use crate::clock;
 use crate::failure::{Context, Failure, Result};
 use crate::progress::Progress;
 use crate::stop::Stop;
 
 /// How often it is noted what was delivered.
 const SAVE_EVERY: Duration = Duration::from_millis(200);
+/// The same, if that is an object in S3, where each note costs a request.
+const SAVE_OBJECT_EVERY: Duration = Duration::from_secs(2);
 
 /// A delivery, until the spool is closed and empty.
 pub(super) struct Delivery<'d> {
@@ -23,6 +26,8 @@ pub(super) struct Delivery<'d> {
     meter: &'d Meter,
     stop: &'d Stop,
     destination: Destination,
+    /// The end of what an earlier run has left whose marks are older than what is known elsewhere.
+    outdated: Position,
     /// The marks of chunks that were taken and are not noted as delivered.
     marks: Vec<(Position, Value)>,
     taken: Position,
@@ -45,6 +50,7 @@ impl<'d> Delivery<'d> {
     pub(super) fn new(
         spool: &'d Spool,
         (keeper, state): (&'d Keeper, State),
+        outdated: Position,
         meter: &'d Meter,
         stop: &'d Stop,
         destination: Destination,
@@ -58,6 +64,7 @@ impl<'d> Delivery<'d> {
             meter,
             stop,
             destination,
+            outdated,
             marks,
             taken: nothing,
             noted: nothing,
@@ -88,7 +95,7 @@ impl<'d> Delivery<'d> {
                 self.destination.take(chunk, end, self.meter, self.stop)?;
             }
             let is_end = is_closed || self.stop.is_cut_off();
-            let accepted = self.destination.settle(self.taken, is_end, self.meter, self.stop);
+            let accepted = self.destination.settle(is_end, self.meter, self.stop);
             let is_over = is_end || accepted.is_err();
             self.note(*accepted.as_ref().unwrap_or(&self.noted), is_over)?;
             accepted?;
@@ -101,15 +108,19 @@ impl<'d> Delivery<'d> {
 
     /// Notes up to where everything is delivered, once in a while.
     fn note(&mut self, accepted: Position, is_over: bool) -> Result<()> {
-        let is_due = is_over || self.noted_at.elapsed() >= SAVE_EVERY;
-        if !is_due || accepted <= self.noted && !self.is_unsaved {
+        let since = self.noted_at.elapsed();
+        let every = if self.keeper.is_shared() { SAVE_OBJECT_EVERY } else { SAVE_EVERY };
+        let is_due = is_over || since >= every;
+        let shows_life = self.keeper.is_shared() && since.as_millis() as i64 >= ALIVE_EVERY_MS;
+        if !is_due || accepted <= self.noted && !self.is_unsaved && !shows_life {
             return Ok(());
         }
         let behind = self.marks.partition_point(|(end, _)| *end <= accepted);
-        if let Some((_, mark)) = self.marks.drain(..behind).next_back() {
+        if let Some((end, mark)) = self.marks.drain(..behind).next_back() {
             self.noted = accepted;
-            self.state = self.state.at(mark, accepted);
+            self.state.note(Some(mark).filter(|_| end > self.outdated), accepted);
         }
+        self.state.is_alive(clock::now());
         self.noted_at = Instant::now();
         let saved = self.keeper.save(&self.state);
         if let (Err(failure), false) = (&saved, self.is_unsaved) {
@@ -119,8 +130,7 @@ impl<'d> Delivery<'d> {
         self.is_unsaved = saved.is_err();
         let deleted = self.spool.delivered(self.noted, saved.is_ok());
         deleted.context("cannot delete what was delivered from the spool")?;
-        self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
-        self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
+        self.meter.holds(self.spool);
         Ok(())
     }
 }

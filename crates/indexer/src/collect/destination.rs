@@ -30,7 +30,8 @@ pub(super) enum Destination {
 }
 
 impl Destination {
-    /// Opens a destination. `name` says what is collected, for the names of objects; `store` makes that of the store.
+    /// Opens a destination. `name` says what is collected, for the names of objects; `is_durable`, whether it was paid for,
+    /// and what is accepted must outlive a power failure; `store` makes the destination that the store is.
     ///
     /// # Errors
     ///
@@ -39,6 +40,7 @@ impl Destination {
         config: &DestinationConfig,
         roll: Roll,
         name: &str,
+        is_durable: bool,
         store: impl FnOnce() -> StoreDestination,
     ) -> Result<Destination> {
         Ok(match config {
@@ -52,9 +54,9 @@ impl Destination {
                 Destination::Objects(Box::new(objects::Objects::open(prefix.clone(), roll, name)?))
             }
             DestinationConfig::File(path) => {
-                Destination::File(file::RolledFile::open(path.clone(), roll)?)
+                Destination::File(file::RolledFile::open(path.clone(), roll, is_durable)?)
             }
-            DestinationConfig::Stdout => Destination::Stdout(stdout::Stdout),
+            DestinationConfig::Stdout => Destination::Stdout(stdout::Stdout::default()),
             DestinationConfig::Store => Destination::Store(Box::new(store())),
         })
     }
@@ -86,7 +88,7 @@ impl Destination {
             Destination::Kinesis(kinesis) => kinesis.take(chunk, end, meter, stop),
             Destination::Objects(objects) => objects.take(&chunk, end),
             Destination::File(file) => file.take(&chunk, end, stop),
-            Destination::Stdout(stdout) => stdout.take(&chunk, meter),
+            Destination::Stdout(stdout) => stdout.take(&chunk, end),
             Destination::Store(store) => store.take(chunk, end),
         }
     }
@@ -97,22 +99,13 @@ impl Destination {
     /// # Errors
     ///
     /// As for [`Destination::take`].
-    pub(super) fn settle(
-        &mut self,
-        taken: Position,
-        is_end: bool,
-        meter: &Meter,
-        stop: &Stop,
-    ) -> Result<Position> {
+    pub(super) fn settle(&mut self, is_end: bool, meter: &Meter, stop: &Stop) -> Result<Position> {
         match self {
             Destination::Firehose(firehose) => firehose.settle(meter, stop),
             Destination::Kinesis(kinesis) => kinesis.settle(is_end, meter, stop),
             Destination::Objects(objects) => objects.settle(is_end, meter, stop),
             Destination::File(file) => file.settle(meter),
-            Destination::Stdout(_) => {
-                stdout::flush()?;
-                Ok(taken)
-            }
+            Destination::Stdout(stdout) => stdout.settle(meter),
             Destination::Store(store) => store.settle(is_end, meter),
         }
     }

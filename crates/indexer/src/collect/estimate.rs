@@ -20,7 +20,7 @@ pub(super) fn print(config: &XSearchConfig, mark: Value, api: &Api, stop: &Stop)
     let mut write = || -> io::Result<()> {
         writeln!(out, "{:>10}  {:>10}  query", "posts", "cost")?;
         for (query, posts) in &counts {
-            let posts = config.limit.map_or(*posts, |limit| limit.min(*posts));
+            let posts = config.limit.map_or(*posts, |limit| search::read_for(limit).min(*posts));
             total += posts;
             writeln!(out, "{posts:>10}  {:>10}  {}", dollars(posts as f64 * each), query.name)?;
         }

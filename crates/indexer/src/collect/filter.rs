@@ -38,8 +38,9 @@ pub(super) fn look(lines: &[u8], options: &Arc<Options>, mut visit: impl FnMut(u
 fn without_text(line: &[u8]) -> Option<Vec<u8>> {
     memchr::memmem::find(line, b"\"update\"")?;
     let mut message: serde_json::Value = serde_json::from_slice(line).ok()?;
-    let key = if message["commit"].is_object() { "commit" } else { "payload" };
-    let commit = message[key].as_object_mut()?;
+    let key =
+        if message.get("commit").is_some_and(|c| c.is_object()) { "commit" } else { "payload" };
+    let commit = message.get_mut(key)?.as_object_mut()?;
     if commit.get("operation")?.as_str()? != "update" {
         return None;
     }
@@ -48,6 +49,18 @@ fn without_text(line: &[u8]) -> Option<Vec<u8>> {
     let mut line = serde_json::to_vec(&message).ok()?;
     line.push(b'\n');
     Some(line)
+}
+
+/// A text or keyword in lower case, with single blanks between its words.
+pub(super) fn plain(text: &str) -> String {
+    let mut plain = String::with_capacity(text.len());
+    for word in text.split_whitespace() {
+        if !plain.is_empty() {
+            plain.push(' ');
+        }
+        plain.extend(word.chars().flat_map(char::to_lowercase));
+    }
+    plain
 }
 
 /// Whether a text holds a word or phrase, and not only as a part of other words: `aws` is not in `laws`. In scripts that do
@@ -65,28 +78,8 @@ fn holds(text: &str, words: &str) -> bool {
 }
 
 impl Conditions {
-    /// Whether every tweet meets them.
-    fn are_none(&self) -> bool {
-        let Conditions {
-            keywords,
-            languages,
-            accounts,
-            has_geo,
-            bounding_box,
-            marketplaces,
-            deletions: _,
-        } = self;
-        keywords.is_empty()
-            && languages.is_empty()
-            && accounts.is_empty()
-            && !has_geo
-            && bounding_box.is_none()
-            && marketplaces.is_empty()
-    }
-
     fn are_met_by(&self, document: &Document) -> bool {
-        let text =
-            if self.keywords.is_empty() { String::new() } else { document.text.to_lowercase() };
+        let text = if self.keywords.is_empty() { String::new() } else { plain(&document.text) };
         let is_any = |wanted: &[String], is: &dyn Fn(&str) -> bool| {
             wanted.is_empty() || wanted.iter().any(|wanted| is(wanted))
         };
@@ -125,7 +118,7 @@ impl Conditions {
     /// left, and how many were removed. What cannot be read is left, so that whoever indexes it counts it as a reject.
     pub(super) fn apply(&self, lines: &mut Vec<u8>, options: &Arc<Options>) -> (u64, u64) {
         let all = lines.iter().filter(|byte| **byte == b'\n').count();
-        if self.are_none() && self.deletions {
+        if self.is_empty() && self.deletions {
             return (all as u64, 0);
         }
         // `None` for what cannot be told.
@@ -133,7 +126,7 @@ impl Conditions {
         look(lines, options, |line, seen| {
             let is_wanted = match seen {
                 Seen::Tweet(tweet) => {
-                    self.are_none() || self.are_met_by(&enrich(tweet, Origin::default()))
+                    self.is_empty() || self.are_met_by(&enrich(tweet, Origin::default()))
                 }
                 Seen::Notice => self.deletions,
                 Seen::Other => true,

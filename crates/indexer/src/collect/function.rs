@@ -48,6 +48,13 @@ pub(crate) fn run(config: CollectConfig) -> Result<ExitCode> {
 /// What the function returns: the numbers of the run, or why it failed, so that an alarm can tell.
 fn answer(ran: Result<Collected>) -> Result<Value, Diagnostic> {
     let failure = match ran {
+        // What waits here is lost with this environment, and paid for again.
+        Ok(Collected { outcome: Some(outcome), failure: None, .. }) if outcome.waiting > 0 => {
+            Failure::new(format!(
+                "{} records were received and not delivered in time",
+                outcome.waiting
+            ))
+        }
         Ok(Collected { outcome, failure: None, .. }) => {
             let outcome = serde_json::to_value(outcome).unwrap_or_default();
             tracing::info!(outcome = %outcome, "the run is over");

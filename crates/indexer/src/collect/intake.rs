@@ -130,8 +130,7 @@ impl Intake {
         }
         self.meter.received.inc_by(received);
         self.meter.filtered.inc_by(filtered);
-        self.meter.waiting.set(i64::try_from(self.spool.waiting()).unwrap_or(i64::MAX));
-        self.meter.spool.set(i64::try_from(self.spool.bytes()).unwrap_or(i64::MAX));
+        self.meter.holds(&self.spool);
         Ok(true)
     }
 

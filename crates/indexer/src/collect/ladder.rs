@@ -68,6 +68,11 @@ impl Ladder {
         *self = Ladder::default();
     }
 
+    /// The server has accepted a connection, though that did not last.
+    pub(super) fn is_answered(&mut self) {
+        (self.http, self.rate_limit) = (0, 0);
+    }
+
     /// How many attempts have failed in a row, apart from those that were refused because of the limit.
     pub(super) fn failures(&self) -> u32 {
         self.network + self.http

@@ -7,6 +7,7 @@ use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::registry::{Registry, Unit};
 
+use super::spool::Spool;
 use crate::clock;
 
 /// The counters of a run, shared by all of its threads.
@@ -45,6 +46,12 @@ pub(super) struct Meter {
 }
 
 impl Meter {
+    /// Notes what the spool holds.
+    pub(super) fn holds(&self, spool: &Spool) {
+        self.waiting.set(i64::try_from(spool.waiting()).unwrap_or(i64::MAX));
+        self.spool.set(i64::try_from(spool.bytes()).unwrap_or(i64::MAX));
+    }
+
     pub(super) fn new() -> Meter {
         let mut meter = Meter {
             registry: Registry::with_prefix("indexer_collect"),

@@ -23,7 +23,7 @@ pub(super) struct Outcome {
     rejected: u64,
     retried: u64,
     reconnects: u64,
-    waiting: u64,
+    pub(super) waiting: u64,
     #[serde(skip_serializing_if = "Option::is_none")]
     x_posts: Option<u64>,
     #[serde(skip_serializing_if = "Option::is_none")]

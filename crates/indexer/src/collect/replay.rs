@@ -27,6 +27,9 @@ struct Mark {
     records: u64,
     /// The source that was read last, by which it is seen whether the sources are still the same.
     last: String,
+    /// Which source that is, from 0.
+    #[serde(default)]
+    at: Option<u64>,
     /// Whether there are no more.
     is_done: bool,
 }
@@ -34,8 +37,7 @@ struct Mark {
 impl Mark {
     /// Whether a source can be where it was when the mark was made.
     fn fits(&self, at: u64, name: &str) -> bool {
-        let last = if self.records > 0 { self.sources } else { self.sources.saturating_sub(1) };
-        *self == Mark::default() || at != last || self.last == name
+        self.at != Some(at) || self.last == name
     }
 }
 
@@ -56,10 +58,20 @@ pub(super) fn run(
         return Ok(0);
     }
     if from != Mark::default() {
-        tracing::info!("resuming after {} sources and {} records", from.sources, from.records);
+        tracing::info!(
+            "resuming in source {} of those given, after its first {} records",
+            from.sources + 1,
+            from.records
+        );
     }
     let mut listing = Listing::start(sources, objects);
-    let mut replay = Replay { intake, options, pacer: Pacer::new(pace), mark: Mark::default() };
+    let mut replay = Replay {
+        intake,
+        options,
+        pacer: Pacer::new(pace),
+        mark: Mark::default(),
+        first_failed: None,
+    };
     let mut failed = 0;
     loop {
         let source = match listing.next(Duration::from_millis(50)) {
@@ -91,12 +103,14 @@ pub(super) fn run(
             Err(Stopped::Source(failure)) => {
                 failed += 1;
                 failure.log();
+                // With --resume, it is tried again, and what comes after it is passed on once more.
+                replay.first_failed.get_or_insert(replay.mark.clone());
             }
         }
         replay.mark.sources += 1;
         replay.mark.records = 0;
     }
-    let done = Mark { is_done: true, ..replay.mark };
+    let done = Mark { is_done: failed == 0, ..replay.resumed_at() };
     replay.intake.take(Lines::default(), &done)?;
     Ok(failed)
 }
@@ -120,9 +134,16 @@ struct Replay<'i> {
     options: Arc<Options>,
     pacer: Pacer,
     mark: Mark,
+    /// Where the first source that could not be read to its end stood then.
+    first_failed: Option<Mark>,
 }
 
 impl Replay<'_> {
+    /// Where a run resumes that follows this one.
+    fn resumed_at(&self) -> Mark {
+        self.first_failed.clone().unwrap_or_else(|| self.mark.clone())
+    }
+
     /// Passes on the records of a source, after the first `skip`. Returns false if the run was stopped.
     fn pass_on(&mut self, source: &Source, skip: u64) -> Result<bool, Stopped> {
         let name = source.name();
@@ -131,46 +152,55 @@ impl Replay<'_> {
             read.map_err(|failure| failure.context(format!("cannot read `{name}`")))?;
         let mut skip = skip;
         self.mark.last.clone_from(&name);
+        self.mark.at = Some(self.mark.sources);
         for batch in batches {
             let batch = batch.map_err(|error| {
                 Failure::from(error).context(format!("cannot read on in `{name}`"))
             })?;
             let records = batch.len() as u64;
+            let before = self.mark.records;
             self.mark.records += records;
             if records <= skip {
                 skip -= records;
                 continue;
             }
-            skip = 0;
-            let mut lines = Lines::default();
-            batch.forward(|line| match line {
-                Ok(line) => lines.push(line),
-                Err(mut rejected) => {
-                    rejected.source.clone_from(&name);
-                    lines.push_rejected(&rejected);
+            let skipped = std::mem::take(&mut skip);
+            let (mut lines, mut record_of) = (Lines::default(), Vec::new());
+            batch.forward(|record, line| {
+                if (record as u64) < skipped {
+                    return;
                 }
+                match line {
+                    Ok(line) => lines.push(line),
+                    Err(mut rejected) => {
+                        rejected.source.clone_from(&name);
+                        lines.push_rejected(&rejected);
+                    }
+                }
+                record_of.push(before + record as u64);
             });
-            if !self.hand_over(lines, records).map_err(Stopped::Here)? {
+            if !self.hand_over(lines, &record_of).map_err(Stopped::Here)? {
                 return Ok(false);
             }
         }
         Ok(true)
     }
 
-    /// Hands lines over at the pace that was asked for.
-    fn hand_over(&mut self, lines: Lines, records: u64) -> Result<bool> {
+    /// Hands lines over at the pace that was asked for. `record_of` has the record that each line comes from.
+    fn hand_over(&mut self, lines: Lines, record_of: &[u64]) -> Result<bool> {
         if let Pace::AsFastAsPossible = self.pacer.pace {
-            return self.intake.take(lines, &self.mark);
+            return self.intake.take(lines, &self.resumed_at());
         }
-        // Until all of the batch is handed over, a restart repeats it.
-        let records = self.mark.records.saturating_sub(records);
-        let before = Mark { records, ..self.mark.clone() };
         let times = self.pacer.times(&lines, &self.options);
         let mut part = Lines::default();
-        for (line, time) in lines.bytes.split(|byte| *byte == b'\n').zip(times) {
+        let due = lines.bytes.split(|byte| *byte == b'\n').zip(record_of).zip(times);
+        for ((line, record), time) in due {
             if let Some(wait) = self.pacer.until(time)
                 && wait > TICK / 2
             {
+                // A page is several lines. Until all of them are handed over, a restart repeats it.
+                let here = Mark { records: *record, ..self.mark.clone() };
+                let before = self.first_failed.clone().unwrap_or(here);
                 if part.records > 0 && !self.intake.take(std::mem::take(&mut part), &before)? {
                     return Ok(false);
                 }
@@ -180,7 +210,7 @@ impl Replay<'_> {
             }
             part.push(line);
         }
-        self.intake.take(part, &self.mark)
+        self.intake.take(part, &self.resumed_at())
     }
 }
 

@@ -8,7 +8,7 @@
 use std::cmp::Ordering;
 use std::collections::VecDeque;
 use std::fs::{self, File, TryLockError};
-use std::io;
+use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -128,7 +128,14 @@ impl Spool {
                     failure.with_hint("move the damaged file away to collect without what is in it")
                 })?;
             match segment.length {
-                0 => segment.delete(folder).with_context(unusable)?,
+                // The last one was just begun. Another one was emptied by somebody else.
+                0 if is_last => segment.delete(folder).with_context(unusable)?,
+                0 => {
+                    let failure = Failure::new(format!("the file {number:010}.spool is empty"));
+                    return Err(failure.context(unusable()).with_hint(
+                        "what was in it is lost; delete the file to collect without that",
+                    ));
+                }
                 _ => segments.push_back(segment),
             }
         }
@@ -166,6 +173,16 @@ impl Spool {
         self.state().segments.back().and_then(|segment| segment.last_mark.clone())
     }
 
+    /// The place behind the last chunk.
+    pub(super) fn end(&self) -> Position {
+        let state = self.state();
+        let last = state.segments.back();
+        last.map_or(Position::default(), |last| Position {
+            segment: last.number,
+            offset: last.length,
+        })
+    }
+
     /// How many records wait to be delivered.
     pub(super) fn waiting(&self) -> u64 {
         let state = self.state();
@@ -197,21 +214,21 @@ impl Spool {
     ) -> io::Result<Appended> {
         let mut state = self.state();
         let waiting = state.waiting_bytes();
-        // A chunk that is larger than all of the spool may be, has it for itself.
+        // A chunk larger than the limit is accepted if the spool is empty.
         if waiting > 0 && waiting + chunk.lines.len() as u64 > self.limit && !anyway {
             return Ok(Appended::Full);
         }
         let complete_at = SEGMENT_BYTES.min(self.limit / 4);
         if state.segments.back().is_none_or(|segment| segment.length >= complete_at) {
-            // On a full disk, it holds the room that the next one needs.
+            // On a full disk, this file takes the space that the next one needs.
             if !state.has_more_than(state.noted)
                 && let Some(complete) = state.segments.pop_back()
             {
                 complete.delete(&self.folder)?;
             }
-            if let Some(complete) = state.segments.back() {
+            if let Some(complete) = state.segments.back_mut() {
                 // Later ones must not outlive it in a power failure: their marks are behind what is in it.
-                complete.sync()?;
+                complete.complete()?;
             }
             let number = state.last_number.max(state.taken.segment) + 1;
             let segment = Segment::create(&self.folder, number)?;
@@ -371,16 +388,21 @@ impl State {
     }
 }
 
-/// The name of a spool, which it gets when it is made.
+/// The name of a spool, which it gets when it is made. If a crash has damaged it, it gets another one: what was delivered
+/// is then sent again.
 fn identify(path: &Path) -> io::Result<String> {
-    match fs::read_to_string(path) {
-        Ok(id) if !id.is_empty() => return Ok(id),
+    match fs::read(path) {
+        Ok(id) if id.len() == 16 && id.iter().all(u8::is_ascii_hexdigit) => {
+            return Ok(String::from_utf8_lossy(&id).into_owned());
+        }
         Ok(_) => {}
         Err(error) if error.kind() == io::ErrorKind::NotFound => {}
         Err(error) => return Err(error),
     }
     let id = format!("{:016x}", fastrand::u64(..));
-    fs::write(path, &id)?;
+    let mut file = File::create(path)?;
+    file.write_all(id.as_bytes())?;
+    file.sync_all()?;
     Ok(id)
 }
 
@@ -396,6 +418,8 @@ impl std::str::FromStr for Position {
 
     fn from_str(text: &str) -> Result<Position, Self::Err> {
         let (segment, offset) = text.split_once('-').unwrap_or((text, "0"));
-        Ok(Position { segment: segment.parse()?, offset: offset.parse()? })
+        // Files are numbered with up to ten digits.
+        let segment: u32 = segment.parse()?;
+        Ok(Position { segment: segment.into(), offset: offset.parse()? })
     }
 }

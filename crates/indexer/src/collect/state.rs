@@ -1,6 +1,7 @@
 //! What a collection knows of its earlier runs: where its source goes on, and what was delivered. It is a small file beside
 //! the spool, or an object in S3 where nothing else outlives a run.
 
+use std::cell::RefCell;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
@@ -16,9 +17,10 @@ use crate::failure::{Context, Failure, Result};
 
 /// Where the state is kept.
 pub(super) enum Keeper {
-    /// A file; with true, it has reached the disk when it is saved.
-    File(PathBuf, bool),
-    Object(Box<S3>, S3Uri),
+    /// A file. If it is durable, it has reached the disk when it is saved.
+    File { path: PathBuf, is_durable: bool },
+    /// An object, with the ETag that it had when it was read.
+    Object { s3: Box<S3>, uri: S3Uri, read: RefCell<Option<String>> },
 }
 
 /// What is kept.
@@ -33,19 +35,31 @@ pub(super) struct State {
     pub(super) spool: String,
     /// The position up to which the destination has accepted everything.
     delivered: String,
-    /// When the run began that is under way, in milliseconds since 1970.
+    /// When the run that is under way has last shown that it is, in milliseconds since 1970.
     running_since: Option<i64>,
 }
 
-const FORGET: &str = "delete it (state.json) to begin anew; posts of X are then paid for again";
+const FORGET: &str = "delete it to begin anew; posts of X are then paid for again";
 
-/// No run of a Lambda function takes longer. One that began before that was killed.
+/// No run of a Lambda function takes longer. One that has not been heard of for this long was killed.
 const LONGEST_RUN_MS: i64 = 16 * 60_000;
+/// How often a run shows that it is under way, where others can see it.
+pub(super) const ALIVE_EVERY_MS: i64 = 5 * 60_000;
 
 impl State {
-    /// The state as it is while a run is under way.
-    pub(super) fn at(&self, mark: Value, delivered: Position) -> State {
-        State { mark, delivered: delivered.to_string(), ..self.clone() }
+    /// Notes where the source goes on, if that is known, and up to where everything was delivered.
+    pub(super) fn note(&mut self, mark: Option<Value>, delivered: Position) {
+        if let Some(mark) = mark {
+            self.mark = mark;
+        }
+        self.delivered = delivered.to_string();
+    }
+
+    /// Notes that the run is still under way.
+    pub(super) fn is_alive(&mut self, now: i64) {
+        if self.running_since.is_some() {
+            self.running_since = Some(now);
+        }
     }
 
     /// The position in the spool up to which everything was delivered.
@@ -56,23 +70,30 @@ impl State {
         }
     }
 
-    /// Begins a run over a spool.
+    /// Begins a run over a spool. `is_shared` says whether other machines may use the same state; a folder is locked.
     ///
     /// # Errors
     ///
     /// If something else was collected here, or another run with another spool is under way.
-    pub(super) fn begin(&mut self, source: &str, spool: &str, now: i64) -> Result<()> {
+    pub(super) fn begin(
+        &mut self,
+        source: &str,
+        spool: &str,
+        now: i64,
+        is_shared: bool,
+    ) -> Result<()> {
         if !self.source.is_empty() && self.source != source {
             let failure =
-                Failure::new(format!("what `{}` has collected is kept there", self.source));
+                Failure::new(format!("this folder already holds what `{}` collected", self.source));
             return Err(failure.with_hint("give this source a folder of its own: --spool FOLDER"));
         }
         let is_under_way = self.running_since.is_some_and(|since| now - since < LONGEST_RUN_MS);
         if self.spool != spool {
-            if is_under_way {
-                return Err(Failure::new(
+            if is_under_way && is_shared {
+                let failure = Failure::new(
                     "another run is under way, or was killed less than 16 minutes ago",
-                ));
+                );
+                return Err(failure.with_hint("wait for it to end, or keep another --state"));
             }
             self.delivered = Position::default().to_string();
         }
@@ -88,15 +109,20 @@ impl State {
 }
 
 impl Keeper {
-    /// The state in a folder; see [`Keeper::File`].
+    /// The state in a folder; see [`Keeper`].
     pub(super) fn beside(folder: &Path, is_durable: bool) -> Keeper {
-        Keeper::File(folder.join("state.json"), is_durable)
+        Keeper::File { path: folder.join("state.json"), is_durable }
+    }
+
+    /// Whether other machines may use the same state.
+    pub(super) fn is_shared(&self) -> bool {
+        matches!(self, Keeper::Object { .. })
     }
 
     fn name(&self) -> String {
         match self {
-            Keeper::File(path, _) => path.display().to_string(),
-            Keeper::Object(_, uri) => uri.to_string(),
+            Keeper::File { path, .. } => path.display().to_string(),
+            Keeper::Object { uri, .. } => uri.to_string(),
         }
     }
 
@@ -108,21 +134,46 @@ impl Keeper {
     pub(super) fn load(&self) -> Result<State> {
         let unreadable = || format!("cannot read where the last run ended, in `{}`", self.name());
         let json = match self {
-            Keeper::File(path, _) => match fs::read(path) {
+            Keeper::File { path, .. } => match fs::read(path) {
                 Ok(json) => json,
                 Err(error) if error.kind() == io::ErrorKind::NotFound => {
                     return Ok(State::default());
                 }
                 Err(error) => return Err(error).with_context(unreadable),
             },
-            Keeper::Object(s3, uri) => match s3.get(uri).with_context(unreadable)? {
-                Some(json) => json.to_vec(),
-                None => return Ok(State::default()),
-            },
+            Keeper::Object { s3, uri, read } => {
+                let got = s3.get_tagged(uri).with_context(unreadable)?;
+                let (json, e_tag) = got.unzip();
+                *read.borrow_mut() = e_tag.flatten();
+                match json {
+                    Some(json) => json.to_vec(),
+                    None => return Ok(State::default()),
+                }
+            }
         };
+        if json.is_empty() && matches!(self, Keeper::File { is_durable: false, .. }) {
+            // A power failure has emptied it, and what cost nothing can be had again.
+            tracing::warn!("{}: it is empty; beginning anew", unreadable());
+            return Ok(State::default());
+        }
         serde_json::from_slice(&json)
             .with_context(unreadable)
             .map_err(|failure: Failure| failure.with_hint(FORGET))
+    }
+
+    /// Keeps the state of a run that begins, if no other run has begun since it was read.
+    ///
+    /// # Errors
+    ///
+    /// If another one has, or it cannot be written.
+    pub(super) fn claim(&self, state: &State) -> Result<()> {
+        let Keeper::Object { s3, uri, read } = self else { return self.save(state) };
+        let json = serde_json::to_vec(state)?;
+        let unwritable = || format!("cannot keep where this run stands, in `{}`", self.name());
+        match s3.put_unless_changed(uri, json, read.borrow().as_deref()).with_context(unwritable)? {
+            true => Ok(()),
+            false => Err(Failure::new("another run has begun at the same time")),
+        }
     }
 
     /// Keeps the state.
@@ -134,7 +185,7 @@ impl Keeper {
         let unwritable = || format!("cannot keep where this run stands, in `{}`", self.name());
         let json = serde_json::to_vec(state)?;
         match self {
-            Keeper::File(path, is_durable) => {
+            Keeper::File { path, is_durable } => {
                 let new = path.with_extension("new");
                 let write = || {
                     let mut file = File::create(&new)?;
@@ -142,19 +193,27 @@ impl Keeper {
                     if *is_durable {
                         file.sync_all()?;
                     }
-                    fs::rename(&new, path)
+                    fs::rename(&new, path)?;
+                    match path.parent().filter(|_| *is_durable) {
+                        Some(folder) => File::open(folder)?.sync_all(),
+                        None => Ok(()),
+                    }
                 };
                 let written = match write() {
-                    // On a full disk, the file that is there still has room for a few bytes.
-                    Err(error) if is_full(&error) => {
+                    // On a full disk, the file that is there still has room for a few bytes. It gets as many blanks as it is
+                    // longer, so that it is whole whenever the process is killed.
+                    Err(error) if is_full(&error) && path.exists() => {
                         let mut file = OpenOptions::new().write(true).open(path)?;
-                        file.write_all(&json).and_then(|()| file.set_len(json.len() as u64))
+                        let length = usize::try_from(file.metadata()?.len()).unwrap_or(0);
+                        let mut json = json.clone();
+                        json.resize(json.len().max(length), b' ');
+                        file.write_all(&json).and_then(|()| file.sync_data())
                     }
                     written => written,
                 };
                 written.with_context(unwritable)
             }
-            Keeper::Object(s3, uri) => s3.put(uri, json).with_context(unwritable),
+            Keeper::Object { s3, uri, .. } => s3.put(uri, json).with_context(unwritable),
         }
     }
 }

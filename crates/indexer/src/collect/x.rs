@@ -91,6 +91,7 @@ impl Hint for ApiError {
             ApiError::Refused(429, _) => {
                 "the limit that was set for the app's spending is reached: https://console.x.com"
             }
+            ApiError::Refused(300..=399 | 404, _) => "check --api-url: that is not X's API",
             ApiError::Refused(..) => {
                 "check the query: https://docs.x.com/x-api/posts/search/integrate/operators"
             }
@@ -108,16 +109,23 @@ pub(super) struct Problem {
     #[serde(rename = "type")]
     kind: Option<String>,
     message: Option<String>,
+    /// The rule that it is about, and what is wrong with it.
+    value: Option<String>,
+    details: Vec<String>,
     pub(super) errors: Vec<Problem>,
 }
 
 impl Problem {
-    /// What it says, on one line.
-    pub(super) fn story(&self) -> String {
-        let own = self.detail.as_deref().or(self.message.as_deref()).or(self.title.as_deref());
-        let inner = self.errors.iter().map(Problem::story);
-        let all: Vec<String> = own.map(str::to_owned).into_iter().chain(inner).collect();
-        beginning(&all.join("; "), 300)
+    /// What it says; `None` if that is nothing.
+    fn story(&self) -> Option<String> {
+        let own = self.detail.as_ref().or(self.message.as_ref()).or(self.title.as_ref());
+        let about = self.value.as_ref().map(|value| format!("`{value}`"));
+        let inner = self.errors.iter().filter_map(Problem::story);
+        let all: Vec<String> = (own.cloned().into_iter().chain(self.details.clone()))
+            .chain(about)
+            .chain(inner)
+            .collect();
+        (!all.is_empty()).then(|| all.join("; "))
     }
 
     /// Whether it or one within it has this title.
@@ -153,9 +161,14 @@ impl Api {
     /// If there is no usable token.
     pub(super) fn new(config: &XConfig, clock: Clock) -> Result<Api> {
         let token = config.token.resolve()?;
-        if token.contains(['"', '\'']) || token.is_empty() {
-            let failure = Failure::new("the bearer token has quotes around it, or is empty");
-            return Err(failure.with_hint("copy the token alone, without blanks or quotes"));
+        if token.contains(['"', '\'']) || token.contains(char::is_whitespace) || token.is_empty() {
+            let failure = Failure::new(match token.is_empty() {
+                true => "the bearer token is empty",
+                false => "the bearer token has quotes or blanks in it",
+            });
+            return Err(
+                failure.with_hint("copy the token alone, without blanks, quotes or `Bearer`")
+            );
         }
         let unusable = || {
             let failure = Failure::new("the bearer token has characters that no token has");
@@ -177,9 +190,15 @@ impl Api {
         let is_here = |url: &url::Url| {
             url.host_str().is_some_and(|host| matches!(host, "localhost" | "127.0.0.1" | "[::1]"))
         };
-        let is_safe = |url: &url::Url| url.scheme() == "https" || is_here(url);
+        let is_safe = |url: &url::Url| match url.scheme() {
+            "https" => true,
+            "http" => is_here(url),
+            _ => false,
+        };
         if !base.parse::<url::Url>().is_ok_and(|url| is_safe(&url)) {
-            let failure = Failure::new(format!("`{base}` would get the token in the clear"));
+            let failure = Failure::new(format!(
+                "`{base}` is no address to which the token may be sent encrypted"
+            ));
             return Err(failure.with_hint("the address must begin with https://: --api-url"));
         }
         Ok(Api { client, base, token, has_authors: config.has_authors, clock })
@@ -230,9 +249,15 @@ impl Api {
         answer.text().await.map_err(lost)
     }
 
-    /// A text of the server, without the token if it repeats that.
+    /// A text of the server, without the token if it repeats that, as it is or decoded.
     pub(super) fn redacted(&self, text: &str) -> String {
-        text.replace(&self.token, "…")
+        let decoded = percent_encoding::percent_decode_str(&self.token).decode_utf8_lossy();
+        text.replace(&self.token, "…").replace(&*decoded, "…")
+    }
+
+    /// What a problem says, on one line and without the token.
+    pub(super) fn said(&self, problem: &Problem) -> String {
+        beginning(&self.redacted(&problem.story().unwrap_or_default()), 300)
     }
 
     async fn send(&self, request: reqwest::RequestBuilder) -> Result<Response, ApiError> {
@@ -243,11 +268,11 @@ impl Api {
             return Ok(answer);
         }
         let limit = Limit::of(answer.headers());
-        let body = self.redacted(&answer.text().await.unwrap_or_default());
+        let body = answer.text().await.unwrap_or_default();
         let problem: Problem = serde_json::from_str(&body).unwrap_or_default();
         let why = match problem.story() {
-            said if said != "nothing" => said,
-            _ => beginning(&body, 200),
+            Some(_) => self.said(&problem),
+            None => beginning(&self.redacted(&body), 200),
         };
         // A limit on spending is not lifted by waiting.
         let is_capped = |kind: &str| kind.ends_with("/usage-capped");

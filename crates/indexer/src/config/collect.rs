@@ -22,6 +22,8 @@ pub(crate) struct CollectConfig {
     pub(crate) store: StoreConfig,
     /// Whether deletions and changes are carried out in the store.
     pub(crate) follow_deletes: bool,
+    /// Whether the stream that is the destination is made if it is not there.
+    pub(crate) creates: bool,
     /// The folder with the spool and the state; `None` for one that is named after the source and the destination.
     pub(crate) spool: Option<PathBuf>,
     /// Where the state is kept instead of in that folder.
@@ -229,7 +231,7 @@ pub(crate) struct Roll {
 }
 
 /// The conditions that a tweet must meet, all of them.
-#[derive(Debug, Clone, Default)]
+#[derive(Debug, Clone, Default, PartialEq)]
 pub(crate) struct Conditions {
     /// Words or phrases, one of which must be in the text, whatever their case.
     pub(crate) keywords: Vec<String>,
@@ -245,4 +247,12 @@ pub(crate) struct Conditions {
     pub(crate) marketplaces: Vec<String>,
     /// Whether messages about deleted posts are wanted.
     pub(crate) deletions: bool,
+}
+
+impl Conditions {
+    /// Whether all posts meet them.
+    pub(crate) fn is_empty(&self) -> bool {
+        let all = Conditions { deletions: self.deletions, ..Conditions::default() };
+        *self == all
+    }
 }

@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::lenient::{List, Number, Object, Text};
+use super::lenient::{List, Number, Object, Text, Texts};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
 use crate::{Entities, Kind, Network, Options, Tweet};
@@ -82,7 +82,7 @@ fn tweet<'a>(
     };
     let mut tweet = identify(claims, options)?;
     tweet.network = Network::Bluesky;
-    tweet.lang = post.langs.iter().flatten().find_map(|lang| language_tag(lang.0.clone()?));
+    tweet.lang = post.langs.0.iter().find_map(|lang| language_tag(lang.clone()));
     tweet.user.id = Some(Cow::Owned(did.to_owned()));
     tweet.entities = entities(&text, post);
     tweet.in_reply_to =
@@ -114,7 +114,7 @@ fn entities<'a>(text: &Cow<'a, str>, post: &Post<'a>) -> Entities<'a> {
             }
         }
     }
-    hashtags.extend(post.tags.iter().flatten().filter_map(|tag| tag.0.clone()));
+    hashtags.extend(post.tags.0.iter().cloned());
     urls.extend(post.embed.0.as_deref().and_then(Embed::link));
     Entities {
         hashtags: Some(hashtags),
@@ -166,12 +166,12 @@ struct Post<'a> {
     #[serde(borrow, rename = "createdAt")]
     created_at: Text<'a>,
     #[serde(borrow)]
-    langs: Option<Vec<Text<'a>>>,
+    langs: Texts<'a>,
     #[serde(borrow)]
     facets: List<Facet<'a>>,
     /// Hashtags that are not in the text.
     #[serde(borrow)]
-    tags: Option<Vec<Text<'a>>>,
+    tags: Texts<'a>,
     #[serde(borrow)]
     reply: Object<Reply<'a>>,
     #[serde(borrow)]

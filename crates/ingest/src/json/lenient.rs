@@ -62,6 +62,31 @@ impl<'de: 'a, 'a> Deserialize<'de> for Text<'a> {
     }
 }
 
+/// A list of texts, or a single one. What is no text is skipped.
+#[derive(Debug, Clone, Default)]
+pub(super) struct Texts<'a>(pub(super) Vec<Cow<'a, str>>);
+
+impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        struct TextsVisitor<'a>(PhantomData<&'a ()>);
+        impl<'de: 'a, 'a> Visitor<'de> for TextsVisitor<'a> {
+            type Value = Texts<'a>;
+            fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Texts<'a>, A::Error> {
+                let mut texts = Vec::new();
+                while let Some(text) = seq.next_element::<Text<'a>>()? {
+                    texts.extend(text.0.filter(|_| texts.len() < MAX_ITEMS));
+                }
+                Ok(Texts(texts))
+            }
+            fn visit_str<E>(self, text: &str) -> Result<Texts<'a>, E> {
+                Ok(Texts(vec![Cow::Owned(text.to_owned())]))
+            }
+            pass_over!(null bool unsigned signed float object);
+        }
+        deserializer.deserialize_any(TextsVisitor(PhantomData))
+    }
+}
+
 /// A count, as a number or as digits.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Number(pub(super) Option<u64>);

@@ -65,15 +65,16 @@ impl Place<'_> {
     }
 
     fn read_record(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
-        if record.is_bluesky()
-            && let Some(message) = bluesky::read(json, self.options)
-        {
-            return match message {
-                Message::Post(uri, tweet) => {
-                    self.tweet(json, Some(&uri), tweet.map(|tweet| *tweet), sink)
-                }
-                Message::Notice(kind) => sink(Found::Item(Item::Notice { line: self.line, kind })),
-            };
+        if record.is_bluesky() {
+            // What is wrong inside a post was passed over so far.
+            let mended = || mend(json).filter(|mended| mended != json);
+            if let Some(message) = bluesky::read(json, self.options) {
+                return self.message(json, message, sink);
+            } else if let Some(json) = mended()
+                && let Some(message) = bluesky::read(&json, self.options)
+            {
+                return self.message(&json, message, sink);
+            }
         }
         // Notices, documents and rejects come before tweets, since they share keys with them.
         if let Some(kind) = record.notice() {
@@ -109,6 +110,15 @@ impl Place<'_> {
             }
         };
         self.tweet(json, id.as_deref(), outcome, sink);
+    }
+
+    fn message(&self, json: &str, message: Message<'_>, sink: &mut Sink<'_>) {
+        match message {
+            Message::Post(uri, tweet) => {
+                self.tweet(json, Some(&uri), tweet.map(|tweet| *tweet), sink);
+            }
+            Message::Notice(kind) => sink(Found::Item(Item::Notice { line: self.line, kind })),
+        }
     }
 
     fn tweet(

@@ -19,7 +19,7 @@ use crate::config::{
 pub(super) struct BlueskyArgs {
     /// The server; of several, the next one is used when one fails [default: jetstream.us-east.bsky.network and
     /// jetstream.us-west.bsky.network; with --jetstream v1 jetstream1 and jetstream2 of both regions]
-    #[arg(long, value_name = "HOST", value_delimiter = ',')]
+    #[arg(long, value_name = "HOST", value_delimiter = ',', value_parser = parse_host)]
     host: Vec<String>,
     /// The version of the protocol
     #[arg(long, value_enum, default_value_t)]
@@ -32,16 +32,28 @@ pub(super) struct BlueskyArgs {
     no_compression: bool,
 }
 
+fn parse_host(text: &str) -> Result<String, String> {
+    let bare = text.strip_prefix("wss://").or_else(|| text.strip_prefix("ws://")).unwrap_or(text);
+    match bare.trim_end_matches('/') {
+        bare if bare.is_empty() || bare.contains(['/', '?', '#', ' ', '@']) => Err(
+            "write it as jetstream.us-east.bsky.network, or ws://127.0.0.1:6008, without a path"
+                .to_owned(),
+        ),
+        _ => Ok(text.to_owned()),
+    }
+}
+
 fn parse_since(text: &str) -> Result<Timestamp, String> {
     let ago = |ago: std::time::Duration| {
         let millis = i64::try_from(ago.as_millis()).unwrap_or(i64::MAX);
         Timestamp::from_millis(clock::now().saturating_sub(millis).max(0))
     };
-    parse_time(text).or_else(|_| {
-        parse_duration(text)
-            .map(ago)
-            .map_err(|_| "write it as 2h, 2026-11-27 or 2026-11-27T18:00:00Z".to_owned())
-    })
+    let forms = |_| "write it as 2h, 2026-11-27 or 2026-11-27T18:00:00Z".to_owned();
+    let time = parse_time(text).or_else(|_| parse_duration(text).map(ago).map_err(forms))?;
+    match time.as_millis() > clock::now() {
+        true => Err("that is in the future".to_owned()),
+        false => Ok(time),
+    }
 }
 
 impl ValueEnum for Jetstream {
@@ -82,8 +94,8 @@ impl BlueskyArgs {
 /// The options of both ways to ask X.
 #[derive(Debug, Args)]
 pub(super) struct XArgs {
-    /// Read at most this many posts, ten or more; the next run continues where this one stops
-    #[arg(help_heading = "Cost", long, value_name = "N", value_parser = clap::value_parser!(u64).range(10..))]
+    /// Read at most this many posts, ten or more for each query; the next run continues where this one stops
+    #[arg(help_heading = "Cost", long, value_name = "N", value_parser = parse_max_posts)]
     max_posts: Option<u64>,
     /// Spend at most this many dollars
     #[arg(help_heading = "Cost", long, value_name = "DOLLARS", value_parser = parse_dollars)]
@@ -100,6 +112,11 @@ pub(super) struct XArgs {
     /// The address of the API
     #[arg(long, value_name = "URL", default_value = "https://api.x.com")]
     api_url: String,
+}
+
+fn parse_max_posts(text: &str) -> Result<u64, String> {
+    let number = text.parse().ok().filter(|number| *number >= 10);
+    number.ok_or_else(|| "write a number of at least 10: X delivers no fewer at a time".to_owned())
 }
 
 fn parse_dollars(text: &str) -> Result<f64, String> {
@@ -133,7 +150,7 @@ pub(super) struct SearchArgs {
     #[arg(long, value_name = "NAME=QUERY", value_parser = parse_query)]
     query: Vec<Query>,
     /// Read only the newest N posts of each query; X delivers at least ten at a time
-    #[arg(long, value_name = "N")]
+    #[arg(long, value_name = "N", value_parser = clap::value_parser!(u64).range(1..))]
     limit: Option<u64>,
     /// Print what the search would cost, without reading posts
     #[arg(help_heading = "Cost", long)]
@@ -191,9 +208,11 @@ pub(super) struct StreamArgs {
 struct Rules(Vec<Query>);
 
 fn parse_rules(path: &str) -> Result<Rules, String> {
-    let text = fs::read_to_string(PathBuf::from(path)).map_err(|error| error.to_string())?;
+    let text = fs::read_to_string(PathBuf::from(path)).map_err(|error| {
+        format!("cannot read it ({error}); it should have lines such as AWS=\"AWS Marketplace\" -is:retweet")
+    })?;
     let mut rules: Vec<Query> = Vec::new();
-    for (number, line) in text.lines().enumerate() {
+    for (number, line) in text.trim_start_matches('\u{FEFF}').lines().enumerate() {
         let line = line.trim();
         if line.is_empty() || line.starts_with('#') {
             continue;
@@ -204,6 +223,12 @@ fn parse_rules(path: &str) -> Result<Rules, String> {
                 "line {}: there are two rules with the name {}",
                 number + 1,
                 rule.name
+            ));
+        }
+        if let Some(known) = rules.iter().find(|known| known.text == rule.text) {
+            let (number, known) = (number + 1, &known.name);
+            return Err(format!(
+                "line {number}: {known} has the same rule, and X takes it only once"
             ));
         }
         rules.push(rule);

@@ -25,6 +25,8 @@ pub(crate) struct RolledFile {
     roll: Roll,
     taken: Position,
     unsettled: u64,
+    /// Whether what is accepted must outlive a power failure.
+    is_durable: bool,
 }
 
 impl RolledFile {
@@ -34,7 +36,7 @@ impl RolledFile {
     /// # Errors
     ///
     /// If it cannot be written.
-    pub(super) fn open(path: PathBuf, roll: Roll) -> Result<RolledFile> {
+    pub(super) fn open(path: PathBuf, roll: Roll, is_durable: bool) -> Result<RolledFile> {
         let unwritable = || format!("cannot write to `{}`", path.display());
         let opened =
             OpenOptions::new().read(true).write(true).create(true).truncate(false).open(&path);
@@ -50,15 +52,19 @@ impl RolledFile {
             return Err(failure.with_hint("name another file"));
         }
         let length = end_last_line(&mut file).with_context(unwritable)?;
+        match length {
+            0 => tracing::info!("writing to `{}`", path.display()),
+            _ => tracing::info!("appending to `{}`, which has {length} bytes", path.display()),
+        }
         let (begun, taken) = (Instant::now(), Position::default());
-        Ok(RolledFile { path, file, length, begun, roll, taken, unsettled: 0 })
+        Ok(RolledFile { path, file, length, begun, roll, taken, unsettled: 0, is_durable })
     }
 
     pub(super) fn take(&mut self, chunk: &Chunk, end: Position, stop: &Stop) -> Result<()> {
         let is_large = self.roll.bytes.is_some_and(|bytes| self.length >= bytes);
         let is_old = self.roll.age.is_some_and(|age| self.begun.elapsed() >= age);
         let unwritable = || format!("cannot write to `{}`", self.path.display());
-        if self.length > 0 && (is_large || is_old) {
+        if self.length > 0 && !chunk.lines.is_empty() && (is_large || is_old) {
             self.file = begin_another(&self.path).with_context(unwritable)?;
             (self.length, self.begun) = (0, Instant::now());
         }
@@ -90,7 +96,14 @@ impl RolledFile {
     }
 
     pub(super) fn settle(&mut self, meter: &Meter) -> Result<Position> {
-        meter.sent.inc_by(std::mem::take(&mut self.unsettled));
+        let unsettled = std::mem::take(&mut self.unsettled);
+        if unsettled > 0 && self.is_durable {
+            // What is deleted from the spool must outlive a power failure here.
+            self.file
+                .sync_data()
+                .with_context(|| format!("cannot write to `{}`", self.path.display()))?;
+        }
+        meter.sent.inc_by(unsettled);
         Ok(self.taken)
     }
 }

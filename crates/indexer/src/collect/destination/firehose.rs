@@ -4,13 +4,12 @@
 //! (<https://docs.aws.amazon.com/firehose/latest/APIReference/API_PutRecordBatch.html>).
 
 use std::collections::VecDeque;
-use std::time::{Duration, Instant};
 
 use serde_json::json;
 
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
-use super::put::{Backoff, Chunks, Entry, Put, ask, fitting, put, wait};
+use super::put::{Backoff, Chunks, Entry, Put, Reminder, ask, fitting, put, wait};
 use crate::aws::json::Service;
 use crate::config::NewFirehose;
 use crate::failure::{Context, Failure, Result};
@@ -28,8 +27,7 @@ pub(crate) struct Firehose {
     waiting: VecDeque<Entry>,
     chunks: Chunks,
     backoff: Backoff,
-    /// When it was last said that records were refused.
-    told: Option<Instant>,
+    reminder: Reminder,
 }
 
 impl Firehose {
@@ -65,7 +63,7 @@ impl Firehose {
             waiting: VecDeque::new(),
             chunks: Chunks::default(),
             backoff: Backoff::new(),
-            told: None,
+            reminder: Reminder::new("Firehose"),
         })
     }
 
@@ -126,15 +124,11 @@ impl Firehose {
             self.backoff = Backoff::new();
         }
         if n_refused == 0 {
+            self.reminder.accepted();
             return Ok(true);
         }
         meter.retried.inc_by(n_refused as u64);
-        if self.told.is_none_or(|told| told.elapsed() > Duration::from_secs(30)) {
-            self.told = Some(Instant::now());
-            tracing::warn!(
-                "Firehose has not taken {n_refused} records, which are sent again until it does: {why}"
-            );
-        }
+        self.reminder.refused(n_refused, &why);
         Ok(wait(self.backoff.next(), stop))
     }
 }

@@ -16,7 +16,7 @@ use serde_json::json;
 use super::super::filter::{Seen, look};
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
-use super::put::{Backoff, Chunks, Entry, Put, ask, fitting, put, wait};
+use super::put::{Backoff, Chunks, Entry, Put, Reminder, ask, fitting, put, wait};
 use crate::aws::json::Service;
 use crate::failure::{Context, Failure, Result};
 use crate::stop::Stop;
@@ -39,9 +39,10 @@ pub(crate) struct Kinesis {
     /// Records of keys whose shard is busy, in order.
     held: HashMap<String, Held>,
     n_held: usize,
+    held_bytes: usize,
     n_taken: u64,
     chunks: Chunks,
-    is_told: bool,
+    reminder: Reminder,
 }
 
 /// A record that can be put.
@@ -90,7 +91,7 @@ impl Kinesis {
                     n => json!({ "StreamName": stream, "ShardCount": n }),
                 };
                 ask(KINESIS, "CreateStream", &body).with_context(unusable)?;
-                tracing::info!("made the Kinesis stream `{stream}`");
+                tracing::info!("created the Kinesis stream `{stream}`");
                 let status = || {
                     let summary = describe().ok()?;
                     let status = summary["StreamDescriptionSummary"]["StreamStatus"].as_str()?;
@@ -113,9 +114,10 @@ impl Kinesis {
             ready: VecDeque::new(),
             held: HashMap::new(),
             n_held: 0,
+            held_bytes: 0,
             n_taken: 0,
             chunks: Chunks::default(),
-            is_told: false,
+            reminder: Reminder::new("Kinesis"),
         })
     }
 
@@ -149,8 +151,9 @@ impl Kinesis {
                 Ready { order: self.n_taken, entry: Entry::new(line, Some(&key), number), key };
             match self.held.get_mut(&ready.key) {
                 Some(held) => {
-                    held.entries.insert(ready.order, ready.entry);
                     self.n_held += 1;
+                    self.held_bytes += ready.entry.bytes;
+                    held.entries.insert(ready.order, ready.entry);
                 }
                 None => self.ready.push_back(ready),
             }
@@ -164,6 +167,8 @@ impl Kinesis {
     }
 
     pub(super) fn settle(&mut self, is_end: bool, meter: &Meter, stop: &Stop) -> Result<Position> {
+        // Nothing else may come that would release them.
+        self.release();
         // What was ready is put once. What is released meanwhile has time until the next call, unless this is the end.
         let mut n_ready = self.ready.len();
         while n_ready > 0 || is_end && (self.n_held > 0 || !self.ready.is_empty()) {
@@ -182,14 +187,14 @@ impl Kinesis {
             if let Some((order, entry)) = held.entries.pop_first() {
                 held.is_tried = true;
                 self.n_held -= 1;
+                self.held_bytes -= entry.bytes;
                 self.ready.push_back(Ready { order, key: key.clone(), entry });
             }
         }
     }
 
     fn is_holding_too_much(&self) -> bool {
-        let held = self.held.values().flat_map(|held| held.entries.values());
-        self.n_held >= MAX_HELD.0 || held.map(|entry| entry.bytes).sum::<usize>() >= MAX_HELD.1
+        self.n_held >= MAX_HELD.0 || self.held_bytes >= MAX_HELD.1
     }
 
     /// Puts one batch. Returns whether to go on.
@@ -210,7 +215,7 @@ impl Kinesis {
             match put(KINESIS, "PutRecords", target, "Records", &entries, stop)? {
                 Put::Answered(judged) => break judged,
                 Put::Away(why) => {
-                    self.tell(batch.len(), &why);
+                    self.reminder.refused(batch.len(), &why);
                     meter.retried.inc_by(batch.len() as u64);
                     if !wait(backoff.next(), stop) {
                         batch.into_iter().rev().for_each(|ready| self.ready.push_front(ready));
@@ -219,6 +224,8 @@ impl Kinesis {
                 }
             }
         };
+        let mut refused = Vec::new();
+        let mut why = None;
         for (ready, judged) in batch.into_iter().zip(judged) {
             match judged {
                 Ok(()) => {
@@ -226,13 +233,18 @@ impl Kinesis {
                     meter.sent.inc();
                     self.accepted(ready);
                 }
-                Err(why) => {
+                Err(reason) => {
                     meter.retried.inc();
-                    self.tell(1, &why);
-                    self.hold(ready);
+                    why = Some(reason);
+                    refused.push(ready);
                 }
             }
         }
+        match why {
+            Some(why) => self.reminder.refused(refused.len(), &why),
+            None => self.reminder.accepted(),
+        }
+        self.hold(refused);
         Ok(true)
     }
 
@@ -242,6 +254,7 @@ impl Kinesis {
             && let Some(held) = self.held.remove(&ready.key)
         {
             self.n_held -= held.entries.len();
+            self.held_bytes -= held.entries.values().map(|entry| entry.bytes).sum::<usize>();
             let entries = held.entries.into_iter();
             let ready =
                 entries.map(|(order, entry)| Ready { order, key: ready.key.clone(), entry });
@@ -249,32 +262,34 @@ impl Kinesis {
         }
     }
 
-    /// Holds a record back that was refused, and everything of its key that is ready.
-    fn hold(&mut self, refused: Ready) {
-        let fresh = || Held {
-            entries: BTreeMap::new(),
-            backoff: Backoff::new(),
-            until: Instant::now(),
-            is_tried: true,
-        };
-        let held = self.held.entry(refused.key.clone()).or_insert_with(fresh);
-        if std::mem::take(&mut held.is_tried) {
-            held.until = Instant::now() + held.backoff.next();
+    /// Holds records back that were refused, and everything of their keys that is ready.
+    fn hold(&mut self, refused: Vec<Ready>) {
+        if refused.is_empty() {
+            return;
         }
-        let before = held.entries.len();
-        let ready = self.ready.drain(..);
-        let (same, others): (Vec<_>, Vec<_>) = ready.partition(|ready| ready.key == refused.key);
-        self.ready = others.into();
-        let all = same.into_iter().chain([refused]);
-        held.entries.extend(all.map(|ready| (ready.order, ready.entry)));
-        self.n_held += held.entries.len() - before;
-    }
-
-    fn tell(&mut self, records: usize, why: &str) {
-        if !std::mem::replace(&mut self.is_told, true) {
-            tracing::warn!(
-                "Kinesis has not taken {records} records, which are sent again until it does: {why}"
-            );
+        for ready in &refused {
+            let fresh = || Held {
+                entries: BTreeMap::new(),
+                backoff: Backoff::new(),
+                until: Instant::now(),
+                is_tried: true,
+            };
+            let held = self.held.entry(ready.key.clone()).or_insert_with(fresh);
+            if std::mem::take(&mut held.is_tried) {
+                held.until = Instant::now() + held.backoff.next();
+            }
+        }
+        let ready = std::mem::take(&mut self.ready);
+        let all = refused.into_iter().chain(ready);
+        for ready in all {
+            match self.held.get_mut(&ready.key).filter(|held| !held.is_tried) {
+                Some(held) => {
+                    self.n_held += 1;
+                    self.held_bytes += ready.entry.bytes;
+                    held.entries.insert(ready.order, ready.entry);
+                }
+                None => self.ready.push_back(ready),
+            }
         }
     }
 }

@@ -11,7 +11,7 @@ use ingest::Timestamp;
 
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
-use super::put::{Backoff, wait};
+use super::put::{Backoff, Reminder, wait};
 use crate::aws::s3::{S3, S3Uri};
 use crate::clock;
 use crate::config::Roll;
@@ -26,8 +26,11 @@ pub(crate) struct Objects {
     name: String,
     /// The object that is being filled.
     current: Option<Current>,
+    /// The one before it, until S3 has taken it.
+    complete: Option<Complete>,
     taken: Position,
     accepted: Position,
+    reminder: Reminder,
 }
 
 struct Current {
@@ -35,6 +38,13 @@ struct Current {
     records: u64,
     bytes: u64,
     begun: Instant,
+}
+
+struct Complete {
+    uri: S3Uri,
+    body: Bytes,
+    records: u64,
+    end: Position,
 }
 
 impl Objects {
@@ -52,8 +62,10 @@ impl Objects {
             roll,
             name: name.to_owned(),
             current: None,
+            complete: None,
             taken: Position::default(),
             accepted: Position::default(),
+            reminder: Reminder::new("S3"),
         })
     }
 
@@ -75,39 +87,44 @@ impl Objects {
     }
 
     pub(super) fn settle(&mut self, is_end: bool, meter: &Meter, stop: &Stop) -> Result<Position> {
-        let Some(current) = &self.current else {
-            self.accepted = self.taken;
+        if !self.put(meter, stop)? {
             return Ok(self.accepted);
-        };
-        let is_due = is_end
-            || current.bytes >= self.roll.bytes.unwrap_or(DEFAULT_BYTES)
-            || current.begun.elapsed() >= self.roll.age.unwrap_or(DEFAULT_AGE);
+        }
+        let is_due = self.current.as_ref().is_some_and(|current| {
+            is_end
+                || current.bytes >= self.roll.bytes.unwrap_or(DEFAULT_BYTES)
+                || current.begun.elapsed() >= self.roll.age.unwrap_or(DEFAULT_AGE)
+        });
         if is_due && let Some(Current { gzip, records, .. }) = self.current.take() {
-            let body: Bytes = gzip.finish()?.into();
-            let uri = self.next_uri();
-            let mut backoff = Backoff::new();
-            let mut is_told = false;
-            while let Err(failure) = self.s3.put_gzip(&uri, body.clone()) {
-                if !failure.find::<crate::aws::s3::S3Error>().is_none_or(|error| error.is_passing())
-                {
-                    return Err(failure).with_context(|| format!("cannot write `{uri}`"));
-                }
-                meter.retried.inc_by(records);
-                if !std::mem::replace(&mut is_told, true) {
-                    tracing::warn!(
-                        "`{uri}` is written again until S3 takes it: {}",
-                        failure.story()
-                    );
-                }
-                if !wait(backoff.next(), stop) {
-                    // It stays in the spool, and is not filled any further.
-                    return Ok(self.accepted);
-                }
-            }
-            meter.sent.inc_by(records);
+            let (uri, body, end) = (self.next_uri(), gzip.finish()?.into(), self.taken);
+            self.complete = Some(Complete { uri, body, records, end });
+            self.put(meter, stop)?;
+        }
+        if self.current.is_none() && self.complete.is_none() {
             self.accepted = self.taken;
         }
         Ok(self.accepted)
+    }
+
+    /// Puts the object that is complete, if there is one. Returns false if the run was cut off before S3 has taken it.
+    fn put(&mut self, meter: &Meter, stop: &Stop) -> Result<bool> {
+        let Some(Complete { uri, body, records, end }) = &self.complete else { return Ok(true) };
+        let mut backoff = Backoff::new();
+        while let Err(failure) = self.s3.put_gzip(uri, body.clone()) {
+            if !failure.find::<crate::aws::s3::S3Error>().is_none_or(|error| error.is_passing()) {
+                return Err(failure).with_context(|| format!("cannot write `{uri}`"));
+            }
+            meter.retried.inc_by(*records);
+            self.reminder.refused(*records as usize, &failure.story());
+            if !wait(backoff.next(), stop) {
+                return Ok(false);
+            }
+        }
+        self.reminder.accepted();
+        meter.sent.inc_by(*records);
+        self.accepted = *end;
+        self.complete = None;
+        Ok(true)
     }
 
     /// As Firehose names its objects: `prefix/yyyy/MM/dd/HH/name-1-yyyy-MM-dd-HH-mm-ss-random.gz`.

@@ -2,7 +2,7 @@
 //! has refused for the moment are put again.
 
 use std::collections::VecDeque;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -54,16 +54,50 @@ impl Backoff {
 
 /// Waits, or until the run is cut off. Returns whether the time is over.
 pub(super) fn wait(delay: Duration, stop: &Stop) -> bool {
-    let end = std::time::Instant::now() + delay;
-    while std::time::Instant::now() < end {
+    let end = Instant::now() + delay;
+    while Instant::now() < end {
         // Once the run is stopped, what is left has little time, and what fails now stays in the spool.
         if stop.is_set() && stop.is_cut_off() {
             return false;
         }
-        let left = end.saturating_duration_since(std::time::Instant::now());
+        let left = end.saturating_duration_since(Instant::now());
         std::thread::sleep(left.min(Duration::from_millis(20)));
     }
     !stop.is_cut_off()
+}
+
+/// Says that a service refuses records: when it begins to, every half minute after that, and when it is over.
+pub(super) struct Reminder {
+    service: &'static str,
+    refusing_since: Option<Instant>,
+    said: Option<Instant>,
+}
+
+impl Reminder {
+    pub(super) fn new(service: &'static str) -> Reminder {
+        Reminder { service, refusing_since: None, said: None }
+    }
+
+    pub(super) fn refused(&mut self, records: usize, why: &str) {
+        let now = Instant::now();
+        self.refusing_since.get_or_insert(now);
+        if self.said.is_none_or(|said| now - said > Duration::from_secs(30)) {
+            self.said = Some(now);
+            tracing::warn!(
+                "{} refused {records} records, which are sent again: {why}",
+                self.service
+            );
+        }
+    }
+
+    pub(super) fn accepted(&mut self) {
+        // A refusal now and then is normal.
+        let refused_for = self.refusing_since.take().map(|since| since.elapsed());
+        if refused_for.is_some_and(|time| time > Duration::from_secs(5)) {
+            self.said = None;
+            tracing::info!("{} accepts records again", self.service);
+        }
+    }
 }
 
 /// A record that is to be put.
@@ -167,8 +201,8 @@ pub(super) fn put(
     };
     let judged = answer[answers].as_array().map(Vec::as_slice).unwrap_or_default();
     if judged.len() != batch.len() {
-        let name = service.name;
-        return Ok(Put::Away(format!("{name} has not said what became of each record")));
+        let why = format!("it returned results for {} of {} records", judged.len(), batch.len());
+        return Ok(Put::Away(why));
     }
     let judged = judged.iter().map(|one| match one["ErrorCode"].as_str() {
         None => Ok(()),

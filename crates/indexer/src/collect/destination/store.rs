@@ -1,12 +1,13 @@
 //! The store itself: records are enriched and indexed as `backfill` does it, a batch at a time.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use ingest::{Options, Timestamp};
 
-use super::super::deletions::{Deleted, deleted};
+use super::super::deletions::{Change, What, changes};
 use super::super::meter::Meter;
 use super::super::spool::{Chunk, Position};
 use crate::failure::{Failure, Result};
@@ -33,6 +34,8 @@ pub(in super::super) struct StoreDestination {
     report: Report,
     gathered: Gathered,
     accepted: Position,
+    /// Whether the run was cut off while records were written. They stay in the spool, and so does what comes after them.
+    is_cut_off: bool,
 }
 
 #[derive(Default)]
@@ -60,6 +63,7 @@ impl StoreDestination {
             report: Report::default(),
             gathered: Gathered::default(),
             accepted: Position::default(),
+            is_cut_off: false,
         }
     }
 
@@ -75,11 +79,14 @@ impl StoreDestination {
         let is_due = is_end
             || self.gathered.bytes >= COMMIT_BYTES
             || self.gathered.since.is_some_and(|since| since.elapsed() >= COMMIT_EVERY);
-        if is_due {
+        if is_due && !self.is_cut_off {
             let Gathered { chunks, end, .. } = std::mem::take(&mut self.gathered);
             let records: u64 = chunks.iter().map(|chunk| chunk.records).sum();
             if records > 0 {
                 self.write(chunks)?;
+                if self.is_cut_off {
+                    return Ok(self.accepted);
+                }
                 meter.sent.inc_by(records);
             }
             self.accepted = self.accepted.max(end);
@@ -113,36 +120,41 @@ impl StoreDestination {
 
     fn write(&mut self, chunks: Vec<Chunk>) -> Result<()> {
         let mut batch = Vec::new();
-        let mut gone = Vec::new();
+        let mut gone = BTreeSet::new();
         let name = Arc::clone(&self.source);
         for chunk in chunks {
             let written_at = Some(Timestamp::from_millis(chunk.received_at));
             let source =
                 |lines: Bytes| InMemory { name: Arc::clone(&name), bytes: lines, written_at };
             let lines = Bytes::from(chunk.lines);
-            let changes = if self.follows_deletions { deleted(&lines) } else { Vec::new() };
+            let changes = if self.follows_deletions { changes(&lines) } else { Vec::new() };
             let mut from = 0;
-            for Deleted { id, line_start, is_replaced } in changes {
-                gone.push(id);
-                if is_replaced {
+            for Change { id, line_start, what } in changes {
+                match what {
+                    // A post of the same name, written anew.
+                    What::Created => drop(gone.remove(&id)),
+                    What::Deleted => drop(gone.insert(id)),
                     // What is already there must be deleted before the new text is written, since a merge would keep the
                     // longer of the two.
-                    batch.push(source(lines.slice(from..line_start)));
-                    from = line_start;
-                    self.index(std::mem::take(&mut batch))?;
-                    self.delete(std::mem::take(&mut gone))?;
+                    What::Updated => {
+                        gone.insert(id);
+                        batch.push(source(lines.slice(from..line_start)));
+                        from = line_start;
+                        self.index(std::mem::take(&mut batch))?;
+                        self.delete(&std::mem::take(&mut gone))?;
+                    }
                 }
             }
             batch.push(source(lines.slice(from..)));
         }
         self.index(batch)?;
-        self.delete(gone)
+        self.delete(&gone)
     }
 
     fn index(&mut self, batch: Vec<InMemory>) -> Result<()> {
         let batch: Vec<InMemory> =
             batch.into_iter().filter(|part| !part.bytes.is_empty()).collect();
-        if batch.is_empty() {
+        if batch.is_empty() || self.is_cut_off {
             return Ok(());
         }
         let run = Run {
@@ -156,6 +168,7 @@ impl StoreDestination {
         let ended = run.over_memory(batch)?;
         self.report.add(ended.report);
         self.rejects.finish()?;
+        self.is_cut_off = ended.is_stopped;
         match ended.failure {
             Some(failure) => Err(Failure::from(failure)),
             None if ended.left > 0 => Err(Failure::new(format!(
@@ -166,10 +179,11 @@ impl StoreDestination {
         }
     }
 
-    fn delete(&mut self, ids: Vec<String>) -> Result<()> {
-        if ids.is_empty() {
+    fn delete(&mut self, ids: &BTreeSet<String>) -> Result<()> {
+        if ids.is_empty() || self.is_cut_off {
             return Ok(());
         }
+        let ids: Vec<String> = ids.iter().cloned().collect();
         self.output.delete(&ids)?;
         Ok(())
     }

@@ -15,11 +15,20 @@ use super::Chunk;
 pub(super) struct Header {
     /// The length of the records.
     bytes: u64,
-    /// Their checksum.
+    /// The checksum of them and of what follows here.
     crc32: u32,
     pub(super) records: u64,
     pub(super) received_at: i64,
     pub(super) mark: Value,
+}
+
+impl Header {
+    fn checksum(&self, lines: &[u8]) -> u32 {
+        let mut hasher = crc32fast::Hasher::new();
+        hasher.update(lines);
+        hasher.update(format!("{} {} {}", self.records, self.received_at, self.mark).as_bytes());
+        hasher.finalize()
+    }
 }
 
 /// A file, as far as it is whole.
@@ -84,6 +93,11 @@ impl Segment {
                 }
             }
         }
+        if !is_last {
+            // Nothing more is appended to it.
+            segment.reader = None;
+            return Ok(segment);
+        }
         let file = OpenOptions::new().write(true).open(&path)?;
         if offset < length {
             tracing::warn!(
@@ -98,9 +112,13 @@ impl Segment {
         Ok(segment)
     }
 
-    /// Makes sure that it has reached the disk.
-    pub(super) fn sync(&self) -> io::Result<()> {
-        self.writer.as_ref().map_or(Ok(()), File::sync_data)
+    /// Makes sure that it has reached the disk, and closes it for writing.
+    pub(super) fn complete(&mut self) -> io::Result<()> {
+        if let Some(file) = &self.writer {
+            file.sync_data()?;
+        }
+        self.writer = None;
+        Ok(())
     }
 
     fn grow(&mut self, end: u64, records: u64, mark: Value) {
@@ -111,13 +129,14 @@ impl Segment {
     }
 
     pub(super) fn append(&mut self, chunk: &Chunk, durably: bool) -> io::Result<()> {
-        let header = Header {
+        let mut header = Header {
             bytes: chunk.lines.len() as u64,
-            crc32: crc32fast::hash(&chunk.lines),
+            crc32: 0,
             records: chunk.records,
             received_at: chunk.received_at,
             mark: chunk.mark.clone(),
         };
+        header.crc32 = header.checksum(&chunk.lines);
         let mut bytes = serde_json::to_vec(&header)?;
         bytes.push(b'\n');
         bytes.extend_from_slice(&chunk.lines);
@@ -150,7 +169,8 @@ impl Segment {
                 self.reader.insert(BufReader::with_capacity(64 * 1024, file))
             }
         };
-        // The file may have grown since the buffer was filled; a seek drops the buffer only if it leaves it.
+        // A seek drops the buffer, so it is done only if need be. At the end of the buffer, what has been appended since is
+        // read.
         if reader.stream_position()? != offset {
             reader.seek(SeekFrom::Start(offset))?;
         }
@@ -160,7 +180,7 @@ impl Segment {
             .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "a header is damaged"))?;
         let mut lines = Vec::new();
         reader.by_ref().take(header.bytes).read_to_end(&mut lines)?;
-        if lines.len() as u64 != header.bytes || crc32fast::hash(&lines) != header.crc32 {
+        if lines.len() as u64 != header.bytes || header.checksum(&lines) != header.crc32 {
             return Err(io::Error::new(io::ErrorKind::InvalidData, "a chunk is damaged"));
         }
         let end = offset + (line.len() + lines.len()) as u64;

@@ -17,6 +17,13 @@ struct Rule {
     tag: String,
 }
 
+impl Rule {
+    /// What to call it.
+    fn name(&self) -> &str {
+        if self.tag.is_empty() { &self.value } else { &self.tag }
+    }
+}
+
 #[derive(Deserialize)]
 struct Rules {
     #[serde(default)]
@@ -59,6 +66,18 @@ pub(super) async fn keep_in_step(
         .iter()
         .filter(|w| !there.iter().any(|rule| rule.tag == w.name && rule.value == w.text))
         .collect();
+    // X has a rule only once.
+    let known = missing.iter().find_map(|w| Some((w, others.iter().find(|o| o.value == w.text)?)));
+    if let Some((wanted, other)) = known {
+        let (name, text, tag) = (&wanted.name, &wanted.text, &other.tag);
+        return Err(ApiError::Refused(
+            400,
+            format!(
+                "the rule `{text}` of `{name}` is there already, made by somebody else with the tag `{}`: take it out of the file, name it like that, or delete the other with --replace-rules",
+                api.redacted(tag)
+            ),
+        ));
+    }
     let add: Vec<_> = missing.iter().map(|w| json!({ "value": w.text, "tag": w.name })).collect();
     if !missing.is_empty() {
         // A rule that X does not understand must not cost those that are there.
@@ -66,35 +85,33 @@ pub(super) async fn keep_in_step(
         let mut problem: Problem = serde_json::from_str(&answer).unwrap_or_default();
         problem.errors.retain(|error| !error.is("DuplicateRule"));
         if !problem.errors.is_empty() {
-            return Err(ApiError::Refused(
-                400,
-                format!("X does not take a rule: {}", problem.story()),
-            ));
+            let said = api.said(&problem);
+            return Err(ApiError::Refused(400, format!("X rejected a rule: {said}")));
         }
     }
     // Deleted first: X refuses a value that another rule has.
     if !unwanted.is_empty() {
         let ids: Vec<&str> = unwanted.iter().map(|rule| rule.id.as_str()).collect();
         let answer = api.post(RULES, &json!({ "delete": { "ids": ids } })).await?;
-        refused("does not delete a rule", &answer)?;
+        refused(api, "did not delete a rule", &answer)?;
     }
     if !missing.is_empty() {
         let answer = api.post(RULES, &json!({ "add": add })).await?;
-        refused("does not take a rule", &answer)?;
+        refused(api, "rejected a rule", &answer)?;
     }
     Ok(Changes {
         added: missing.len(),
         deleted: unwanted.len(),
-        others: others.iter().map(|rule| rule.tag.clone()).collect(),
+        others: others.iter().map(|rule| api.redacted(rule.name())).collect(),
     })
 }
 
 /// Finds the errors in an answer that is otherwise good.
-fn refused(what: &str, answer: &str) -> Result<(), ApiError> {
+fn refused(api: &Api, what: &str, answer: &str) -> Result<(), ApiError> {
     let problem: Problem = serde_json::from_str(answer).unwrap_or_default();
     match problem.errors.is_empty() {
         true => Ok(()),
-        false => Err(ApiError::Refused(400, format!("X {what}: {}", problem.story()))),
+        false => Err(ApiError::Refused(400, format!("X {what}: {}", api.said(&problem)))),
     }
 }
 

@@ -24,7 +24,7 @@ const COUNTS: &str = "/2/tweets/counts/recent";
 /// The fewest and the most posts of a page.
 const PAGE: (u64, u64) = (10, 100);
 /// Older posts are not found, and an id that is older is refused.
-const LOOK_BACK_MS: i64 = 7 * 24 * 3_600_000;
+pub(super) const LOOK_BACK_MS: i64 = 7 * 24 * 3_600_000;
 /// After so many failures in a row, the run ends; the next one goes on where it stopped.
 const MAX_FAILURES: u32 = 8;
 
@@ -53,6 +53,14 @@ struct Pass {
     next_token: String,
 }
 
+/// How many posts are read at most to have the newest `limit`: the last page holds ten at least.
+pub(in super::super) fn read_for(limit: u64) -> u64 {
+    match limit % PAGE.1 {
+        0 => limit,
+        rest => limit - rest + rest.max(PAGE.0),
+    }
+}
+
 /// Searches for all queries.
 ///
 /// # Errors
@@ -70,11 +78,19 @@ pub(in super::super) fn run(
         if queries[..at].iter().any(|other| other.text == query.text) {
             let (name, text) = (&query.name, &query.text);
             return Err(Failure::new(format!(
-                "the query `{text}` is there twice, the second time as `{name}`"
+                "the query `{text}` is given twice, the second time as `{name}`"
             )));
         }
     }
     let budget = Budget::new(x.limits, x.prices, x.has_authors);
+    let (each, number) = (budget.allowance(u64::MAX) / queries.len() as u64, queries.len());
+    if each < PAGE.0 {
+        let failure = Failure::new(format!(
+            "--max-posts or --max-cost allows {each} posts for each of {number} queries, and X delivers at least {} at a time",
+            PAGE.0
+        ));
+        return Err(failure.with_hint("raise it, or search for fewer queries with --query"));
+    }
     let mark = mark(from)?;
     let mut search = Search { api, intake, budget, mark, n_partial: 0 };
     let mut is_all = true;
@@ -144,7 +160,8 @@ impl Search<'_> {
         let progress = self.progress(query);
         let since_id = progress.since_id.clone();
         let mut pass = progress.pass.clone();
-        let since_id = since_id.filter(|id| is_recent(id, now, &query.name));
+        let mut since_id = since_id.filter(|id| is_recent(id, now, &query.name));
+        let mut is_repeated = false;
         loop {
             let left = limit.map_or(PAGE.1, |limit| limit.saturating_sub(*taken).min(PAGE.1));
             if left == 0 {
@@ -167,13 +184,28 @@ impl Search<'_> {
             let (json, rate_limit) = match ask(self.api, &self.intake.stop, SEARCH, &parameters)? {
                 None => return Ok(true),
                 Some(Ok(answer)) => answer,
-                // A token that X no longer takes: the pass begins again.
+                // It may have been about something else, which passes.
+                Some(Err(ApiError::Refused(400, _))) if pass.is_some() && !is_repeated => {
+                    is_repeated = true;
+                    continue;
+                }
                 Some(Err(ApiError::Refused(400, why))) if pass.is_some() => {
                     tracing::warn!(
-                        "`{}`: X does not continue where the last run stopped ({why}); its pages are read again",
+                        "`{}`: X no longer accepts the page token of the last run ({why}); its pages are read again",
                         query.name
                     );
-                    pass = None;
+                    (pass, is_repeated) = (None, false);
+                    continue;
+                }
+                // The clock here is behind that of X.
+                Some(Err(ApiError::Refused(400, why)))
+                    if since_id.is_some() && why.contains("since_id") =>
+                {
+                    tracing::warn!(
+                        "`{}`: the last search is too long ago for X ({why}); all posts of the last seven days are searched",
+                        query.name
+                    );
+                    since_id = None;
                     continue;
                 }
                 Some(Err(error)) => {
@@ -181,29 +213,39 @@ impl Search<'_> {
                         .with_context(|| format!("cannot search X for `{}`", query.name));
                 }
             };
-            let page: Page = serde_json::from_str(&json)
-                .with_context(|| format!("X's answer to `{}` is not a page", query.name))?;
+            is_repeated = false;
+            let page: Page = serde_json::from_str(&json).map_err(|error| {
+                let why = self.api.redacted(&error.to_string());
+                Failure::new(format!("X's answer to `{}` is not a page: {why}", query.name))
+            })?;
             self.n_partial += page.partial_errors();
             let mut lines = Lines::default();
             page_lines(&json, Some(&query.name), &mut |line| lines.push(line));
-            if lines.records == 0 && page.meta.result_count > 0 {
+            if lines.records == 0 && page.meta.result_count.is_some_and(|said| said > 0) {
                 let what = format!(
-                    "X's answer to `{}` says that it holds {} posts, and none can be found",
-                    query.name, page.meta.result_count
+                    "X's answer to `{}` says that it holds posts, and none can be found",
+                    query.name
                 );
+                return Err(Failure::new(what));
+            }
+            let is_same_page = pass
+                .as_ref()
+                .is_some_and(|pass| Some(&pass.next_token) == page.meta.next_token.as_ref());
+            if is_same_page {
+                let what = format!("X's answer to `{}` leads to itself again", query.name);
                 return Err(Failure::new(what));
             }
             self.budget.spend(lines.records, page.users(), &self.intake.meter);
             *taken += lines.records;
             // The first page has it, unless X leaves it empty.
             let known = pass.as_ref().and_then(|pass| pass.newest_id.clone()).or(since_id.clone());
-            let newest_id = [known, page.meta.newest_id]
+            let newest_id = [known, page.newest_id()]
                 .into_iter()
                 .flatten()
                 .max_by(|a, b| (a.len(), a).cmp(&(b.len(), b)));
             let newest = newest_id.as_deref().and_then(Timestamp::from_id);
             self.intake.meter.happened(newest.map_or(0, Timestamp::as_millis));
-            tracing::debug!("`{}`: a page of {} posts", query.name, page.meta.result_count);
+            tracing::debug!("`{}`: a page of posts", query.name);
             pass = page
                 .meta
                 .next_token
@@ -265,9 +307,9 @@ pub(super) async fn ask_patiently(
     let mut ladder = Ladder::default();
     loop {
         let error = match api.get(path, parameters).await {
-            Ok((json, limit)) => match not_a_page(&json) {
+            Ok((json, limit)) => match not_a_page(api, &json) {
                 None => return Some(Ok((json, limit))),
-                Some(why) => ApiError::Server(200, api.redacted(&why)),
+                Some(why) => ApiError::Server(200, why),
             },
             Err(error) => error,
         };

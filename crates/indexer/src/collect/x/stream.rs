@@ -4,18 +4,19 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use futures_util::StreamExt;
+use ingest::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
 use super::super::intake::{Intake, Lines};
-use super::super::ladder::{Ladder, Trouble, seconds, until_stopped};
+use super::super::ladder::{Ladder, Trouble, seconds, until_cut_off, until_stopped};
 use super::super::state::mark;
 use super::budget::Budget;
 use super::gap::{Gaps, Missed};
-use super::page::Includes;
+use super::page;
 use super::{Api, ApiError, Problem, rules};
 use crate::config::XStreamConfig;
-use crate::failure::{Context, Result};
+use crate::failure::{Context, Failure, Result};
 
 const STREAM: &str = "/2/tweets/search/stream";
 /// X sends an empty line at least this often.
@@ -23,8 +24,12 @@ const KEEP_ALIVE: Duration = Duration::from_secs(20);
 /// How long lines are gathered before they are put into the spool.
 const GATHER: Duration = Duration::from_millis(500);
 const GATHER_BYTES: usize = 128 * 1024;
-/// The fewest posts that a page of a search can hold.
+/// The fewest posts that a page of a search can hold, and the most.
 const FEWEST: u64 = 10;
+const MOST: u64 = 100;
+/// How long a connection must last to be made again at once. One that ends sooner, again and again, would soon use up the
+/// fifty connections that X allows in a quarter of an hour.
+const LASTING: Duration = Duration::from_secs(1);
 /// A line that goes on for longer is none.
 const MAX_LINE: usize = 8 * 1024 * 1024;
 
@@ -34,6 +39,9 @@ struct Mark {
     /// The newest post that has come.
     #[serde(default)]
     newest_id: Option<String>,
+    /// When the stream was first connected, in milliseconds since 1970.
+    #[serde(default)]
+    since: Option<i64>,
     /// What was missed and has not been searched for to its end.
     #[serde(default)]
     gaps: Gaps,
@@ -47,7 +55,7 @@ struct Mark {
 #[serde(default)]
 struct Line {
     data: Option<Post>,
-    includes: Includes,
+    includes: Value,
     errors: Vec<Problem>,
     title: Option<String>,
     detail: Option<String>,
@@ -56,8 +64,7 @@ struct Line {
 #[derive(Deserialize, Default)]
 #[serde(default)]
 struct Post {
-    /// A string, unless something in between has made a number of it.
-    id: Option<Value>,
+    id: Value,
     text: Option<serde::de::IgnoredAny>,
 }
 
@@ -83,6 +90,7 @@ pub(in super::super) fn run(
         config,
         ladder: Ladder::default(),
         lines: Lines::default(),
+        connected_at: None,
         is_heard: false,
     };
     let mut has_rules = false;
@@ -91,11 +99,10 @@ pub(in super::super) fn run(
         let stop = stream.intake.stop.clone();
         let attempt = async {
             if !has_rules {
-                stream.keep_rules().await?;
+                if let Some(ended) = stream.keep_rules().await? {
+                    return Ok(ended);
+                }
                 has_rules = true;
-                // So that the next run knows which rules were made here, also if no post comes.
-                let noted = stream.intake.take(Lines::default(), &stream.mark);
-                noted.map_err(|failure| ApiError::Refused(0, failure.story()))?;
             }
             stream.connect(is_first).await
         };
@@ -105,7 +112,8 @@ pub(in super::super) fn run(
             return Ok(());
         }
         let (trouble, why) = match ended {
-            None => return Ok(()),
+            None => return stream.take_last_page(runtime),
+            Some(Ok(Ended::Failed(failure))) => return Err(failure),
             Some(Ok(Ended::Spent)) => {
                 tracing::warn!("--max-posts or --max-cost is reached: the stream is closed");
                 return Ok(());
@@ -118,6 +126,11 @@ pub(in super::super) fn run(
             },
         };
         is_first = false;
+        if stream.has_lasted() {
+            stream.ladder.works();
+        } else if stream.is_heard {
+            stream.ladder.is_answered();
+        }
         let wait = stream.ladder.wait(trouble, api.clock.now());
         tracing::info!("the stream: {why}; reconnecting in {}", seconds(wait));
         if runtime.block_on(until_stopped(api.clock.sleep(wait), &stop)).is_none() {
@@ -140,6 +153,8 @@ enum Ended {
     Spent,
     /// The run was stopped while the spool was full.
     Full,
+    /// The spool cannot be written.
+    Failed(Failure),
 }
 
 struct Stream<'s> {
@@ -151,31 +166,66 @@ struct Stream<'s> {
     ladder: Ladder,
     /// What has come and is not in the spool yet.
     lines: Lines,
-    /// Whether something has come over this connection, be it a keep-alive.
+    /// When this connection was made.
+    connected_at: Option<Instant>,
+    /// Whether something has come over it, be it a keep-alive.
     is_heard: bool,
 }
 
 impl Stream<'_> {
-    async fn keep_rules(&mut self) -> Result<(), ApiError> {
-        let XStreamConfig { rules: wanted, replace_rules, .. } = &self.config;
+    /// Makes the app's rules those that are wanted. Returns how the run ends, if it does.
+    async fn keep_rules(&mut self) -> Result<Option<Ended>, ApiError> {
+        let wanted = self.config.rules.clone();
+        let names: Vec<String> = wanted.iter().map(|rule| rule.name.clone()).collect();
+        let before = self.mark.tags.clone();
+        // Noted first: a rule that was made here must not be taken for somebody else's, whenever the run is killed.
+        self.mark.tags.extend(names.clone());
+        self.mark.tags.sort_unstable();
+        self.mark.tags.dedup();
+        if let Err(ended) = self.note() {
+            return Ok(Some(ended));
+        }
         let changes =
-            rules::keep_in_step(self.api, wanted, &self.mark.tags, *replace_rules).await?;
-        self.mark.tags = wanted.iter().map(|rule| rule.name.clone()).collect();
+            rules::keep_in_step(self.api, &wanted, &before, self.config.replace_rules).await?;
+        self.mark.tags = names;
+        if let Err(ended) = self.note() {
+            return Ok(Some(ended));
+        }
         let rules::Changes { added, deleted, others } = changes;
         tracing::info!("{} rules: {added} added, {deleted} deleted", wanted.len());
         if !others.is_empty() {
             tracing::warn!(
                 hint = "delete them with --replace-rules",
-                "the app has {} rules that are not in the file; their posts are delivered and charged too: {}",
-                others.len(),
+                "the app has rules that are not in the file; their posts are delivered and charged too: {}",
                 others.join(", ")
             );
+        }
+        Ok(None)
+    }
+
+    /// Puts what was gathered into the spool, and in any case how far this has come. The error is how the run ends.
+    fn note(&mut self) -> Result<(), Ended> {
+        match self.intake.take(std::mem::take(&mut self.lines), &self.mark) {
+            Ok(true) => Ok(()),
+            Ok(false) => Err(Ended::Full),
+            Err(failure) => Err(Ended::Failed(failure)),
+        }
+    }
+
+    /// Takes the page of missed posts that is under way when the run is stopped, since X charges for it.
+    fn take_last_page(&mut self, runtime: &tokio::runtime::Runtime) -> Result<()> {
+        let stop = self.intake.stop.clone();
+        let page = until_cut_off(self.mark.gaps.last_page(self.api), &stop);
+        if let Some(Some(page)) = runtime.block_on(page) {
+            self.take_page(&page);
+            self.intake.take(std::mem::take(&mut self.lines), &self.mark)?;
         }
         Ok(())
     }
 
     /// Connects, and reads until the connection ends.
     async fn connect(&mut self, is_first: bool) -> Result<Ended, ApiError> {
+        self.is_heard = false;
         let mut parameters = self.api.fields();
         if let Some(minutes) = self.config.backfill_minutes.filter(|_| !is_first) {
             parameters.push(("backfill_minutes", minutes.to_string()));
@@ -185,12 +235,15 @@ impl Stream<'_> {
         let answer =
             opened.map_err(|_| ApiError::Lost("no answer in 20 s".to_owned())).flatten()?;
         tracing::info!("connected to the stream");
-        self.is_heard = false;
-        if self.config.fill_gaps
-            && let Some(newest) = self.mark.newest_id.clone()
-        {
-            self.mark.gaps.add(newest, self.api.clock.now());
+        self.connected_at = Some(Instant::now());
+        let now = self.api.clock.now();
+        let newest = self.mark.newest_id.as_deref().and_then(Timestamp::from_id);
+        let complete_until = newest.map(Timestamp::as_millis).or(self.mark.since);
+        match complete_until {
+            Some(until) if self.config.fill_gaps => self.mark.gaps.add(until, now),
+            _ => {}
         }
+        self.mark.since.get_or_insert(now);
         let mut body = answer.bytes_stream();
         let mut buffer: Vec<u8> = Vec::new();
         let mut gathered_since: Option<Instant> = None;
@@ -200,8 +253,9 @@ impl Stream<'_> {
                 Some(since) => GATHER.saturating_sub(since.elapsed()),
                 None => keep_alive.saturating_sub(heard.elapsed()),
             };
-            let is_allowed = self.budget.allowance(FEWEST) == FEWEST;
-            let page = self.mark.gaps.next_page(self.api, &self.config.rules, is_allowed);
+            let size = self.budget.allowance(MOST);
+            let size = if size < FEWEST { 0 } else { size };
+            let page = self.mark.gaps.next_page(self.api, &self.config.rules, size);
             let next = async {
                 tokio::select! {
                     chunk = body.next() => Next::Chunk(chunk),
@@ -214,20 +268,18 @@ impl Stream<'_> {
                     if self.budget.allowance(1) == 0 {
                         return Ok(Ended::Spent);
                     }
-                    // With how far the search has come, also if the page was empty.
-                    match self.intake.take(std::mem::take(&mut self.lines), &self.mark) {
-                        Ok(true) => continue,
-                        Ok(false) => return Ok(Ended::Full),
-                        Err(failure) => return Err(ApiError::Refused(0, failure.story())),
+                    // Also if the page was empty.
+                    match self.note() {
+                        Ok(()) => continue,
+                        Err(ended) => return Ok(ended),
                     }
                 }
                 Ok(Next::Chunk(chunk)) => chunk,
                 Err(_) if gathered_since.is_some() => {
                     gathered_since = None;
-                    match self.flush() {
-                        Ok(true) => continue,
-                        Ok(false) => return Ok(Ended::Full),
-                        Err(failure) => return Err(ApiError::Refused(0, failure.story())),
+                    match self.note() {
+                        Ok(()) => continue,
+                        Err(ended) => return Ok(ended),
                     }
                 }
                 Err(_) => {
@@ -245,12 +297,14 @@ impl Stream<'_> {
             };
             heard = Instant::now();
             buffer.extend_from_slice(&chunk);
-            let mut from = 0;
+            let (mut from, mut ended) = (0, None);
+            // What has come is charged for, also if it is more than was asked for.
             while let Some(end) = memchr::memchr(b'\n', &buffer[from..]).map(|at| from + at) {
-                if let Some(ended) = self.line(buffer[from..end].trim_ascii()) {
-                    return Ok(ended);
-                }
+                ended = ended.or(self.line(buffer[from..end].trim_ascii()));
                 from = end + 1;
+            }
+            if let Some(ended) = ended {
+                return Ok(ended);
             }
             buffer.drain(..from);
             if buffer.len() > MAX_LINE {
@@ -262,10 +316,8 @@ impl Stream<'_> {
             }
             if self.lines.bytes.len() >= GATHER_BYTES {
                 gathered_since = None;
-                match self.flush() {
-                    Ok(true) => {}
-                    Ok(false) => return Ok(Ended::Full),
-                    Err(failure) => return Err(ApiError::Refused(0, failure.story())),
+                if let Err(ended) = self.note() {
+                    return Ok(ended);
                 }
             }
         }
@@ -274,7 +326,7 @@ impl Stream<'_> {
     /// Takes a line. Returns how the connection ends, if it does with this line.
     fn line(&mut self, line: &[u8]) -> Option<Ended> {
         if line.is_empty() {
-            self.works();
+            self.is_heard = true;
             return None;
         }
         let Ok(read) = serde_json::from_slice::<Line>(line) else {
@@ -283,14 +335,13 @@ impl Stream<'_> {
         };
         let Line { data, includes, errors, title, detail } = read;
         if let Some(post) = data {
-            self.works();
+            self.is_heard = true;
             // A deleted post is not charged for.
             let posts = u64::from(post.text.is_some());
-            self.budget.spend(posts, includes.users.len() as u64, &self.intake.meter);
-            let id = post.id.map(|id| id.as_str().map_or_else(|| id.to_string(), str::to_owned));
-            if let Some(id) = id.filter(|_| posts == 1) {
-                let time = ingest::Timestamp::from_id(&id);
-                self.intake.meter.happened(time.map_or(0, ingest::Timestamp::as_millis));
+            self.budget.spend(posts, page::users(&includes), &self.intake.meter);
+            if let Some(id) = page::id(&post.id).filter(|_| posts == 1) {
+                let time = Timestamp::from_id(&id);
+                self.intake.meter.happened(time.map_or(0, Timestamp::as_millis));
                 let is_newer = |known: &String| (known.len(), known) < (id.len(), &id);
                 if self.mark.newest_id.as_ref().is_none_or(is_newer) {
                     self.mark.newest_id = Some(id);
@@ -310,7 +361,7 @@ impl Stream<'_> {
             true => Trouble::RateLimit(None),
             false => self.closed(),
         };
-        Some(Ended::Broken(trouble, format!("X disconnects: {}", said.story())))
+        Some(Ended::Broken(trouble, format!("X disconnects: {}", self.api.said(&said))))
     }
 
     /// Puts what was gathered into the spool. Returns false if the run was stopped before there was room.
@@ -318,15 +369,15 @@ impl Stream<'_> {
         self.intake.flush(&mut self.lines, &self.mark)
     }
 
-    /// Something has come that shows that the connection works.
-    fn works(&mut self) {
-        self.is_heard = true;
-        self.ladder.works();
+    /// Whether the connection has delivered something, for a while.
+    fn has_lasted(&self) -> bool {
+        let long_enough = self.api.clock.real(LASTING);
+        self.is_heard && self.connected_at.is_some_and(|at| at.elapsed() >= long_enough)
     }
 
     /// What it means that X has ended the connection: one that never worked is not made again at once.
     fn closed(&self) -> Trouble {
-        if self.is_heard { Trouble::Closed } else { Trouble::Network }
+        if self.has_lasted() { Trouble::Closed } else { Trouble::Network }
     }
 
     /// Takes a page of what was missed. Posts that come twice are the same document.

@@ -25,6 +25,7 @@ impl Connection {
             // There is no index yet.
             return Ok(());
         }
+        refresh.ok().map_err(|failure| self.refused(action, failure))?;
         for ids in ids.chunks(PAGE) {
             let search =
                 json!({ "size": PAGE, "_source": false, "query": { "ids": { "values": ids } } });
@@ -32,7 +33,11 @@ impl Connection {
             let found = self.ask(search, patience).await?;
             let found = found.ok().map_err(|failure| self.refused(action, failure))?;
             let found = found.json().unwrap_or_default();
-            let hits = found["hits"]["hits"].as_array().map(Vec::as_slice).unwrap_or_default();
+            let hits = found["hits"]["hits"].as_array();
+            let Some(hits) = hits.filter(|_| found["_shards"]["failed"].as_u64() == Some(0)) else {
+                let reason = "the tweets to delete could not be looked up in all shards".to_owned();
+                return Err(self.refused(action, RequestError::Items { reason }));
+            };
             let deletes = hits.iter().map(|hit| {
                 json!({ "delete": { "_index": hit["_index"], "_id": hit["_id"] } }).to_string()
                     + "\n"
