@@ -342,3 +342,28 @@ fn what_is_logged_can_be_chosen() {
         assert!(stderr.contains(shown) && !stderr.contains(hidden), "{option}: {stderr}");
     }
 }
+
+#[test]
+fn inspect_shows_what_a_source_is_taken_for() {
+    let workplace = workplace();
+    workplace.file(
+        "export.csv",
+        "Report:;all tweets\n\nTweet Id;Posted;Full Text;Likes;Notes\n974370000000000001;15/3/2018;\"good; so good\";1,2K;x\n974370000000000002;16/3/2018;bad;many;y\n",
+    );
+    workplace.file(
+        "export.ndjson",
+        "{\"tweetId\":\"974370000000000001\",\"content\":\"so good\",\"author\":{\"userName\":\"ann\",\"age\":7}}\n{\"id\":1}\n",
+    );
+    workplace.file("ids.txt", "974370000000000001\n974370000000000002\n");
+    let mut seen = String::new();
+    for arguments in ["inspect export.csv", "inspect export.ndjson --json", "inspect ids.txt"] {
+        seen += &workplace.show(arguments);
+        seen.push('\n');
+    }
+    insta::with_settings!({ filters => [
+        (r#""received_at": ?"[^"]*""#, r#""received_at": "[time]""#),
+        (r#""lag_seconds": ?\d+"#, r#""lag_seconds": [n]"#),
+    ] }, {
+        insta::assert_snapshot!(seen);
+    });
+}

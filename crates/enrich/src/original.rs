@@ -10,6 +10,8 @@ pub fn original(document: &Document) -> Option<String> {
         Network::Twitter => {
             is_tweet_id(document).then(|| format!("https://x.com/i/status/{}", document.id))
         }
+        // The uri of a post leads to it.
+        Network::Mastodon => document.id.starts_with("https://").then(|| document.id.to_string()),
         Network::Bluesky => {
             let (did, path) = document.id.strip_prefix("at://")?.split_once('/')?;
             let key = path.strip_prefix("app.bsky.feed.post/")?;

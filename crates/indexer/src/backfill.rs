@@ -70,6 +70,7 @@ pub(crate) fn backfill(config: BackfillConfig) -> Result<ExitCode> {
             path.display()
         );
     }
+    report.warn();
     print(&report, format, &mut io::stdout().lock()).context("cannot write the report")?;
     let code = match &failure {
         Some(failure) => ExitCode::from(failure.exit_code()),
@@ -102,6 +103,7 @@ pub(crate) fn enrich(config: ReadingConfig) -> Result<ExitCode> {
     };
     let Ended { report, .. } = run.over(sources)?;
     rejects.finish()?;
+    report.warn();
     // Standard output belongs to the documents.
     print(&report, format, &mut io::stderr().lock()).context("cannot write the report")?;
     Ok(exit_code(&report, &stop))

@@ -17,6 +17,7 @@ use crate::logging::{LogFormat, Logging};
 
 mod backfill;
 mod collect;
+mod inspect;
 mod lambda;
 mod listen;
 mod reading;
@@ -66,6 +67,13 @@ enum CommandArgs {
     Collect(Box<collect::CollectArgs>),
     /// Write the documents as NDJSON to standard output; no store is needed
     Enrich(backfill::EnrichArgs),
+    /// Show what files are taken for, and what their first tweets would become
+    ///
+    /// Prints the format, the encoding, what each column or key is used for, the first three tweets as they would be
+    /// indexed, and why records would be rejected. Only the beginning of each source is read.
+    ///
+    /// Exits with 2 if a source could not be read.
+    Inspect(inspect::InspectArgs),
     /// Score texts: reads one a line, plain or as a JSON string, and writes NDJSON
     Score(score::ScoreArgs),
     /// Search the store; '' finds everything
@@ -134,6 +142,7 @@ pub(crate) fn read() -> Invocation {
         }
         CommandArgs::Collect(args) => Command::Collect(Box::new(args.config())),
         CommandArgs::Enrich(args) => Command::Enrich(args.config()),
+        CommandArgs::Inspect(args) => Command::Inspect(args.config()),
         CommandArgs::Score(args) => Command::Score(args.config()),
         CommandArgs::Search(args) => Command::Search(args.config()),
         CommandArgs::Serve(args) => Command::Serve(args.config(is_function)),

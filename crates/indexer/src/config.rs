@@ -44,12 +44,21 @@ pub(crate) enum Command {
     /// The same as a Lambda function, at each event.
     CollectAsFunction(Box<CollectConfig>),
     Enrich(ReadingConfig),
+    Inspect(InspectConfig),
     Score(ScoreConfig),
     Search(SearchConfig),
     Serve(ServeConfig),
     Setup(SetupConfig),
     Lambda(Box<LambdaConfig>),
     Sample(SampleConfig),
+}
+
+/// Which sources are shown, and how.
+pub(crate) struct InspectConfig {
+    pub(crate) sources: Vec<String>,
+    pub(crate) objects: ObjectFilter,
+    pub(crate) options: Arc<Options>,
+    pub(crate) as_json: bool,
 }
 
 /// Which sources are read, and how.

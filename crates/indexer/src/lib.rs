@@ -8,6 +8,7 @@ pub mod run;
 mod cli;
 mod backfill;
 mod collect;
+mod inspect;
 mod lambda;
 mod serve;
 mod setup;

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use enrich::Document;
+use ingest::{IdCheck, Tweet, Unread};
 use serde::Serialize;
 
 use crate::store::{LabelCounts, Written};
@@ -31,14 +32,70 @@ pub struct Report {
     pub sentiment: LabelCounts,
     /// Tweets read, by marketplace. A tweet about several marketplaces counts for each of them.
     pub marketplaces: BTreeMap<String, u64>,
+    /// Values that were there and could not be read, by the field that they are values of.
+    pub unread: BTreeMap<&'static str, u64>,
     /// Sources that could not be read, or not to their end.
     pub failed_sources: u64,
+    /// One such value of each field.
+    #[serde(skip)]
+    examples: BTreeMap<&'static str, String>,
+    /// How the ids of tweets compare to their dates.
+    #[serde(skip)]
+    ids: Ids,
     /// The sum of the tweets' creation times, in milliseconds since 1970, and their number.
     #[serde(skip)]
     created_at: (i128, u64),
 }
 
+/// How the ids of tweets compare to their dates, where a record has both.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+struct Ids {
+    agreeing: u64,
+    disagreeing: u64,
+    row_numbers: u64,
+}
+
 impl Report {
+    /// Counts what a tweet says about how its record was read.
+    pub(crate) fn add_tweet(&mut self, tweet: &Tweet<'_>) {
+        for Unread { field, value } in &tweet.unread {
+            *self.unread.entry(field.name()).or_default() += 1;
+            self.examples.entry(field.name()).or_insert_with(|| value.clone());
+        }
+        match tweet.id_check {
+            IdCheck::Unchecked => {}
+            IdCheck::Agrees => self.ids.agreeing += 1,
+            IdCheck::Disagrees => self.ids.disagreeing += 1,
+            IdCheck::RowNumber => self.ids.row_numbers += 1,
+        }
+    }
+
+    /// Says what the user should look at: values that could not be read, and ids that seem to be something else.
+    pub(crate) fn warn(&self) {
+        for (field, count) in &self.unread {
+            let example = self.examples.get(field).map_or("", String::as_str);
+            tracing::warn!(
+                hint = "see how the source is read: indexer inspect SOURCE",
+                "{count} values of {field} could not be read, such as `{example}`"
+            );
+        }
+        let Ids { agreeing, disagreeing, row_numbers } = self.ids;
+        let hint = "if another column holds the ids of tweets, name it: --column id=NAME";
+        if row_numbers * 10 > row_numbers + agreeing {
+            tracing::warn!(
+                hint,
+                "{row_numbers} ids look like the numbers of rows, and not like those of tweets"
+            );
+        }
+        if disagreeing * 10 > disagreeing + agreeing {
+            tracing::warn!(
+                hint,
+                "{disagreeing} ids of {} do not agree with their dates, so that the dates count",
+                disagreeing + agreeing
+            );
+        }
+    }
+
     /// Counts a document that was read.
     pub(crate) fn add_document(&mut self, document: &Document) {
         self.read += 1;
@@ -71,6 +128,15 @@ impl Report {
         for (marketplace, count) in part.marketplaces {
             *self.marketplaces.entry(marketplace).or_default() += count;
         }
+        for (field, count) in part.unread {
+            *self.unread.entry(field).or_default() += count;
+        }
+        for (field, example) in part.examples {
+            self.examples.entry(field).or_insert(example);
+        }
+        self.ids.agreeing += part.ids.agreeing;
+        self.ids.disagreeing += part.ids.disagreeing;
+        self.ids.row_numbers += part.ids.row_numbers;
         self.failed_sources += part.failed_sources;
         self.created_at.0 += part.created_at.0;
         self.created_at.1 += part.created_at.1;
@@ -115,6 +181,11 @@ impl fmt::Display for Report {
             let list: Vec<String> =
                 self.marketplaces.iter().map(|(name, count)| format!("{name} {count}")).collect();
             writeln!(f, "{:<13} {}", "marketplaces", list.join(", "))?;
+        }
+        if !self.unread.is_empty() {
+            let list: Vec<String> =
+                self.unread.iter().map(|(field, count)| format!("{field} {count}")).collect();
+            writeln!(f, "{:<13} {}", "unread", list.join(", "))?;
         }
         if self.failed_sources > 0 {
             writeln!(f, "{:<13}{:>12}", "failed sources", self.failed_sources)?;

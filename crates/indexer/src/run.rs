@@ -5,7 +5,9 @@ use std::process::ExitCode;
 
 use crate::config::{Command, Invocation};
 use crate::failure::{COULD_NOT_RUN, Failure, Result};
-use crate::{backfill, cli, collect, lambda, logging, sample, score, search, serve, setup};
+use crate::{
+    backfill, cli, collect, inspect, lambda, logging, sample, score, search, serve, setup,
+};
 
 /// Does what the command line says.
 pub fn main() -> ExitCode {
@@ -36,6 +38,7 @@ fn run(command: Command) -> Result<ExitCode> {
         Command::Collect(config) => collect::run(*config),
         Command::CollectAsFunction(config) => collect::run_as_function(*config),
         Command::Enrich(config) => backfill::enrich(config),
+        Command::Inspect(config) => inspect::run(config),
         Command::Score(config) => score::run(&config),
         Command::Search(config) => search::run(&config),
         Command::Serve(config) => serve::run(&config),

@@ -14,7 +14,8 @@ use crate::decode::{Decoded, Packing, decode};
 use crate::format::{Format, Rest, Split, Start, Stretch};
 use crate::gzip::Gunzip;
 use crate::sniff::sniff;
-use crate::{Batch, Checkpoint, Error, Options, Position};
+use crate::text::is_windows_1252;
+use crate::{Batch, Checkpoint, Description, Detail, Error, Options, Position};
 
 /// How many bytes of records make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -25,6 +26,7 @@ const BATCH_RECORDS: usize = 4096;
 pub struct Batches<'r> {
     reader: Box<dyn Read + Send + 'r>,
     packing: Packing,
+    layers: Vec<&'static str>,
     format: Arc<dyn Format>,
     options: Arc<Options>,
     splitter: Box<dyn Split>,
@@ -54,7 +56,7 @@ pub fn open<'r>(
     reader: impl Read + Send + 'r,
     options: &Arc<Options>,
 ) -> Result<Batches<'r>, Error> {
-    let Decoded { mut reader, packing } = decode(reader)?;
+    let Decoded { mut reader, packing, layers } = decode(reader)?;
     let mut buffer = Vec::new();
     let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
     let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
@@ -69,6 +71,7 @@ pub fn open<'r>(
     Ok(Batches {
         reader,
         packing,
+        layers,
         splitter: format.splitter(Start::Beginning),
         format,
         options: Arc::clone(options),
@@ -152,6 +155,24 @@ impl<'r> Batches<'r> {
     /// same, since the data will be just as damaged the next time.)
     pub fn read_again(&mut self) {
         self.is_read_again = true;
+    }
+
+    /// What the source is taken for, as far as its first batch shows it.
+    pub fn describe(&self, first: &Batch) -> Description {
+        let mut description = first.describe();
+        let encoding = match std::str::from_utf8(&first.bytes) {
+            _ if self.layers.contains(&"UTF-16") => "UTF-16",
+            Ok(_) => "UTF-8",
+            Err(_) if is_windows_1252(&first.bytes) => "Windows-1252",
+            Err(_) => "UTF-8, with bytes that are none",
+        };
+        let packed: Vec<&str> =
+            self.layers.iter().copied().filter(|layer| *layer != "UTF-16").collect();
+        let packed = if packed.is_empty() { "none".to_owned() } else { packed.join(", ") };
+        let details = [("compression", packed), ("encoding", encoding.to_owned())];
+        let details = details.map(|(name, value)| Detail { name, value });
+        description.details.splice(0..0, details);
+        description
     }
 
     /// Whether this source can be continued in the middle. If not, [`Batch::end`] is always the beginning.

@@ -9,6 +9,7 @@ use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::Error;
 use crate::gzip::{Gunzip, Mark};
+use crate::kpl;
 
 /// The magic numbers of formats that are not supported, each with the name of the format and a hint for the user.
 const UNSUPPORTED: &[(&[u8], &str, &str)] = &[
@@ -55,6 +56,8 @@ pub(crate) struct Decoded<'r> {
     pub(crate) reader: Box<dyn Read + Send + 'r>,
     /// How the source is stored, which decides how reading can be resumed.
     pub(crate) packing: Packing,
+    /// What it is called for people, from the outside in: `gzip`, `UTF-16`.
+    pub(crate) layers: Vec<&'static str>,
 }
 
 /// How a source is stored.
@@ -63,7 +66,7 @@ pub(crate) enum Packing {
     Plain,
     /// Compressed with gzip. The channel receives the marks that the reader passes, at which it can be resumed.
     Gzip(Receiver<Mark>),
-    /// As UTF-16, compressed or not: reading cannot be resumed in the middle.
+    /// As UTF-16, compressed or not, or as an aggregated record of Kinesis: reading cannot be resumed in the middle.
     Encoded,
 }
 
@@ -75,6 +78,14 @@ pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, E
     {
         return Err(Error::Unsupported { what, hint });
     }
+    if magic.starts_with(&kpl::MAGIC) {
+        let layers = vec!["aggregated record of Kinesis"];
+        return Ok(Decoded {
+            reader: Box::new(aggregated(reader)),
+            packing: Packing::Encoded,
+            layers,
+        });
+    }
     let (plain, packing): (Box<dyn Read + Send + 'r>, _) = if magic.starts_with(b"\x1f\x8b") {
         let (sender, marks) = channel();
         (Box::new(Gunzip::new(reader, sender)), Packing::Gzip(marks))
@@ -83,12 +94,28 @@ pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, E
     };
     // After decompression, since UTF-16 may be compressed too.
     let (start, plain) = peek(plain, 64);
+    let mut layers = Vec::new();
+    if let Packing::Gzip(_) = packing {
+        layers.push("gzip");
+    }
     let Some(encoding) = utf16(&start) else {
-        return Ok(Decoded { reader: Box::new(plain), packing });
+        return Ok(Decoded { reader: Box::new(plain), packing, layers });
     };
+    layers.push("UTF-16");
     let text =
         DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(plain);
-    Ok(Decoded { reader: Box::new(text), packing: Packing::Encoded })
+    Ok(Decoded { reader: Box::new(text), packing: Packing::Encoded, layers })
+}
+
+/// The largest record of Kinesis, in bytes.
+const MAX_KINESIS_BYTES: u64 = 10 * 1024 * 1024;
+
+/// The records in one that the Kinesis Producer Library has put together, or the bytes as they are if that is damaged.
+fn aggregated(mut reader: impl Read + Send) -> impl Read + Send {
+    let mut bytes = Vec::new();
+    let error = reader.by_ref().take(MAX_KINESIS_BYTES).read_to_end(&mut bytes).err();
+    let lines = kpl::lines(&bytes).unwrap_or(bytes);
+    io::Cursor::new(lines).chain(FailLater { reader, error })
 }
 
 /// Detects UTF-16 by its byte order mark, or by the zero byte in each ASCII character.

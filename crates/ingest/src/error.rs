@@ -28,6 +28,9 @@ pub enum Error {
         /// The first row, cut to a readable length.
         header: String,
     },
+    /// It is a list of ids, without texts.
+    #[error("it holds the ids of tweets alone, and not their texts")]
+    IdsOnly,
     /// `--column` names a column that is not there.
     #[error("there is no column `{name}` for the field `{field}`; the first row is `{header}`")]
     NoSuchColumn {
@@ -55,6 +58,9 @@ impl Error {
             Error::Binary => "give CSV, TSV or JSON files, plain or gzip",
             Error::NoTextColumn { .. } => {
                 "give its name: --column text=NAME (or its number, from 1, if there is no header)"
+            }
+            Error::IdsOnly => {
+                "fetch the tweets first (\"hydrate\" them), with twarc or Hydrator for example, and give the result"
             }
             Error::NoSuchColumn { .. } => {
                 "use a name from the first row, or the number of a column, counted from 1"

@@ -1,23 +1,41 @@
-//! The fields of a tweet that tables have, and the names that exports give them.
+//! The fields of a tweet, and the names that exports give them (`data/fields.txt`).
 
-/// A field of a tweet that a column of a table can hold.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-#[expect(missing_docs, reason = "the names are the fields of `Tweet`")]
+use std::borrow::Cow;
+use std::collections::HashMap;
+use std::sync::LazyLock;
+
+/// A field of a tweet that a column of a table or a key of an object can hold.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[expect(missing_docs, reason = "most names are the fields of `Tweet`")]
 pub enum Field {
     Id,
+    /// A link to the tweet.
+    Permalink,
     Text,
+    /// The whole text of the tweet that this one is a retweet of.
+    OriginalText,
     CreatedAt,
+    /// The time of day, if `CreatedAt` is a date alone.
+    TimeOfDay,
+    /// The offset from UTC of both.
+    UtcOffset,
     Lang,
     Marketplace,
     Lat,
     Lon,
+    /// A pair of numbers.
+    LatLon,
+    /// A pair of numbers, in the order of GeoJSON.
+    LonLat,
+    Place,
+    Country,
+    CountryCode,
+    /// The corners of the place.
+    PlaceBox,
     UserId,
     ScreenName,
     UserName,
     Followers,
-    PlaceName,
-    Country,
-    CountryCode,
     Retweets,
     Likes,
     Replies,
@@ -25,180 +43,136 @@ pub enum Field {
     InReplyTo,
     RetweetOf,
     QuoteOf,
+    /// The id of another tweet; `Kind` says how this one refers to it.
+    RefersTo,
+    Kind,
+    IsRetweet,
+    IsQuote,
+    IsReply,
 }
 
-/// The names that exports give to each field, best first. The first one is also what `--column` calls it. Names are
-/// compared without case, and blanks, dots, dashes and slashes count as `_`.
-pub(crate) const NAMES: &[(Field, &[&str])] = &[
-    (
-        Field::Id,
-        &[
-            "id",
-            "tweet_id",
-            "id_str",
-            "tweetid",
-            "status_id",
-            "statusid",
-            "post_id",
-            "tweet_id_str",
-        ],
-    ),
-    (
-        Field::Text,
-        &[
-            "text",
-            "tweet",
-            "full_text",
-            "content",
-            "tweet_text",
-            "tweettext",
-            "body",
-            "message",
-            "raw_content",
-            "rawcontent",
-            "tweet_content",
-            "status_text",
-            "original_text",
-        ],
-    ),
-    (
-        Field::CreatedAt,
-        &[
-            "created_at",
-            "date",
-            "datetime",
-            "timestamp",
-            "time",
-            "createdat",
-            "created",
-            "tweet_created",
-            "tweet_date",
-            "posted_at",
-            "published_at",
-            "tweet_created_at",
-            "date_time",
-        ],
-    ),
-    (Field::Lang, &["lang", "language", "tweet_lang", "tweet_language"]),
-    (Field::Marketplace, &["marketplace", "cloud"]),
-    (Field::Lat, &["lat", "latitude", "geo_lat", "y"]),
-    (Field::Lon, &["lon", "lng", "long", "longitude", "geo_lon", "geo_lng", "x"]),
-    (Field::UserId, &["user_id", "author_id", "userid", "user_id_str", "from_user_id", "authorid"]),
-    (
-        Field::ScreenName,
-        &[
-            "screen_name",
-            "user",
-            "username",
-            "user_screen_name",
-            "handle",
-            "author",
-            "from_user",
-            "user_username",
-            "author_username",
-            "screenname",
-            "user_handle",
-        ],
-    ),
-    (
-        Field::UserName,
-        &["user_name", "name", "display_name", "author_name", "displayname", "user_display_name"],
-    ),
-    (
-        Field::Followers,
-        &[
-            "followers",
-            "followers_count",
-            "user_followers",
-            "user_followers_count",
-            "author_followers",
-        ],
-    ),
-    (Field::PlaceName, &["place", "place_name", "place_full_name", "full_name"]),
-    (Field::Country, &["country", "place_country"]),
-    (Field::CountryCode, &["country_code", "place_country_code"]),
-    (
-        Field::Retweets,
-        &[
-            "retweets",
-            "retweet_count",
-            "retweets_count",
-            "retweetcount",
-            "nretweets",
-            "public_metrics_retweet_count",
-        ],
-    ),
-    (
-        Field::Likes,
-        &[
-            "likes",
-            "favorite_count",
-            "like_count",
-            "favorites",
-            "favourites",
-            "likes_count",
-            "likecount",
-            "nlikes",
-            "favourite_count",
-            "favorites_count",
-            "public_metrics_like_count",
-        ],
-    ),
-    (
-        Field::Replies,
-        &[
-            "replies",
-            "reply_count",
-            "replies_count",
-            "replycount",
-            "nreplies",
-            "public_metrics_reply_count",
-        ],
-    ),
-    (
-        Field::Quotes,
-        &["quotes", "quote_count", "quotes_count", "quotecount", "public_metrics_quote_count"],
-    ),
-    (
-        Field::InReplyTo,
-        &[
-            "in_reply_to",
-            "in_reply_to_status_id",
-            "in_reply_to_status_id_str",
-            "in_reply_to_tweet_id",
-        ],
-    ),
-    (Field::RetweetOf, &["retweet_of", "retweeted_status_id", "retweet_id"]),
-    (Field::QuoteOf, &["quote_of", "quoted_status_id", "quoted_tweet_id"]),
+/// The fields with the names that `--column` and the table have for them.
+const NAMES: &[(Field, &str)] = &[
+    (Field::Id, "id"),
+    (Field::Permalink, "permalink"),
+    (Field::Text, "text"),
+    (Field::OriginalText, "original_text"),
+    (Field::CreatedAt, "created_at"),
+    (Field::TimeOfDay, "time_of_day"),
+    (Field::UtcOffset, "utc_offset"),
+    (Field::Lang, "lang"),
+    (Field::Marketplace, "marketplace"),
+    (Field::Lat, "lat"),
+    (Field::Lon, "lon"),
+    (Field::LatLon, "lat_lon"),
+    (Field::LonLat, "lon_lat"),
+    (Field::Place, "place"),
+    (Field::Country, "country"),
+    (Field::CountryCode, "country_code"),
+    (Field::PlaceBox, "place_box"),
+    (Field::UserId, "user_id"),
+    (Field::ScreenName, "screen_name"),
+    (Field::UserName, "user_name"),
+    (Field::Followers, "followers"),
+    (Field::Retweets, "retweets"),
+    (Field::Likes, "likes"),
+    (Field::Replies, "replies"),
+    (Field::Quotes, "quotes"),
+    (Field::InReplyTo, "in_reply_to"),
+    (Field::RetweetOf, "retweet_of"),
+    (Field::QuoteOf, "quote_of"),
+    (Field::RefersTo, "refers_to"),
+    (Field::Kind, "kind"),
+    (Field::IsRetweet, "is_retweet"),
+    (Field::IsQuote, "is_quote"),
+    (Field::IsReply, "is_reply"),
 ];
 
 impl Field {
+    /// How many there are.
+    pub(crate) const COUNT: usize = NAMES.len();
+
     /// The name that `--column` takes.
     pub fn name(self) -> &'static str {
-        NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, names)| names[0])
+        NAMES.iter().find(|(field, _)| *field == self).map_or("", |(_, name)| name)
     }
 
-    /// The field that has this name or alias, and the rank of that name among the field's names (0 is the best).
-    pub(crate) fn ranked(name: &str) -> Option<(Field, usize)> {
-        let folded = fold(name);
-        NAMES.iter().find_map(|(field, names)| {
-            Some((*field, names.iter().position(|known| *known == folded)?))
-        })
-    }
-
-    /// The field that has this name or alias.
+    /// The field that `--column` calls by this name, or that exports do.
     pub fn from_name(name: &str) -> Option<Field> {
-        Field::ranked(name).map(|(field, _)| field)
+        let folded = fold(name);
+        Field::named(&folded).or_else(|| Some(uses(&folded).first()?.field))
+    }
+
+    fn named(name: &str) -> Option<Field> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(field, _)| *field)
     }
 
     /// All names that `--column` takes.
     pub fn all_names() -> impl Iterator<Item = &'static str> {
-        NAMES.iter().map(|(_, names)| names[0])
+        NAMES.iter().map(|(_, name)| *name)
     }
 }
 
-/// Normalizes a column name, so that spellings that differ in case, separators or outer white space become equal.
-pub(crate) fn fold(name: &str) -> String {
-    let name = name.trim().trim_start_matches('\u{FEFF}').to_lowercase();
-    name.replace([' ', '.', '-', '/'], "_")
+/// What a name of a column or a key is used for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) struct Use {
+    pub(crate) field: Field,
+    /// The position of the name among those of the field. The lower, the better.
+    pub(crate) rank: u16,
+    /// Whether the name has other meanings too, so that a value that cannot be read is not one of the field.
+    pub(crate) is_vague: bool,
+}
+
+/// The table in `data/fields.txt`, by folded name. A name may be used for two fields.
+static USES: LazyLock<HashMap<String, Vec<Use>>> = LazyLock::new(|| {
+    let mut uses: HashMap<String, Vec<Use>> = HashMap::new();
+    let table = include_str!("../data/fields.txt");
+    let lines = table.lines().filter(|line| !line.starts_with('#'));
+    for (rank, line) in lines.enumerate() {
+        let mut words = line.split_whitespace();
+        let (Some(field), Some(name)) = (words.next(), words.next()) else { continue };
+        let (plain, is_vague) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
+        let Some(field) = Field::named(field) else { continue };
+        uses.entry(fold(plain).into_owned()).or_default().push(Use {
+            field,
+            rank: rank as u16,
+            is_vague,
+        });
+    }
+    uses
+});
+
+/// What a [folded](fold) name is used for.
+pub(crate) fn uses(folded: &str) -> &'static [Use] {
+    USES.get(folded).map_or(&[], Vec::as_slice)
+}
+
+/// Normalizes a name, so that spellings that differ in case, separators or outer white space become equal.
+pub(crate) fn fold(name: &str) -> Cow<'_, str> {
+    let name = name.trim().trim_start_matches('\u{FEFF}');
+    let is_folded = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'_';
+    if name.bytes().all(is_folded) {
+        return Cow::Borrowed(name);
+    }
+    Cow::Owned(name.to_lowercase().replace([' ', '.', '-', '/'], "_"))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_line_of_the_table_names_a_field_and_each_field_has_a_name() {
+        let table = include_str!("../data/fields.txt");
+        let lines = table.lines().filter(|line| !line.starts_with('#') && !line.is_empty());
+        let mut seen = Vec::new();
+        for line in lines {
+            let mut words = line.split_whitespace();
+            let field: Field = words.next().and_then(Field::named).expect(line);
+            let name = fold(words.next().expect(line).trim_end_matches('?')).into_owned();
+            assert!(!seen.contains(&(field, name.clone())), "{line}");
+            seen.push((field, name));
+        }
+        assert!(NAMES.iter().all(|(field, _)| seen.iter().any(|(known, _)| known == field)));
+    }
 }

@@ -4,8 +4,8 @@
 
 use std::fmt;
 
-use crate::Options;
 use crate::item::Sink;
+use crate::{Description, Options};
 
 /// A format, with all that was found out about it at the beginning of a source.
 pub(crate) trait Format: fmt::Debug + Send + Sync {
@@ -22,6 +22,9 @@ pub(crate) trait Format: fmt::Debug + Send + Sync {
 
     /// Rewrites the records of a batch as lines.
     fn rewriter<'f>(&'f self, options: &'f Options) -> Box<Rewrite<'f>>;
+
+    /// What the source is taken for. `records` are the first ones.
+    fn describe(&self, records: &mut dyn Iterator<Item = &[u8]>, options: &Options) -> Description;
 
     /// What has to precede a record so that it can be read on its own, such as the header of a CSV file.
     fn header(&self) -> Option<String> {

@@ -9,7 +9,7 @@ use std::hash::Hasher;
 
 use siphasher::sip128::{Hasher128, SipHasher24};
 
-use crate::{Options, Timestamp, Tweet};
+use crate::{DayOrder, IdCheck, Options, Timestamp, Tweet};
 
 /// What a record says of its identity, before it is checked.
 pub(crate) struct Claims<'a, 'c> {
@@ -24,12 +24,33 @@ pub(crate) struct Claims<'a, 'c> {
 pub(crate) struct Date<'a> {
     text: Cow<'a, str>,
     time: Option<Timestamp>,
+    /// Whether it has no time of day, so that it means all of the day.
+    is_whole_day: bool,
 }
 
 impl<'a> Date<'a> {
     pub(crate) fn new(text: Cow<'a, str>) -> Date<'a> {
-        let time = Timestamp::parse(&text);
-        Date { text, time }
+        match Timestamp::parse(&text) {
+            Some(time) => Date::read(text, time),
+            None => Date::unread(text),
+        }
+    }
+
+    /// A date that was read from `text`.
+    pub(crate) fn read(text: Cow<'a, str>, time: Timestamp) -> Date<'a> {
+        let is_number = text.trim().bytes().all(|b| b.is_ascii_digit() || b == b'.');
+        let is_whole_day = !text.contains(':') && !is_number;
+        Date { text, time: Some(time), is_whole_day }
+    }
+
+    /// A date that was read from `text`, with a time of day from elsewhere.
+    pub(crate) fn exact(text: Cow<'a, str>, time: Timestamp) -> Date<'a> {
+        Date { text, time: Some(time), is_whole_day: false }
+    }
+
+    /// A date that cannot be read.
+    pub(crate) fn unread(text: Cow<'a, str>) -> Date<'a> {
+        Date { text, time: None, is_whole_day: false }
     }
 
     /// The first of the dates that can be read, else the last one.
@@ -50,15 +71,19 @@ impl<'a> Date<'a> {
         Some(self.text.trim()).filter(|text| !text.is_empty())
     }
 
-    /// Whether a time lies within a day of this date. A date without a time of day means all of that day.
-    fn is_within_a_day_of(&self, time: Timestamp) -> bool {
+    /// Whether a time lies within a day of this date.
+    pub(crate) fn is_within_a_day_of(&self, time: Timestamp) -> bool {
         const DAY_MS: i64 = 24 * 3_600_000;
         let Some(date) = self.time else { return true };
-        let is_whole_day = self.text.len() <= "2022-12-10".len() && self.text.contains(['-', '/']);
-        let length = if is_whole_day { DAY_MS } else { 0 };
+        let length = if self.is_whole_day { DAY_MS } else { 0 };
         let start = date.as_millis() - DAY_MS;
         (start..=start + length + 2 * DAY_MS).contains(&time.as_millis())
     }
+}
+
+/// Whether a date can be read only if it is known which of two numbers is the day.
+fn order_matters(text: &str) -> bool {
+    Timestamp::parse_in_order(text, Some(DayOrder::DayFirst)).is_some()
 }
 
 /// The longest `_id` that Elasticsearch takes, in bytes.
@@ -79,6 +104,9 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
         .or(options.timestamp);
     let Some(time) = time else {
         return Err(match given {
+            Some(given) if order_matters(given) => format!(
+                "in its time `{given}`, day and month can be mistaken for each other; hint: give --dates day-first or month-first"
+            ),
             Some(given) => format!(
                 "its time `{given}` cannot be read; hint: write it as 2022-12-10T18:08:00Z, or give --timestamp T"
             ),
@@ -87,6 +115,7 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
             }
         });
     };
+    let id_check = check(id.as_deref(), date.as_ref());
     let id = match id {
         Some(id) if id.len() > MAX_ID_BYTES => {
             return Err("its id is longer than 512 bytes".to_owned());
@@ -95,8 +124,29 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
         None => Cow::Owned(content_hash(&text, given, author)),
     };
     let mut tweet = Tweet::new(id, time, text);
+    tweet.id_check = id_check;
     tweet.assumed_marketplace = options.marketplace.clone().map(Cow::Owned);
     Ok(tweet)
+}
+
+/// Ids up to here were given in 2006 and 2007.
+const MAX_ROW_NUMBER: u64 = 9_999_999;
+/// The beginning of 2008, in milliseconds since 1970.
+const AFTER_SMALL_IDS_MS: i64 = 1_199_145_600_000;
+
+fn check(id: Option<&str>, date: Option<&Date<'_>>) -> IdCheck {
+    let (Some(id), Some(date)) = (id, date) else { return IdCheck::Unchecked };
+    let Some(day) = date.time else { return IdCheck::Unchecked };
+    match Timestamp::from_id(id) {
+        Some(time) if date.is_within_a_day_of(time) => IdCheck::Agrees,
+        Some(_) => IdCheck::Disagrees,
+        None if day.as_millis() >= AFTER_SMALL_IDS_MS
+            && id.parse().is_ok_and(|number: u64| number <= MAX_ROW_NUMBER) =>
+        {
+            IdCheck::RowNumber
+        }
+        None => IdCheck::Unchecked,
+    }
 }
 
 /// Removes what keeps spreadsheets from rounding an id: `'160…` and `="160…"`.

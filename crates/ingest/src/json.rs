@@ -5,18 +5,24 @@
 
 use crate::beginning::{Beginning, Sniffed};
 use crate::format::{self, Format, Start};
-use crate::{Error, Options};
+use crate::{Description, Error, Options};
 
 mod bluesky;
+mod fediverse;
+mod find;
 mod flat;
+mod graphql;
 mod lenient;
 mod lines;
 mod mend;
 mod read;
 mod schema;
+mod shape;
 mod split;
 mod tweet;
+mod wrap;
 
+pub(crate) use flat::values_under;
 pub use lines::page_lines;
 use read::Reader;
 use split::Splitter;
@@ -60,6 +66,10 @@ impl Format for Json {
 
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn format::Read + 'f> {
         Box::new(Reader { options })
+    }
+
+    fn describe(&self, records: &mut dyn Iterator<Item = &[u8]>, options: &Options) -> Description {
+        shape::describe(records, options)
     }
 
     fn rewriter<'f>(&'f self, _: &'f Options) -> Box<format::Rewrite<'f>> {

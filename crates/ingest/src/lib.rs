@@ -30,6 +30,7 @@
 mod batches;
 mod decode;
 mod gzip;
+mod kpl;
 mod position;
 mod sniff;
 mod beginning;
@@ -38,10 +39,13 @@ mod batch;
 mod read;
 mod forward;
 mod item;
+mod describe;
 mod csv;
 mod json;
 mod field;
-mod cells;
+mod python;
+mod record;
+mod value;
 mod identity;
 mod language;
 mod time;
@@ -53,6 +57,7 @@ mod error;
 
 pub use crate::batch::Batch;
 pub use crate::batches::{Batches, open};
+pub use crate::describe::{DescribedColumn, Description, Detail};
 pub use crate::error::Error;
 pub use crate::field::Field;
 pub use crate::gzip::Mark;
@@ -64,5 +69,7 @@ pub use crate::options::Options;
 pub use crate::position::{Checkpoint, Position};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
 pub use crate::text::unescape_entities;
-pub use crate::time::Timestamp;
-pub use crate::tweet::{BoundingBox, Counts, Entities, Kind, Network, Place, Point, Tweet, User};
+pub use crate::time::{DayOrder, Timestamp};
+pub use crate::tweet::{
+    BoundingBox, Counts, Entities, IdCheck, Kind, Network, Place, Point, Tweet, Unread, User,
+};

@@ -1,6 +1,6 @@
 //! What a user may say about a source, whatever its format.
 
-use crate::{Field, Timestamp};
+use crate::{DayOrder, Field, Timestamp};
 
 /// What the user can specify about a source because the source itself does not say it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,6 +10,10 @@ pub struct Options {
     pub columns: Vec<(Field, String)>,
     /// The creation time of tweets that have neither a date nor a time in their id.
     pub timestamp: Option<Timestamp>,
+    /// Which of two numbers of a date is the day, where that does not show.
+    pub day_order: Option<DayOrder>,
+    /// The latest time that a tweet in a table can have. A later one was misread.
+    pub latest: Option<Timestamp>,
     /// The marketplace of tweets that are assigned to none by their record or by a stream rule.
     pub marketplace: Option<String>,
 }

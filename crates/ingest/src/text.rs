@@ -4,6 +4,12 @@ use std::borrow::Cow;
 
 use memchr::{memchr, memmem};
 
+mod html;
+mod repair;
+
+pub(crate) use html::text_of_html;
+pub(crate) use repair::repair;
+
 /// Decodes the three HTML entities that Twitter writes, once: `&amp;lt;` becomes `&lt;`.
 pub fn unescape_entities(text: Cow<'_, str>) -> Cow<'_, str> {
     let Some(first) = memchr(b'&', text.as_bytes()) else { return text };
@@ -31,14 +37,24 @@ pub fn unescape_entities(text: Cow<'_, str>) -> Cow<'_, str> {
 
 /// Decodes the bytes of one record.
 ///
-/// Old exports are Windows-1252, and a stray bad byte occurs in UTF-8 files. A record that holds
-/// any character of several bytes is UTF-8 with a bad byte (which becomes U+FFFD); one that holds
-/// none but still is no UTF-8 is Windows-1252.
+/// Old exports are Windows-1252, Java writes emoji as CESU-8, and a stray bad byte occurs in UTF-8 files. A record that
+/// holds any character of several bytes is UTF-8 with a bad byte (which becomes U+FFFD); one that holds none but still is
+/// no UTF-8 is Windows-1252.
 pub(crate) fn decode(bytes: &[u8]) -> Cow<'_, str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Cow::Borrowed(text),
-        Err(_) if is_windows_1252(bytes) => encoding_rs::WINDOWS_1252.decode(bytes).0,
-        Err(_) => String::from_utf8_lossy(bytes),
+    decode_as(bytes, bytes)
+}
+
+/// Decodes a part of a record. The encoding is told from all of it, since a part may be too short to tell.
+pub(crate) fn decode_as<'p>(part: &'p [u8], record: &[u8]) -> Cow<'p, str> {
+    if let Ok(text) = std::str::from_utf8(part) {
+        return Cow::Borrowed(text);
+    }
+    if let Some(utf8) = repair::cesu8(part) {
+        return Cow::Owned(String::from_utf8_lossy(&utf8).into_owned());
+    }
+    match is_windows_1252(record) {
+        true => encoding_rs::WINDOWS_1252.decode(part).0,
+        false => String::from_utf8_lossy(part),
     }
 }
 

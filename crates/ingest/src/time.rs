@@ -6,6 +6,11 @@ use jiff::civil::DateTime;
 use jiff::fmt::strtime;
 use jiff::tz::TimeZone;
 
+mod spelled;
+
+pub use spelled::DayOrder;
+pub(crate) use spelled::order_of;
+
 /// A point in time, in milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Timestamp(i64);
@@ -17,6 +22,9 @@ const DAY_MS: i64 = 24 * HOUR_MS;
 const SNOWFLAKE_EPOCH_MS: i64 = 1_288_834_974_657;
 /// Ids up to here were handed out one by one, before November 2010, and hold no time.
 const LAST_SEQUENTIAL_ID: u64 = 29_700_000_000;
+/// The days that are times of tweets, from 2006 on, as Excel counts them, and the Unix epoch in these days.
+const EXCEL_DAYS: std::ops::Range<f64> = 38_700.0..55_000.0;
+const EXCEL_EPOCH_DAYS: f64 = 25_569.0;
 /// A number that would be a time outside these years was misread: it is not the time of a tweet.
 const PLAUSIBLE_MS: std::ops::Range<i64> = 1_104_537_600_000..4_102_444_800_000; // 2005..2100
 
@@ -69,73 +77,57 @@ impl Timestamp {
     /// Parses a time in any of the formats that tweets and their exports use.
     ///
     /// These are API v1.1 (`Wed Aug 27 13:08:45 +0000 2008`), RFC 3339 and ISO 8601 with `T` or a space and with or
-    /// without a zone (UTC if there is none), a date alone, Unix seconds, milliseconds or microseconds, and
-    /// Sentiment140's `Mon Apr 06 22:19:45 PDT 2009`. A date whose day and month can be mistaken for each other
-    /// (`4/5/2009`) gives `None`.
+    /// without a zone (UTC if there is none), a date alone, Unix seconds, milliseconds or microseconds, days as Excel
+    /// counts them, and what people write (`Dec 12, 2022 6:08 PM`). A date whose day and month can be mistaken for each
+    /// other (`4/5/2009`) gives `None`.
     pub fn parse(text: &str) -> Option<Timestamp> {
+        Timestamp::parse_in_order(text, None)
+    }
+
+    /// The same. If day and month can be mistaken for each other, `order` decides.
+    pub(crate) fn parse_in_order(text: &str, order: Option<DayOrder>) -> Option<Timestamp> {
         let text = text.trim();
-        if text.is_empty() {
-            return None;
+        let first = *text.as_bytes().first()?;
+        if text.bytes().all(|b| b.is_ascii_digit() || b == b'.')
+            && let Some(time) = from_number(text)
+        {
+            return Some(time);
         }
-        if text.bytes().all(|b| b.is_ascii_digit()) {
-            return from_unix(text);
-        }
-        let time = match text.as_bytes()[0] {
+        let time = match first {
             b'0'..=b'9' | b'+' | b'-' => parse_iso(text),
             _ => parse_v1(text),
-        }?;
+        };
+        let time = time.or_else(|| spelled::parse(text, order))?;
         Some(Timestamp(time.as_millisecond()))
     }
 }
 
-fn from_unix(digits: &str) -> Option<Timestamp> {
-    let number: i64 = digits.parse().ok()?;
+fn from_number(text: &str) -> Option<Timestamp> {
+    let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
+    let number: i64 = whole.parse().ok()?;
     // Seconds, milliseconds or microseconds: whichever gives a plausible year.
-    [number.checked_mul(1000)?, number, number / 1000]
-        .into_iter()
-        .find(|millis| PLAUSIBLE_MS.contains(millis))
-        .map(Timestamp)
+    let unix = [number.checked_mul(1000)?, number, number / 1000];
+    if let Some(millis) = unix.into_iter().find(|millis| PLAUSIBLE_MS.contains(millis)) {
+        let is_seconds = millis == unix[0];
+        let part = format!("0.{fraction}").parse::<f64>().ok().filter(|_| is_seconds);
+        return Some(Timestamp(millis + (part.unwrap_or(0.0) * 1000.0).round() as i64));
+    }
+    // Days since 30 December 1899, as Excel counts them.
+    let days: f64 = text.parse().ok().filter(|days| EXCEL_DAYS.contains(days))?;
+    Some(Timestamp(((days - EXCEL_EPOCH_DAYS) * 86_400.0).round() as i64 * 1000))
 }
 
 fn parse_iso(text: &str) -> Option<jiff::Timestamp> {
     if let Ok(time) = text.parse::<jiff::Timestamp>() {
         return Some(time);
     }
-    let utc = |text: &str| text.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok();
     // `2016-08-10 15:12:16 UTC`, as spreadsheets and BigQuery write it.
     let bare = text.trim_end_matches(" UTC").trim_end_matches(" GMT");
-    let other = || {
-        let formats = [
-            "%Y/%m/%d %H:%M:%S",
-            "%Y/%m/%d %H:%M",
-            "%Y/%m/%d",
-            "%Y-%m-%d %I:%M:%S %p",
-            "%Y-%m-%d %H:%M",
-        ];
-        let civil = |format: &&str| {
-            let parsed = strtime::parse(format, bare).ok()?;
-            parsed.to_datetime().or_else(|_| parsed.to_date().map(|date| date.at(0, 0, 0, 0))).ok()
-        };
-        formats.iter().find_map(civil)?.to_zoned(TimeZone::UTC).ok()
-    };
-    utc(bare)
-        .or_else(other)
-        .map(|zoned| zoned.timestamp())
-        .or_else(|| strtime::parse("%Y-%m-%d %H:%M:%S %z", text).ok()?.to_timestamp().ok())
+    Some(bare.parse::<DateTime>().ok()?.to_zoned(TimeZone::UTC).ok()?.timestamp())
 }
 
 fn parse_v1(text: &str) -> Option<jiff::Timestamp> {
-    if let Ok(broken_down) = strtime::parse("%a %b %d %H:%M:%S %z %Y", text) {
-        return broken_down.to_timestamp().ok();
-    }
-    let (text, hours) = [(" PDT ", 7), (" PST ", 8), (" UTC ", 0), (" GMT ", 0)]
-        .into_iter()
-        .find_map(|(zone, hours)| {
-            Some((text.replacen(zone, " ", 1), hours)).filter(|_| text.contains(zone))
-        })?;
-    let civil = strtime::parse("%a %b %d %H:%M:%S %Y", &text).ok()?.to_datetime().ok()?;
-    let utc = civil.to_zoned(TimeZone::UTC).ok()?.timestamp();
-    utc.checked_add(jiff::SignedDuration::from_hours(hours)).ok()
+    strtime::parse("%a %b %d %H:%M:%S %z %Y", text).ok()?.to_timestamp().ok()
 }
 
 impl fmt::Display for Timestamp {
@@ -186,6 +178,8 @@ mod tests {
         check("Mon Apr 06 22:19:45 PDT 2009", Some("2009-04-07T05:19:45.000Z"));
         check("1520690595", Some("2018-03-10T14:03:15.000Z"));
         check("1520690595660", Some("2018-03-10T14:03:15.660Z"));
+        check("1520690595.5", Some("2018-03-10T14:03:15.500Z"));
+        check("43174.8204282407", Some("2018-03-15T19:41:25.000Z"));
     }
 
     #[test]

@@ -4,7 +4,7 @@ use std::borrow::Cow;
 
 use serde::{Deserialize, Serialize};
 
-use crate::Timestamp;
+use crate::{Field, Timestamp};
 
 /// One tweet, with what its source says about it. Text is borrowed from the source's bytes where possible.
 #[derive(Debug, Clone, PartialEq)]
@@ -44,6 +44,39 @@ pub struct Tweet<'a> {
     pub retweet_of: Option<Cow<'a, str>>,
     /// The id of the tweet that it quotes.
     pub quote_of: Option<Cow<'a, str>>,
+    /// The values of its record that could not be read, one a field at most.
+    pub unread: Vec<Unread>,
+    /// How its id compares to its date.
+    pub id_check: IdCheck,
+}
+
+/// How the id of a tweet compares to the date of its record.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub enum IdCheck {
+    /// There is nothing to compare.
+    #[default]
+    Unchecked,
+    /// The time in the id is that date.
+    Agrees,
+    /// The time in the id is another day.
+    Disagrees,
+    /// It is far too small for a tweet of that date.
+    RowNumber,
+}
+
+/// A value of a record that is there and cannot be read.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Unread {
+    /// The field that it is the value of.
+    pub field: Field,
+    /// The value, cut to eighty characters.
+    pub value: String,
+}
+
+impl Unread {
+    pub(crate) fn new(field: Field, value: &str) -> Unread {
+        Unread { field, value: value.chars().take(80).collect() }
+    }
 }
 
 impl<'a> Tweet<'a> {
@@ -71,6 +104,8 @@ impl<'a> Tweet<'a> {
             in_reply_to: None,
             retweet_of: None,
             quote_of: None,
+            unread: Vec::new(),
+            id_check: IdCheck::Unchecked,
         }
     }
 }
@@ -84,6 +119,8 @@ pub enum Network {
     Twitter,
     /// Bluesky. Its posts are known by at-uris: `at://did:plc:…/app.bsky.feed.post/…`.
     Bluesky,
+    /// Mastodon and what speaks ActivityPub. Its posts are known by their uris.
+    Mastodon,
 }
 
 impl Network {
@@ -92,6 +129,7 @@ impl Network {
         match self {
             Network::Twitter => "twitter",
             Network::Bluesky => "bluesky",
+            Network::Mastodon => "mastodon",
         }
     }
 }

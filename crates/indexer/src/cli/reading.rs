@@ -5,9 +5,10 @@ use std::str::FromStr;
 use std::sync::Arc;
 
 use clap::Args;
-use ingest::{Field, Options, Timestamp};
+use ingest::{DayOrder, Field, Options, Timestamp};
 
-use super::values::{at_least_one, parse_time};
+use super::values::{at_least_one, parse_day_order, parse_time};
+use crate::clock;
 use crate::config::{ReadingConfig, ReportFormat};
 use crate::source::ObjectFilter;
 
@@ -48,9 +49,17 @@ pub(super) struct ObjectArgs {
 /// The options that say what the columns of tables are.
 #[derive(Debug, Args)]
 pub(super) struct ColumnArgs {
-    /// The CSV column, by name or by number from 1, that holds a field: text=body
+    /// The column of a table or the key of a JSON object that holds a field, by name, or by number from 1: text=body
+    ///
+    /// Fields are: id, permalink, text, original_text, created_at, time_of_day, utc_offset, lang, marketplace, lat, lon,
+    /// lat_lon, lon_lat, place, country, country_code, place_box, user_id, screen_name, user_name, followers, retweets,
+    /// likes, replies, quotes, in_reply_to, retweet_of, quote_of, refers_to, kind, is_retweet, is_quote, is_reply.
     #[arg(long = "column", value_name = "FIELD=NAME", value_delimiter = ',')]
     columns: Vec<Column>,
+    /// Whether 3/4/2022 is the third of April (day-first) or the fourth of March (month-first), in tables that do not show
+    /// it
+    #[arg(long, value_name = "ORDER", value_parser = parse_day_order)]
+    dates: Option<DayOrder>,
 }
 
 #[derive(Debug, Args)]
@@ -66,8 +75,9 @@ pub(super) struct RecordArgs {
 }
 
 /// The environment variables that `indexer lambda` reads for the options of [`RecordArgs`], by the option's id.
-pub(super) const RECORD_VARIABLES: [(&str, &str); 3] = [
+pub(super) const RECORD_VARIABLES: [(&str, &str); 4] = [
     ("columns", "INDEXER_COLUMN"),
+    ("dates", "INDEXER_DATES"),
     ("marketplace", "INDEXER_MARKETPLACE"),
     ("timestamp", "INDEXER_TIMESTAMP"),
 ];
@@ -117,21 +127,27 @@ impl ObjectArgs {
 }
 
 impl ColumnArgs {
-    fn list(self) -> Vec<(Field, String)> {
-        self.columns.into_iter().map(|column| (column.field, column.name)).collect()
+    fn read(self) -> Options {
+        let columns = self.columns.into_iter().map(|column| (column.field, column.name)).collect();
+        // A table that says more was misread.
+        let latest = Timestamp::from_millis(clock::now().saturating_add(TWO_YEARS_MS));
+        Options { columns, day_order: self.dates, latest: Some(latest), ..Options::default() }
     }
 
     pub(super) fn options(self) -> Arc<Options> {
-        Arc::new(Options { columns: self.list(), ..Options::default() })
+        Arc::new(self.read())
     }
 }
+
+/// Times that are later than this from now are no times of tweets.
+const TWO_YEARS_MS: i64 = 2 * 365 * 24 * 3_600_000;
 
 impl RecordArgs {
     pub(super) fn options(self) -> Arc<Options> {
         Arc::new(Options {
-            columns: self.columns.list(),
             timestamp: self.timestamp,
             marketplace: self.marketplace,
+            ..self.columns.read()
         })
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use clap::ValueEnum;
 use clap::builder::PossibleValue;
-use ingest::{BoundingBox, Timestamp};
+use ingest::{BoundingBox, DayOrder, Timestamp};
 
 use crate::config::{Print, ReportFormat, SampleFormat};
 use crate::logging::LogFormat;
@@ -13,6 +13,10 @@ use crate::store::{Gzip, IndexBy};
 pub(super) fn parse_time(text: &str) -> Result<Timestamp, String> {
     Timestamp::parse(text)
         .ok_or_else(|| "write it as 2022-12-10 or 2022-12-10T18:00:00Z".to_owned())
+}
+
+pub(super) fn parse_day_order(text: &str) -> Result<DayOrder, String> {
+    DayOrder::from_name(text).ok_or_else(|| "write day-first or month-first".to_owned())
 }
 
 pub(super) fn parse_duration(text: &str) -> Result<Duration, String> {

@@ -73,6 +73,7 @@ pub(super) fn enrich_batch(batch: Batch, source: &SourceInfo, as_lines: bool) ->
                     // The time of a rejects file says nothing about when the tweets in it were received.
                     let origin =
                         original.map_or(own_origin, |source| Origin { source, received_at: None });
+                    enriched.report.add_tweet(&tweet);
                     enriched.add(enrich(tweet, origin), source.name(original), line, as_lines);
                 }
                 Item::Document { line, json, source: original } => {

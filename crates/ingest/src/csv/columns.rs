@@ -1,178 +1,117 @@
-//! Which column of a CSV file holds what: by known names, as `--column` says, and by what the cells look like.
+//! Which column of a table holds what: by known names, as `--column` says, and by what the cells look like.
 
-use csv_core::{ReadRecordResult, ReaderBuilder};
-use memchr::memchr;
-
-use crate::beginning::SNIFF_BYTES;
-use crate::field::{NAMES, fold};
-use crate::text::decode;
+use super::dialect::Dialect;
+use crate::field::{fold, uses};
+use crate::time::DayOrder;
 use crate::{Error, Field, Options, Timestamp};
 
-/// How a CSV file is laid out.
+/// How a table is laid out.
 #[derive(Debug, Clone, PartialEq)]
 pub(super) struct Columns {
-    pub(super) delimiter: u8,
+    pub(super) dialect: Dialect,
     /// `\r` in files as old Macs wrote them, else `\n`.
     pub(super) newline: u8,
-    /// The header row as it stands there; `None` if the first row is a tweet already.
-    pub(super) header: Option<String>,
-    fields: Vec<(Field, usize)>,
+    /// The names of the columns; `None` if the first row is a tweet already.
+    pub(super) header: Option<Vec<String>>,
+    /// The header row as it stands there.
+    pub(super) header_text: Option<String>,
+    /// How many cells a row has.
+    pub(super) n_columns: usize,
+    /// The columns that hold something, best name first.
+    pub(super) fields: Vec<Column>,
+    /// The columns in whose cells there are objects, in JSON or in Python's notation.
+    pub(super) objects: Vec<usize>,
+    /// Which of two numbers of a date is the day, if that shows.
+    pub(super) day_order: Option<DayOrder>,
+}
+
+/// A column that holds a field. A field may be held by several, and a column may hold two.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Column {
+    pub(super) field: Field,
+    /// From 0.
+    pub(super) at: usize,
+    /// The lower, the better.
+    pub(super) rank: u16,
+    /// Whether its name may mean something else.
+    pub(super) is_vague: bool,
 }
 
 impl Columns {
-    /// The column of `field`, from 0.
-    pub(super) fn index(&self, field: Field) -> Option<usize> {
-        self.fields.iter().find(|(f, _)| *f == field).map(|(_, index)| *index)
+    /// The columns of a field, best name first.
+    pub(super) fn columns_of(&self, field: Field) -> impl Iterator<Item = usize> {
+        self.fields.iter().filter(move |column| column.field == field).map(|column| column.at)
     }
 
-    /// The field that the column at `index` holds.
-    pub(super) fn field(&self, index: usize) -> Option<Field> {
-        self.fields.iter().find(|(_, i)| *i == index).map(|(field, _)| *field)
+    /// The best column of a field.
+    pub(super) fn first(&self, field: Field) -> Option<usize> {
+        self.columns_of(field).next()
     }
 
-    /// Works out the layout of a file that begins with `start`.
-    pub(super) fn detect(start: &[u8], options: &Options) -> Result<Columns, Error> {
-        let newline = if memchr(b'\n', start).is_none() && memchr(b'\r', start).is_some() {
-            b'\r'
-        } else {
-            b'\n'
-        };
-        let (delimiter, Sample { rows, header_bytes }, fields) = b",;\t|"
-            .iter()
-            .map(|&delimiter| {
-                let sample = sample(start, delimiter);
-                let fields = match_header(sample.rows.first().map_or(&[], Vec::as_slice));
-                (delimiter, sample, fields)
-            })
-            // `max_by_key` returns the last of several maxima. The order is reversed so that the comma wins a tie.
-            .rev()
-            .max_by_key(|(_, Sample { rows, .. }, fields)| {
-                (fields.len(), rows.first().map_or(0, Vec::len))
-            })
-            .unwrap_or_default();
-        let first = rows.first().cloned().unwrap_or_default();
-        let shown = || excerpt(&first, delimiter);
+    /// The fields that the column at `index` holds.
+    pub(super) fn fields_at(&self, index: usize) -> impl Iterator<Item = Field> {
+        self.fields.iter().filter(move |column| column.at == index).map(|column| column.field)
+    }
 
-        let mut columns = Columns { delimiter, newline, header: None, fields };
-        let mut named = false;
+    /// Gives fields to columns as the user says. `first` is the header, or the first row.
+    pub(super) fn apply(
+        &mut self,
+        options: &Options,
+        first: &[String],
+        shown: impl Fn() -> String,
+    ) -> Result<(), Error> {
         for (field, name) in &options.columns {
-            let by_name = first.iter().position(|cell| fold(cell) == fold(name));
-            named |= by_name.is_some();
+            let header = self.header.as_deref().unwrap_or_default();
+            let by_name = header.iter().position(|cell| fold(cell) == fold(name));
             let by_number = || {
                 name.parse().ok().filter(|n| (1..=first.len()).contains(n)).map(|n: usize| n - 1)
             };
-            let index = by_name.or_else(by_number).ok_or_else(|| Error::NoSuchColumn {
+            let at = by_name.or_else(by_number).ok_or_else(|| Error::NoSuchColumn {
                 name: name.clone(),
                 field: field.name(),
                 header: shown(),
             })?;
-            columns.fields.retain(|(f, i)| f != field && *i != index);
-            columns.fields.push((*field, index));
+            self.fields.retain(|column| column.field != *field && column.at != at);
+            self.fields.push(Column { field: *field, at, rank: 0, is_vague: false });
         }
-        let is_header = named || !match_header(&first).is_empty();
-        if is_header {
-            // Kept verbatim, with any line breaks in quoted cells, so that rejected rows can be read again with it.
-            columns.header = Some(decode(&start[..header_bytes]).into_owned());
-        }
-        columns.promote_ids_named_user(&rows[usize::from(is_header).min(rows.len())..]);
-        if columns.index(Field::Text).is_none() {
-            return Err(Error::NoTextColumn { header: shown() });
-        }
-        Ok(columns)
+        Ok(())
     }
 
     /// In a file without an id column, a column that is named like a user but holds only tweet ids is taken for the
     /// id. There are real exports like that: one came from a query for `AWS Marketplace`.
-    fn promote_ids_named_user(&mut self, rows: &[Vec<String>]) {
-        if self.index(Field::Id).is_some() {
+    pub(super) fn promote_ids_named_user(&mut self, rows: &[&[String]]) {
+        if self.first(Field::Id).is_some() {
             return;
         }
-        for user in [Field::ScreenName, Field::UserId, Field::UserName] {
-            let Some(index) = self.index(user) else { continue };
-            let mut cells = rows
-                .iter()
-                .filter_map(|row| row.get(index))
-                .filter(|cell| !cell.is_empty())
-                .peekable();
-            // Accounts created since 2016 have ids of the same form, so a column that is named for user ids keeps
-            // its meaning.
-            let proper = user == Field::UserId;
-            if !proper
-                && cells.peek().is_some()
-                && cells.all(|cell| Timestamp::from_id(cell).is_some())
-            {
-                self.fields.retain(|(f, _)| *f != user);
-                self.fields.push((Field::Id, index));
+        // Accounts created since 2016 have ids of the same form, so a column that is named for user ids keeps its
+        // meaning.
+        for user in [Field::ScreenName, Field::UserName] {
+            let Some(at) = self.first(user) else { continue };
+            let cells = rows.iter().filter_map(|row| row.get(at));
+            let mut cells = cells.filter(|cell| !cell.is_empty()).peekable();
+            if cells.peek().is_some() && cells.all(|cell| Timestamp::from_id(cell).is_some()) {
+                self.fields.retain(|column| column.at != at);
+                self.fields.push(Column { field: Field::Id, at, rank: 0, is_vague: false });
                 return;
             }
         }
     }
 }
 
-/// The columns with known names. If two have names of the same field, the one with the better name holds it.
-fn match_header(cells: &[String]) -> Vec<(Field, usize)> {
-    let folded: Vec<String> = cells.iter().map(|cell| fold(cell)).collect();
-    let mut fields = Vec::new();
-    for (field, names) in NAMES {
-        let column = names.iter().find_map(|name| folded.iter().position(|cell| cell == name));
-        if let Some(index) = column {
-            fields.push((*field, index));
-        }
+/// The columns with known names, best first.
+pub(super) fn match_header(cells: &[String]) -> Vec<Column> {
+    let mut columns = Vec::new();
+    for (at, cell) in cells.iter().enumerate() {
+        let uses = uses(&fold(cell)).iter();
+        columns.extend(uses.map(|found| Column {
+            field: found.field,
+            at,
+            rank: found.rank,
+            is_vague: found.is_vague,
+        }));
     }
-    fields
-}
-
-/// The first rows of a file.
-#[derive(Default)]
-struct Sample {
-    /// Whole rows, unquoted; at most a hundred.
-    rows: Vec<Vec<String>>,
-    /// The length of the first one, without its line end.
-    header_bytes: usize,
-}
-
-fn sample(start: &[u8], delimiter: u8) -> Sample {
-    let mut reader = ReaderBuilder::new().delimiter(delimiter).build();
-    let (mut out, mut ends) = (vec![0; start.len() + 1], vec![0; 4096]);
-    let is_whole = start.len() < SNIFF_BYTES - 1024;
-    let (mut sample, mut rest) = (Sample::default(), start);
-    while sample.rows.len() < 100 {
-        let (mut result, read, mut n_out, mut n_ends) =
-            reader.read_record(rest, &mut out, &mut ends);
-        rest = &rest[read..];
-        if result == ReadRecordResult::InputEmpty && (sample.rows.is_empty() || is_whole) {
-            // The last row has no line end. If the sample is not the whole source, it may be cut.
-            let (end, _, more_out, more_ends) =
-                reader.read_record(&[], &mut out[n_out..], &mut ends[n_ends..]);
-            result = end;
-            n_out += more_out;
-            n_ends += more_ends;
-        }
-        if result != ReadRecordResult::Record {
-            break;
-        }
-        if sample.rows.is_empty() {
-            let header = &start[..start.len() - rest.len()];
-            let is_line_end = |b: &u8| matches!(b, b'\n' | b'\r');
-            let line_end = header.iter().rev().take_while(|b| is_line_end(b)).count();
-            sample.header_bytes = header.len() - line_end;
-        }
-        let mut from = 0;
-        let row = ends[..n_ends]
-            .iter()
-            .map(|&end| decode(&out[std::mem::replace(&mut from, end)..end]).trim().to_owned());
-        sample.rows.push(row.collect());
-        debug_assert!(n_out <= out.len());
-    }
-    sample
-}
-
-fn excerpt(cells: &[String], delimiter: u8) -> String {
-    let row = cells.join(&char::from(delimiter).to_string()).replace(['\n', '\r'], " ");
-    match row.char_indices().nth(100) {
-        Some((cut, _)) => format!("{}…", &row[..cut]),
-        None => row,
-    }
+    columns.sort_by_key(|column| column.rank);
+    columns
 }
 
 #[cfg(test)]
@@ -185,11 +124,14 @@ mod tests {
             columns: columns.iter().map(|(field, name)| (*field, (*name).to_owned())).collect(),
             ..Options::default()
         };
-        let columns = Columns::detect(start.as_bytes(), &options).unwrap();
+        let columns = Columns::detect(start.as_bytes(), &options).unwrap().0;
         for (field, index) in expected {
-            assert_eq!(columns.index(*field), Some(*index), "{field:?} in {start:?}");
+            assert_eq!(columns.first(*field), Some(*index), "{field:?} in {start:?}");
         }
-        assert_eq!(columns.fields.len(), expected.len(), "{:?}", columns.fields);
+        let mut fields: Vec<Field> = columns.fields.iter().map(|column| column.field).collect();
+        fields.sort_unstable();
+        fields.dedup();
+        assert_eq!(fields.len(), expected.len(), "{:?}", columns.fields);
     }
 
     #[test]
@@ -237,14 +179,14 @@ mod tests {
             ("id,text\n\n1,a\n", "id,text"),
             ("id,text", "id,text"),
         ] {
-            let columns = Columns::detect(start.as_bytes(), &Options::default()).unwrap();
-            assert_eq!(columns.header.as_deref(), Some(header));
+            let columns = Columns::detect(start.as_bytes(), &Options::default()).unwrap().0;
+            assert_eq!(columns.header_text.as_deref(), Some(header));
         }
     }
 
     #[test]
     fn a_first_row_without_a_known_name_is_a_tweet_already() {
         let options = Options { columns: vec![(Field::Text, "2".into())], ..Options::default() };
-        assert_eq!(Columns::detect(b"1,hello\n2,bye\n", &options).unwrap().header, None);
+        assert_eq!(Columns::detect(b"1,hello\n2,bye\n", &options).unwrap().0.header, None);
     }
 }

@@ -1,73 +1,137 @@
-//! Turns a row of a CSV file into a tweet.
+//! Turns a row of a table into a tweet.
 
 use std::borrow::Cow;
 
-use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
-
-use super::columns::Columns;
-use crate::cells::tweet_of_cells;
-use crate::format;
+use super::columns::{Column, Columns};
+use super::dialect::Cells;
+use super::mend::mend;
+use crate::field::{Use, fold};
 use crate::item::{Found, Sink};
-use crate::text::is_windows_1252;
-use crate::{Field, Item, Options, Rejected, Stage};
+use crate::json::values_under;
+use crate::python::object_in;
+use crate::record::{self, Record};
+use crate::text::decode_as;
+use crate::{Field, Item, Options, Rejected, Stage, format};
 
 /// Reads the rows of a batch, with one buffer for all of them.
 pub(super) struct Rows<'c> {
     columns: &'c Columns,
     options: &'c Options,
-    reader: Reader,
-    unquoted: Vec<u8>,
-    ends: Vec<usize>,
+    cells: Cells,
+    /// The columns that hold something, sorted by field and rank.
+    fields: Vec<Column>,
+    /// The values in the objects of the row.
+    inner: Vec<(Use, String)>,
+    /// Where those of each field begin among them, and behind the last field their number.
+    starts: [usize; Field::COUNT + 1],
 }
 
 impl<'c> Rows<'c> {
     pub(super) fn new(columns: &'c Columns, options: &'c Options) -> Rows<'c> {
-        let reader = ReaderBuilder::new().delimiter(columns.delimiter).build();
-        Rows { columns, options, reader, unquoted: Vec::new(), ends: vec![0; 64] }
+        let mut fields = columns.fields.clone();
+        fields.sort_by_key(|column| (column.field, column.rank));
+        let starts = std::array::from_fn(|field| {
+            fields.partition_point(|column| (column.field as usize) < field)
+        });
+        Rows { columns, options, cells: Cells::default(), fields, inner: Vec::new(), starts }
     }
 
-    /// The cells of a row, unquoted.
-    pub(super) fn cells(&mut self, raw: &[u8]) -> Vec<String> {
-        let n_cells = self.split(raw);
-        let row = Row { cells: &self.unquoted, ends: &self.ends[..n_cells], raw };
-        (0..n_cells).map(|i| row.get(i).unwrap_or_default().into_owned()).collect()
+    /// Takes a row apart. The error says why it is not whole.
+    fn split(&mut self, raw: &[u8]) -> Result<(), String> {
+        let Columns { dialect, n_columns, .. } = *self.columns;
+        self.cells.split(raw, dialect);
+        let n_cells = self.cells.len();
+        let has_more = n_cells > n_columns
+            && (n_columns..n_cells)
+                .any(|at| self.cells.get(at).is_some_and(|c| !c.trim_ascii().is_empty()));
+        if (self.cells.is_irregular || has_more) && mend(raw, dialect, n_columns, &mut self.cells) {
+            return Ok(());
+        }
+        Err(match (self.cells.is_irregular, has_more) {
+            (true, _) => {
+                "its quotes can be understood in more than one way, so that its text might be cut"
+                    .to_owned()
+            }
+            (_, true) => format!("it has {n_cells} cells, and there are {n_columns} columns"),
+            _ if self.looks_cut() => {
+                format!(
+                    "it has {n_cells} cells of {n_columns}, and looks cut by a line break in its text"
+                )
+            }
+            (false, false) => return Ok(()),
+        })
     }
 
-    /// Unquotes the cells of a row. Returns how many there are.
-    fn split(&mut self, raw: &[u8]) -> usize {
-        self.reader.reset();
-        self.unquoted.resize(raw.len() + 1, 0);
-        let (mut input, mut n_out, mut n_ends) = (raw, 0, 0);
-        loop {
-            let (result, read, out, ends) = self.reader.read_record(
-                input,
-                &mut self.unquoted[n_out..],
-                &mut self.ends[n_ends..],
-            );
-            input = &input[read..];
-            n_out += out;
-            n_ends += ends;
-            match result {
-                ReadRecordResult::OutputEndsFull => self.ends.resize(self.ends.len() * 2, 0),
-                ReadRecordResult::OutputFull => self.unquoted.resize(self.unquoted.len() * 2, 0),
-                ReadRecordResult::InputEmpty => {}
-                ReadRecordResult::Record | ReadRecordResult::End => return n_ends,
+    /// The cells of a row, unquoted. The error says why it is not whole.
+    pub(super) fn cells(&mut self, raw: &[u8]) -> Result<Vec<String>, String> {
+        self.split(raw)?;
+        let cells = (0..self.cells.len()).filter_map(|at| self.cells.get(at));
+        Ok(cells.map(|cell| decode_as(cell, raw).into_owned()).collect())
+    }
+
+    /// Takes the values out of the objects that stand in cells.
+    fn look_into_objects(&mut self, raw: &[u8]) {
+        self.inner.clear();
+        let Some(header) = &self.columns.header else { return };
+        for at in &self.columns.objects {
+            let (Some(name), Some(cell)) = (header.get(*at), self.cells.get(*at)) else { continue };
+            let cell = decode_as(cell, raw);
+            if let Some(json) = object_in(&cell) {
+                values_under(&fold(name), &json, &mut |found, text| self.inner.push((found, text)));
             }
         }
+        self.inner.sort_by_key(|(found, _)| (found.field, found.rank));
+    }
+
+    /// Whether a row is the header once more, as in files that were put one behind the other.
+    pub(super) fn is_header(&self, raw: &[u8]) -> bool {
+        let Some(header) = &self.columns.header else { return false };
+        header.len() == self.cells.len()
+            && header.iter().enumerate().all(|(at, name)| {
+                self.cells.get(at).is_some_and(|cell| {
+                    let cell = decode_as(cell, raw);
+                    cell.trim().trim_start_matches('\u{FEFF}')
+                        == name.trim_start_matches('\u{FEFF}')
+                })
+            })
+    }
+
+    /// Whether a row that has fewer cells than there are columns looks as if a line break had cut it, or as if it were what
+    /// follows such a line break: its last cell is the text, or its id is none.
+    fn looks_cut(&self) -> bool {
+        let n_cells = self.cells.len();
+        if n_cells >= self.columns.n_columns {
+            return false;
+        }
+        let text = self.columns.first(Field::Text);
+        let id = self.columns.first(Field::Id).and_then(|at| self.cells.get(at));
+        let is_no_id = |cell: &[u8]| cell.trim_ascii().is_empty() || cell.contains(&b' ');
+        text.is_some_and(|at| at + 1 >= n_cells) || id.is_some_and(is_no_id)
     }
 }
 
 impl format::Read for Rows<'_> {
     fn read(&mut self, raw: &[u8], line: u64, sink: &mut Sink<'_>) {
-        let n_cells = self.split(raw);
-        let row = Row { cells: &self.unquoted, ends: &self.ends[..n_cells], raw };
-        let item = match tweet_of_cells(|field| row.get(self.columns.index(field)?), self.options) {
+        let split = self.split(raw);
+        if split.is_ok() && self.is_header(raw) {
+            return sink(Found::Item(Item::Notice { line, kind: "header" }));
+        }
+        self.look_into_objects(raw);
+        let row = Row {
+            inner: &self.inner,
+            cells: &self.cells,
+            fields: &self.fields,
+            starts: &self.starts,
+            raw,
+        };
+        let outcome = split.and_then(|()| record::read(&row, self.columns.day_order, self.options));
+        let item = match outcome {
             Ok(tweet) => Item::Tweet { line, tweet, source: None },
             Err(reason) => {
                 let mut rejected = Rejected::new(line, Stage::Parse, reason, raw);
                 rejected.id =
-                    self.columns.index(Field::Id).and_then(|i| row.get(i)).map(Cow::into_owned);
-                rejected.header.clone_from(&self.columns.header);
+                    self.columns.first(Field::Id).and_then(|at| row.get(at)).map(Cow::into_owned);
+                rejected.header.clone_from(&self.columns.header_text);
                 Item::Rejected(rejected)
             }
         };
@@ -76,26 +140,37 @@ impl format::Read for Rows<'_> {
 }
 
 struct Row<'r> {
-    cells: &'r [u8],
-    ends: &'r [usize],
+    inner: &'r [(Use, String)],
+    cells: &'r Cells,
+    fields: &'r [Column],
+    starts: &'r [usize; Field::COUNT + 1],
     raw: &'r [u8],
 }
 
 impl<'r> Row<'r> {
-    fn bytes(&self, index: usize) -> Option<&'r [u8]> {
-        let end = *self.ends.get(index)?;
-        let start = if index == 0 { 0 } else { self.ends[index - 1] };
-        Some(&self.cells[start..end])
+    /// A cell's text, which may be empty.
+    fn get(&self, at: usize) -> Option<Cow<'r, str>> {
+        Some(decode_as(self.cells.get(at)?, self.raw))
+    }
+}
+
+impl<'r> Record<'r> for Row<'r> {
+    #[inline]
+    fn has(&self, field: Field) -> bool {
+        self.starts[field as usize] < self.starts[field as usize + 1]
+            || self.inner.iter().any(|(found, _)| found.field == field)
     }
 
-    /// A cell's text, which may be empty.
-    fn get(&self, index: usize) -> Option<Cow<'r, str>> {
-        let bytes = self.bytes(index)?;
-        Some(match std::str::from_utf8(bytes) {
-            Ok(text) => Cow::Borrowed(text),
-            // The encoding is told from the whole row: one cell may be too short to tell.
-            Err(_) if is_windows_1252(self.raw) => encoding_rs::WINDOWS_1252.decode(bytes).0,
-            Err(_) => String::from_utf8_lossy(bytes),
-        })
+    fn value(&self, field: Field, nth: usize) -> Option<(Cow<'r, str>, bool)> {
+        let at = self.starts[field as usize] + nth;
+        let end = self.starts[field as usize + 1];
+        if at >= end {
+            let mut inner = self.inner.iter().filter(|(found, _)| found.field == field);
+            let (found, text) = inner.nth(at - end)?;
+            return Some((Cow::Borrowed(text), found.is_vague));
+        }
+        let column = self.fields.get(at)?;
+        // A row may be shorter than the header.
+        Some((self.get(column.at).unwrap_or_default(), column.is_vague))
     }
 }

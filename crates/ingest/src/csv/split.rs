@@ -5,7 +5,7 @@
 
 use memchr::{memchr, memchr2, memchr3};
 
-use super::columns::Columns;
+use super::dialect::{Dialect, Quoting};
 use crate::format::{BROKEN_OFF, Rest, Split, Start, Stretch};
 
 /// A row longer than this is taken for a quote that was never closed; the longest post is 25,000
@@ -23,7 +23,7 @@ enum State {
 }
 
 pub(super) struct Splitter {
-    delimiter: u8,
+    dialect: Dialect,
     header_pending: bool,
     state: State,
     /// How far the current row has been looked at.
@@ -36,10 +36,11 @@ pub(super) struct Splitter {
 }
 
 impl Splitter {
-    pub(super) fn new(columns: &Columns, start: Start) -> Splitter {
+    /// A splitter for a table that has a header if `has_header` says so.
+    pub(super) fn new(dialect: Dialect, has_header: bool, start: Start) -> Splitter {
         Splitter {
-            delimiter: columns.delimiter,
-            header_pending: columns.header.is_some() && start == Start::Beginning,
+            dialect,
+            header_pending: has_header && start == Start::Beginning,
             state: State::FieldStart,
             at: 0,
             quote_at: 0,
@@ -72,17 +73,23 @@ impl Split for Splitter {
                 return Stretch::Separators { end: blank };
             }
         }
+        let Dialect { delimiter, quoting } = self.dialect;
         while let Some(&byte) = bytes.get(self.at) {
             match self.state {
-                State::FieldStart if byte == b'"' => {
+                State::FieldStart if quoting == Quoting::Spaced && byte == b' ' => self.at += 1,
+                State::FieldStart if byte == b'"' && quoting.has_quotes() => {
                     self.quote_at = self.at;
                     self.at += 1;
                     self.state = State::Quoted;
                 }
                 State::FieldStart => self.state = State::Unquoted,
-                State::Unquoted => match memchr3(self.delimiter, b'\n', b'\r', &bytes[self.at..]) {
+                State::Unquoted => match memchr3(delimiter, b'\n', b'\r', &bytes[self.at..]) {
                     Some(length) => {
                         self.at += length;
+                        if quoting == Quoting::Backslashes && self.is_escaped(bytes) {
+                            self.at += 1;
+                            continue;
+                        }
                         if is_newline(bytes[self.at]) {
                             return self.row(self.at, None);
                         }
@@ -93,6 +100,22 @@ impl Split for Splitter {
                 },
                 State::Quoted if self.hopeless > self.at && ends_line_first(&bytes[self.at..]) => {
                     return self.first_line(bytes);
+                }
+                State::Quoted if quoting == Quoting::Escaped => {
+                    match memchr2(b'"', b'\\', &bytes[self.at..]) {
+                        Some(length) if bytes[self.at + length] == b'"' => {
+                            self.at += length + 1;
+                            self.state = State::QuoteInQuoted;
+                        }
+                        // What follows the backslash may not be there yet.
+                        Some(length) if self.at + length + 1 < bytes.len() => self.at += length + 2,
+                        Some(_) | None if rest != Rest::ToCome => self.at = bytes.len(),
+                        Some(length) => {
+                            self.at += length;
+                            return Stretch::Unfinished;
+                        }
+                        None => self.at = bytes.len(),
+                    }
                 }
                 State::Quoted => match memchr(b'"', &bytes[self.at..]) {
                     Some(length) => {
@@ -109,7 +132,7 @@ impl Split for Splitter {
                 State::QuoteInQuoted => {
                     // Text after a closing quote is tolerated if both quotes are on one line. Otherwise the second
                     // quote is in the text of another row, and the first one was never closed.
-                    let ends_field = byte == self.delimiter || byte == b' ';
+                    let ends_field = byte == delimiter || byte == b' ';
                     if !ends_field
                         && memchr2(b'\n', b'\r', &bytes[self.quote_at..self.at]).is_some()
                     {
@@ -133,6 +156,14 @@ impl Split for Splitter {
             Rest::Ended => self.row(bytes.len(), None),
             Rest::BrokeOff => self.row(bytes.len(), Some(BROKEN_OFF)),
         }
+    }
+}
+
+impl Splitter {
+    /// Whether a backslash stands before the byte that is looked at, and none before that takes its meaning.
+    fn is_escaped(&self, bytes: &[u8]) -> bool {
+        let before = bytes[..self.at].iter().rev().take_while(|b| **b == b'\\').count();
+        before % 2 == 1
     }
 }
 

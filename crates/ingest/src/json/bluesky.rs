@@ -7,10 +7,11 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::find::find_all;
 use super::lenient::{List, Number, Object, Text, Texts};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
-use crate::{Entities, Kind, Network, Options, Tweet};
+use crate::{Counts, Entities, Kind, Network, Options, Tweet};
 
 const POSTS: &str = "app.bsky.feed.post";
 
@@ -47,6 +48,68 @@ pub(super) fn read<'a>(json: &'a str, options: &Options) -> Option<Message<'a>> 
         ("identity", _) => Some(Message::Notice("identity")),
         _ => None,
     }
+}
+
+/// A post as the API gives it (`getPostThread`, `searchPosts`), or as an export of a repository has it.
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct View<'a> {
+    #[serde(borrow)]
+    uri: Text<'a>,
+    #[serde(borrow)]
+    author: Object<Author<'a>>,
+    #[serde(borrow, alias = "value")]
+    record: Object<Post<'a>>,
+    #[serde(rename = "replyCount")]
+    replies: Number,
+    #[serde(rename = "repostCount")]
+    reposts: Number,
+    #[serde(rename = "likeCount")]
+    likes: Number,
+    #[serde(rename = "quoteCount")]
+    quotes: Number,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Author<'a> {
+    #[serde(borrow)]
+    handle: Text<'a>,
+    #[serde(borrow, rename = "displayName")]
+    name: Text<'a>,
+}
+
+/// Whether an object may hold posts as the API gives them.
+pub(super) fn may_hold_views(json: &str) -> bool {
+    memchr::memmem::find(json.as_bytes(), POSTS.as_bytes()).is_some()
+}
+
+/// The posts in an answer of the API. Those that they quote are not among them.
+pub(super) fn views(json: &str) -> Option<Vec<String>> {
+    find_all(json, &|map| {
+        let uri = map.get("uri")?.as_str().filter(|uri| uri.starts_with("at://"))?;
+        let post = map.get("record").or(map.get("value"))?;
+        (uri.contains(POSTS) && post.get("text").is_some()).then(|| map.clone().into())
+    })
+}
+
+/// Reads a post as the API gives it. `None` if the object is none.
+pub(super) fn read_view<'a>(json: &'a str, options: &Options) -> Option<Message<'a>> {
+    let View { uri, author, record, replies, reposts, likes, quotes } =
+        serde_json::from_str(json).ok()?;
+    let uri = uri.0.filter(|uri| uri.starts_with("at://") && uri.contains(POSTS))?.into_owned();
+    let post = record.0?;
+    let did = uri.strip_prefix("at://")?.split('/').next()?.to_owned();
+    let read = tweet(&did, &uri, &post, options).map(|mut tweet| {
+        if let Some(author) = author.0 {
+            tweet.user.screen_name = author.handle.0;
+            tweet.user.name = author.name.0.filter(|name| !name.is_empty());
+        }
+        tweet.counts =
+            Counts { retweets: reposts.0, likes: likes.0, replies: replies.0, quotes: quotes.0 };
+        Box::new(tweet)
+    });
+    Some(Message::Post(uri, read))
 }
 
 fn commit<'a>(did: &str, commit: &Commit<'a>, options: &Options) -> Message<'a> {

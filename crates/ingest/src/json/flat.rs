@@ -11,8 +11,9 @@ use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, Se
 use serde_json::value::RawValue;
 
 use super::lenient::Text;
-use crate::cells::tweet_of_cells;
-use crate::{Field, Options, Tweet};
+use crate::field::{Use, fold, uses};
+use crate::record::{self, Record};
+use crate::{DayOrder, Field, Options, Tweet};
 
 /// What an object of unknown shape holds.
 pub(super) enum Flat<'j> {
@@ -22,24 +23,211 @@ pub(super) enum Flat<'j> {
     Table,
 }
 
+/// How deep the values of a row may lie: `user.public_metrics.followers_count`.
+const MAX_PATH: usize = 6;
+/// A row has fewer values that are used than this.
+const MAX_VALUES: usize = 256;
+
 /// Reads an object by the names that the columns of tables have, or finds out that it is a table of records.
 pub(super) fn read<'j>(json: &'j str, options: &Options) -> Flat<'j> {
-    let object: Object<'_> = match serde_json::from_str(json) {
+    let object: Object = match serde_json::from_str(json) {
         Ok(object) => object,
         Err(error) => return Flat::Row(Err(format!("the JSON cannot be read: {error}"))),
     };
     if object.is_table && object.holds_tweets {
         return Flat::Table;
     }
-    let cell = |wanted: Field| {
-        let found = object.cells.iter().find(|(field, ..)| *field == wanted);
-        found.map(|(_, _, text)| text.clone())
-    };
-    if cell(Field::Text).is_none() {
+    let mut row = Row { values: Vec::new(), day_order: None };
+    if let Err(error) = row.add(json, &options.columns) {
+        return Flat::Row(Err(format!("the JSON cannot be read: {error}")));
+    }
+    row.values.sort_by_key(|value| (value.field, value.rank));
+    if row.value(Field::Text, 0).is_none() {
         let keys = object.first_keys.join(", ");
         return Flat::Row(Err(format!("no tweet is known by these keys: {keys}")));
     }
-    Flat::Row(tweet_of_cells(cell, options).map(Box::new))
+    let day_order = options.day_order.or(row.day_order);
+    Flat::Row(record::read(&row, day_order, options).map(Box::new))
+}
+
+/// The values of an object that have a known name or path, sorted by field and rank.
+struct Row<'j> {
+    values: Vec<Value<'j>>,
+    /// What the object itself says of its dates.
+    day_order: Option<DayOrder>,
+}
+
+struct Value<'j> {
+    field: Field,
+    rank: u16,
+    is_vague: bool,
+    text: Cow<'j, str>,
+}
+
+impl<'j> Record<'j> for Row<'j> {
+    fn has(&self, field: Field) -> bool {
+        self.value(field, 0).is_some()
+    }
+
+    fn value(&self, field: Field, nth: usize) -> Option<(Cow<'j, str>, bool)> {
+        let first = self.values.partition_point(|value| value.field < field);
+        let value = self.values.get(first + nth).filter(|value| value.field == field)?;
+        Some((value.text.clone(), value.is_vague))
+    }
+}
+
+impl<'j> Row<'j> {
+    /// Adds the values of an object.
+    fn add(&mut self, json: &'j str, named: &[(Field, String)]) -> serde_json::Result<()> {
+        let mut failed = None;
+        walk(json, &mut Path::default(), named, &mut |path, uses, json| {
+            if path == record::TABLE_ROW {
+                self.day_order = DayOrder::from_name(json.trim_matches('"'));
+            }
+            for found in uses {
+                match text_of(json) {
+                    Ok(Some(text)) if self.values.len() < MAX_VALUES => {
+                        let Use { field, rank, is_vague } = *found;
+                        // Of the same name, the last one counts.
+                        self.values.retain(|known| (known.field, known.rank) != (field, rank));
+                        self.values.push(Value { field, rank, is_vague, text });
+                    }
+                    Ok(_) => {}
+                    Err(error) => drop(failed.get_or_insert(error)),
+                }
+            }
+        })?;
+        failed.map_or(Ok(()), Err)
+    }
+}
+
+/// Calls `visit` with the path to each value of an object, and the fields that it holds.
+pub(super) fn each_path(
+    json: &str,
+    named: &[(Field, String)],
+    visit: &mut dyn FnMut(&str, Vec<Field>),
+) {
+    // An object that cannot be read has no keys to show.
+    let _ = walk(json, &mut Path::default(), named, &mut |path, uses, _| {
+        visit(path, uses.iter().map(|found| found.field).collect());
+    });
+}
+
+/// Calls `visit` with each value of an object that has a known name, if the object itself lies under `name`.
+pub(crate) fn values_under(name: &str, json: &str, visit: &mut dyn FnMut(Use, String)) {
+    let mut path = Path { folded: name.to_owned(), written: name.to_owned(), depth: 1 };
+    // What cannot be read of an object in a cell is not used, as the rest of the cell is.
+    let _ = walk(json, &mut path, &[], &mut |_, uses, json| {
+        for found in uses {
+            if let Ok(Some(text)) = text_of(json) {
+                visit(*found, text.into_owned());
+            }
+        }
+    });
+}
+
+/// The path to a value, folded, and as it is written.
+#[derive(Default)]
+struct Path {
+    folded: String,
+    written: String,
+    depth: usize,
+}
+
+/// Calls `visit` with each value of an object that is no object itself: the path to it, what it is used for, and its JSON.
+fn walk<'j>(
+    json: &'j str,
+    path: &mut Path,
+    named: &[(Field, String)],
+    visit: &mut dyn FnMut(&str, &[Use], &'j str),
+) -> serde_json::Result<()> {
+    let mut failed = None;
+    each_entry(json, &mut |key, value| {
+        let (folded, written) = (path.folded.len(), path.written.len());
+        if folded > 0 {
+            path.folded.push('_');
+        }
+        if written > 0 {
+            path.written.push('.');
+        }
+        path.folded.push_str(&fold(key));
+        path.written.push_str(key);
+        if value.starts_with('{') && path.depth < MAX_PATH {
+            // A feature of GeoJSON has its properties in an object of their own.
+            let is_properties = path.depth == 0 && path.folded == "properties";
+            let mut inner = Path {
+                folded: if is_properties {
+                    String::new()
+                } else {
+                    std::mem::take(&mut path.folded)
+                },
+                written: std::mem::take(&mut path.written),
+                depth: path.depth + 1,
+            };
+            if let Err(error) = walk(value, &mut inner, named, visit) {
+                failed.get_or_insert(error);
+            }
+            if !is_properties {
+                path.folded = inner.folded;
+            }
+            path.written = inner.written;
+        } else {
+            visit(&path.written, &uses_of(&path.folded, named), value);
+        }
+        path.folded.truncate(folded);
+        path.written.truncate(written);
+    })?;
+    failed.map_or(Ok(()), Err)
+}
+
+/// What a folded path is used for, with what the user says.
+fn uses_of<'u>(path: &str, named: &[(Field, String)]) -> Cow<'u, [Use]> {
+    let known = uses(path);
+    if named.is_empty() {
+        return Cow::Borrowed(known);
+    }
+    let by_user = named.iter().filter(|(_, name)| fold(name) == path);
+    let by_user = by_user.map(|(field, _)| Use { field: *field, rank: 0, is_vague: false });
+    let is_free = |found: &&Use| named.iter().all(|(field, _)| *field != found.field);
+    Cow::Owned(by_user.chain(known.iter().filter(is_free).copied()).collect())
+}
+
+/// The text of a value: a string, a number, yes or no, or the JSON of a list. `None` if there is nothing in it.
+fn text_of(json: &str) -> serde_json::Result<Option<Cow<'_, str>>> {
+    Ok(match json.as_bytes()[0] {
+        b'"' => serde_json::from_str::<Text<'_>>(json)?.0.filter(|text| !text.is_empty()),
+        b'-' | b'0'..=b'9' => Some(match json.bytes().all(|b| b.is_ascii_digit()) {
+            true => Cow::Borrowed(json),
+            false => Cow::Owned(serde_json::from_str::<serde_json::Number>(json)?.to_string()),
+        }),
+        b'[' if json.len() > 2 => Some(Cow::Borrowed(json)),
+        b't' | b'f' => Some(Cow::Borrowed(json)),
+        _ => None,
+    })
+}
+
+/// Calls `visit` with each key of an object and the text of its value.
+pub(super) fn each_entry<'j>(
+    json: &'j str,
+    visit: &mut dyn FnMut(&str, &'j str),
+) -> serde_json::Result<()> {
+    struct Entries<'v, 'j>(&'v mut dyn FnMut(&str, &'j str));
+    impl<'de> Visitor<'de> for Entries<'_, 'de> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("an object")
+        }
+
+        fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
+            while let Some(key) = map.next_key::<Text<'de>>()? {
+                let value = map.next_value::<&'de RawValue>()?.get();
+                (self.0)(&key.0.unwrap_or_default(), value);
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_map(Entries(visit))
 }
 
 /// Calls `visit` with the text of each record of a table: the objects under its keys, and those in lists under them.
@@ -49,31 +237,29 @@ pub(super) fn each_record(json: &str, visit: &mut dyn FnMut(&str)) {
     let _ = deserializer.deserialize_map(EachRecord(visit));
 }
 
-/// What has to be known of an object to tell a row from a table, and to read a row.
-struct Object<'j> {
+/// What has to be known of an object to tell a row from a table.
+struct Object {
     /// Whether all its values are objects or lists.
     is_table: bool,
     /// Whether one of the objects in it looks like a tweet.
     holds_tweets: bool,
-    /// The values of fields that we know, each under the best of its names, with that name's rank.
-    cells: Vec<(Field, usize, Cow<'j, str>)>,
     /// The first eight keys, for error messages.
     first_keys: Vec<String>,
 }
 
-impl<'de: 'j, 'j> Deserialize<'de> for Object<'j> {
+impl<'de> Deserialize<'de> for Object {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         struct ObjectVisitor;
         impl<'de> Visitor<'de> for ObjectVisitor {
-            type Value = Object<'de>;
+            type Value = Object;
 
             fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
                 f.write_str("an object")
             }
 
-            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object<'de>, A::Error> {
-                let (cells, first_keys) = (Vec::new(), Vec::new());
-                let mut object = Object { is_table: false, holds_tweets: false, cells, first_keys };
+            fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Object, A::Error> {
+                let mut object =
+                    Object { is_table: false, holds_tweets: false, first_keys: Vec::new() };
                 let (mut n_values, mut n_containers) = (0_usize, 0_usize);
                 while let Some(key) = map.next_key::<Text<'de>>()? {
                     let key = key.0.unwrap_or_default();
@@ -89,8 +275,6 @@ impl<'de: 'j, 'j> Deserialize<'de> for Object<'j> {
                         if n_containers == n_values && !object.holds_tweets {
                             object.holds_tweets = holds_tweet(value);
                         }
-                    } else if let Some((field, rank)) = Field::ranked(&key) {
-                        object.add(field, rank, value).map_err(A::Error::custom)?;
                     }
                 }
                 object.is_table = n_values > 0 && n_containers == n_values;
@@ -98,29 +282,6 @@ impl<'de: 'j, 'j> Deserialize<'de> for Object<'j> {
             }
         }
         deserializer.deserialize_map(ObjectVisitor)
-    }
-}
-
-impl<'j> Object<'j> {
-    /// Keeps the value of a field, unless one is known under a better name. Of the same name, the last one counts.
-    fn add(&mut self, field: Field, rank: usize, value: &'j str) -> serde_json::Result<()> {
-        let text = match value.as_bytes()[0] {
-            b'"' => match serde_json::from_str::<Text<'j>>(value)?.0 {
-                Some(text) if !text.is_empty() => text,
-                _ => return Ok(()),
-            },
-            b'-' | b'0'..=b'9' => match value.bytes().all(|b| b.is_ascii_digit()) {
-                true => Cow::Borrowed(value),
-                false => Cow::Owned(serde_json::from_str::<serde_json::Number>(value)?.to_string()),
-            },
-            _ => return Ok(()),
-        };
-        match self.cells.iter_mut().find(|(known, ..)| *known == field) {
-            Some(known) if known.1 >= rank => *known = (field, rank, text),
-            Some(_) => {}
-            None => self.cells.push((field, rank, text)),
-        }
-        Ok(())
     }
 }
 
@@ -193,6 +354,29 @@ impl<'de> Visitor<'de> for EachRecord<'_> {
         }
         Ok(())
     }
+}
+
+/// Calls `visit` with the text of each item of a list.
+pub(super) fn each_item<'j>(
+    json: &'j str,
+    visit: &mut dyn FnMut(&'j str),
+) -> serde_json::Result<()> {
+    struct Items<'v, 'j>(&'v mut dyn FnMut(&'j str));
+    impl<'de> Visitor<'de> for Items<'_, 'de> {
+        type Value = ();
+
+        fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+            f.write_str("a list")
+        }
+
+        fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<(), A::Error> {
+            while let Some(item) = list.next_element::<&'de RawValue>()? {
+                (self.0)(item.get());
+            }
+            Ok(())
+        }
+    }
+    serde_json::Deserializer::from_str(json).deserialize_seq(Items(visit))
 }
 
 /// Visits the objects of a list.

@@ -4,9 +4,11 @@ use std::borrow::Cow;
 use std::collections::{BTreeMap, HashMap};
 
 use memchr::memmem::Finder;
+use serde::de::IgnoredAny;
 use serde::{Deserialize, Serialize};
 use serde_json::value::RawValue;
 
+use super::mend::tidy;
 use crate::text::decode;
 
 /// A page of the v2 API. Only its lists are looked into.
@@ -37,8 +39,12 @@ pub(super) fn each(raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
         return;
     }
     match text.contains(['\n', '\r']) {
-        // A line break in a string is not allowed in JSON, so each of them stands between values.
-        true => sink(text.replace(['\n', '\r'], " ").as_bytes()),
+        // A line break in a string is not allowed in JSON, so each of them stands between values, unless it was let pass.
+        true => {
+            let is_json = serde_json::from_str::<IgnoredAny>(&text).is_ok();
+            let tidied = if is_json { None } else { tidy(&text) };
+            sink(tidied.as_deref().unwrap_or(&text).replace(['\n', '\r'], " ").as_bytes());
+        }
         false => sink(text.as_bytes()),
     }
 }

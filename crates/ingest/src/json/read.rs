@@ -1,19 +1,25 @@
 //! Reads the tweets in a JSON object, whichever of the known shapes it has.
 
+use std::borrow::Cow;
+
 use serde_json::value::RawValue;
 
 use super::bluesky::{self, Message};
+use super::fediverse;
 use super::flat::{self, Flat, each_record};
+use super::graphql;
 use super::mend::mend;
 use super::schema::{self, Lists, Record, Rule, Tweets};
 use super::tweet::{self, Includes};
+use super::wrap::{self, Wrapped};
 use crate::item::{Found, Sink};
 use crate::text::decode;
 use crate::{Item, Options, Rejected, Stage, Tweet, format};
 
-/// How deep tables of records may be nested. Those of scrapers are two deep. There must be a limit, because each level
-/// reads the text of all levels below it once more.
+/// How deep records may lie in tables, and in wrappers and tables. Tables of scrapers are two deep, events of queues four.
+/// There must be limits, because each level reads the text of all levels below it once more.
 const MAX_TABLE_DEPTH: u8 = 4;
+const MAX_DEPTH: u8 = 8;
 
 /// Reads JSON objects into tweets, documents and notices.
 pub(super) struct Reader<'o> {
@@ -39,6 +45,10 @@ impl Place<'_> {
     /// Reads one JSON object and hands what is in it to `sink`.
     fn read(self, raw: &[u8], sink: &mut Sink<'_>) {
         let text = decode(raw);
+        let text = match wrap::without_extended_types(&text) {
+            Some(plain) => Cow::Owned(plain),
+            None => text,
+        };
         if schema::is_surely_document(&text) {
             return sink(Found::Item(self.document(&text)));
         }
@@ -83,6 +93,12 @@ impl Place<'_> {
         if record.is_document() {
             return sink(Found::Item(self.document(json)));
         }
+        if (record.is_envelope() || record.legacy.0)
+            && graphql::may_hold_tweets(json)
+            && let Some(tweets) = graphql::tweets(json)
+        {
+            return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
+        }
         if record.is_envelope() {
             return self.read_envelope(json, record, sink);
         }
@@ -103,13 +119,87 @@ impl Place<'_> {
         } else if record.is_tweet() {
             (record.id(), tweet::read(&record, &none, self.options))
         } else {
-            // Not one of Twitter's own shapes, but what another tool made of a tweet.
-            match flat::read(json, self.options) {
-                Flat::Row(outcome) => (record.id(), outcome.map(|tweet| *tweet)),
-                Flat::Table => return self.read_table(json, sink),
-            }
+            return self.read_other(json, &record, sink);
         };
         self.tweet(json, id.as_deref(), outcome, sink);
+    }
+
+    /// Reads what is not one of Twitter's own shapes: posts of other networks, and what tools have made of tweets or wrapped
+    /// around them.
+    fn read_other(self, json: &str, record: &Record<'_>, sink: &mut Sink<'_>) {
+        let id = record.id();
+        if record.table_row.0 {
+            return self.read_row(json, id.as_deref(), sink);
+        }
+        match fediverse::read(json, self.options) {
+            Some(fediverse::Found::Post(id, tweet)) => {
+                return self.tweet(json, id.as_deref(), tweet.map(|tweet| *tweet), sink);
+            }
+            Some(fediverse::Found::Notice(kind)) => {
+                return sink(Found::Item(Item::Notice { line: self.line, kind }));
+            }
+            None => {}
+        }
+        if bluesky::may_hold_views(json) {
+            if let Some(message) = bluesky::read_view(json, self.options) {
+                return self.message(json, message, sink);
+            } else if let Some(posts) = bluesky::views(json) {
+                return self.read_inside(json, posts.into_iter().map(Cow::Owned), sink);
+            }
+        }
+        if graphql::may_hold_tweets(json)
+            && let Some(tweets) = graphql::tweets(json)
+        {
+            return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
+        }
+        match wrap::unwrap(json) {
+            Some(Wrapped::Records(records)) => {
+                return self.read_inside(json, records.into_iter(), sink);
+            }
+            Some(Wrapped::Notice(kind)) => {
+                return sink(Found::Item(Item::Notice { line: self.line, kind }));
+            }
+            None => {}
+        }
+        self.read_row(json, id.as_deref(), sink);
+    }
+
+    fn read_row(self, json: &str, id: Option<&str>, sink: &mut Sink<'_>) {
+        match flat::read(json, self.options) {
+            Flat::Row(outcome) => self.tweet(json, id, outcome.map(|tweet| *tweet), sink),
+            Flat::Table => self.read_table(json, sink),
+        }
+    }
+
+    /// Reads the records that lie in an object.
+    fn read_inside<'j>(
+        self,
+        json: &str,
+        records: impl Iterator<Item = Cow<'j, str>>,
+        sink: &mut Sink<'_>,
+    ) {
+        if self.depth == MAX_DEPTH {
+            let reason = format!("records lie in it more than {MAX_DEPTH} deep");
+            return self.reject(json.as_bytes(), None, reason, sink);
+        }
+        let inner = Place { depth: self.depth + 1, ..self };
+        for record in records {
+            match record.trim_start().starts_with('[') {
+                // A list of records that was put into a text.
+                true => {
+                    let mut items = Vec::new();
+                    let read = flat::each_item(&record, &mut |item| items.push(item));
+                    match read {
+                        Ok(()) => items.iter().for_each(|item| inner.read(item.as_bytes(), sink)),
+                        Err(error) => {
+                            let reason = format!("the JSON in it cannot be read: {error}");
+                            self.reject(json.as_bytes(), None, reason, sink);
+                        }
+                    }
+                }
+                false => inner.read(record.as_bytes(), sink),
+            }
+        }
     }
 
     fn message(&self, json: &str, message: Message<'_>, sink: &mut Sink<'_>) {
@@ -172,6 +262,10 @@ impl Place<'_> {
 
     fn parse_of_page(self, page: &Page<'_, '_>, text: &str, sink: &mut Sink<'_>) {
         let error = match serde_json::from_str::<Record<'_>>(text) {
+            // A page in the form of the API, with tweets of another form.
+            Ok(record) if record.is_foreign() && self.depth < MAX_DEPTH => {
+                return Place { depth: self.depth + 1, ..self }.read(text.as_bytes(), sink);
+            }
             Ok(record) => return self.read_of_page(page, Ok(text), &record, sink),
             Err(error) => error,
         };

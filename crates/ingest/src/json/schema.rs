@@ -123,6 +123,16 @@ pub(super) struct Record<'a> {
     #[serde(rename = "@timestamp")]
     pub(super) at_timestamp: Present,
     pub(super) sentiment: Object<Anything>,
+    // Keys of other tools' tweets, which are read by the names of their keys.
+    #[serde(rename = "createdAt")]
+    pub(super) created_at_camel: Present,
+    #[serde(rename = "postedTime")]
+    pub(super) posted_time: Present,
+    pub(super) from_user: Present,
+    pub(super) screen_name: Present,
+    pub(super) legacy: Present,
+    /// See [`TABLE_ROW`](crate::record::TABLE_ROW).
+    pub(super) table_row: Present,
     // The names of the text in table rows. An object with one of them is not a notice, whatever its other keys are.
     #[serde(alias = "tweet_text", alias = "body", alias = "message", alias = "rawContent")]
     pub(super) content: Present,
@@ -206,12 +216,22 @@ impl<'a> Record<'a> {
             || self.truncated.is_some()
             || self.timestamp_ms.0.is_some()
             || self.geo.0.is_some();
-        has_text && has_marks
+        has_text && has_marks && !self.is_foreign()
+    }
+
+    /// Whether it has keys that the API's tweets do not have.
+    pub(super) fn is_foreign(&self) -> bool {
+        self.table_row.0
+            || self.created_at_camel.0
+            || self.posted_time.0
+            || self.from_user.0
+            || self.screen_name.0
+            || self.legacy.0
     }
 
     /// Whether it wraps tweets as the v2 API does.
     pub(super) fn is_envelope(&self) -> bool {
-        (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet()
+        (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet() && !self.table_row.0
     }
 
     /// Whether it may be a message of Bluesky's Jetstream.
@@ -233,7 +253,10 @@ impl<'a> Record<'a> {
     /// v1.1: developer.x.com, "Streaming message types". v2: `errors`, connection problems and
     /// compliance lines come instead of `data`; a page may be empty.
     pub(super) fn notice(&self) -> Option<&'static str> {
-        let has_text = self.text.0.is_some() || self.full_text.0.is_some() || self.content.0;
+        let has_text = self.text.0.is_some()
+            || self.full_text.0.is_some()
+            || self.content.0
+            || self.table_row.0;
         if has_text || self.is_envelope() || self.is_tweet() || self.is_reject() {
             return None;
         }

@@ -11,8 +11,8 @@ use memchr::{memchr, memchr3, memmem, memrchr};
 
 use crate::format::{BROKEN_OFF, Rest, Split, Stretch};
 
-/// The longest object that is read, in bytes: a page of 500 tweets is 3 MB.
-const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
+/// The longest object that is read, in bytes. A page of 500 tweets is 3 MB, but tools put thousands into one.
+const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
 /// How much broken data is kept in memory while looking for a place to continue. Only this much of it is rejected as a
 /// record; the rest is skipped.
 const MAX_FAULT_BYTES: usize = 1024 * 1024;
@@ -23,8 +23,9 @@ const MAX_DEPTH: usize = 127;
 
 const NOT_JSON: &str = "this is not a JSON object";
 const BROKEN: &str = "the JSON is broken";
+const PYTHON: &str = "this is a value of Python, not JSON; hint: write it with json.dumps, or convert it with ast.literal_eval";
 const UNFINISHED: &str = "the JSON ends in the middle of an object";
-const TOO_LONG: &str = "the JSON object is longer than 16 MiB";
+const TOO_LONG: &str = "the JSON object is longer than 32 MiB";
 
 #[derive(Default)]
 pub(super) struct Splitter {
@@ -65,6 +66,9 @@ impl Split for Splitter {
                 Scanned::Whole { end } => {
                     self.mode = Mode::Between;
                     return Stretch::Record { end, fault: None };
+                }
+                Scanned::Broken if bytes.starts_with(b"{'") || bytes.starts_with(b"{u'") => {
+                    self.broken(PYTHON, 1);
                 }
                 Scanned::Broken => self.broken(BROKEN, 1),
                 // Most likely a quotation mark or a bracket is missing. Without a limit, the rest of the file would be
@@ -198,6 +202,32 @@ enum Expect {
     CommaOrEnd,
 }
 
+/// Whether what follows a line end begins another record or another entry of this one. `None` if that does not show yet.
+fn begins_anew(bytes: &[u8]) -> Option<bool> {
+    let blanks =
+        bytes.iter().take_while(|b| matches!(b, b' ' | b'\t' | b'\r' | b',' | b'[')).count();
+    let line = &bytes[blanks..];
+    let first = *line.first()?;
+    let second = line.get(1);
+    match first {
+        b'{' => Some(matches!(second?, b'"' | b'}' | b'\n' | b'\r' | b' ')),
+        // `"key":`
+        b'"' => {
+            let end = memchr3(b'"', b'\\', b'\n', &line[1..]);
+            match end {
+                Some(end) => {
+                    let after = line[1 + end..].get(1);
+                    Some(line[1 + end] == b'"' && *after? == b':')
+                }
+                None if line.len() > MAX_KEY_BYTES => Some(false),
+                None => None,
+            }
+        }
+        b'}' | b']' => Some(true),
+        _ => Some(false),
+    }
+}
+
 /// Finds the end of an object, going on where it stopped when more bytes have come.
 #[derive(Default)]
 struct Scanner {
@@ -212,7 +242,6 @@ impl Scanner {
     fn scan(&mut self, bytes: &[u8]) -> Scanned {
         while let Some(&byte) = bytes.get(self.at) {
             if self.in_string {
-                // A raw line end in a string is not JSON, and the surest sign of a cut line.
                 match memchr3(b'"', b'\\', b'\n', &bytes[self.at..]) {
                     None => {
                         self.at = bytes.len();
@@ -228,7 +257,13 @@ impl Scanner {
                             self.at += length;
                             break;
                         }
-                        _ => return Scanned::Broken,
+                        // A raw line end in a string is not JSON. If the next line begins with an object or a key, this one
+                        // was cut; otherwise the line end may be a part of the text.
+                        _ => match begins_anew(&bytes[self.at + length + 1..]) {
+                            None => break,
+                            Some(true) => return Scanned::Broken,
+                            Some(false) => self.at += length + 1,
+                        },
                     },
                 }
                 continue;

@@ -1,0 +1,182 @@
+//! What tools wrap around records: Elasticsearch's hits, the messages of log shippers, queues and event buses, exports of
+//! databases. Each is known by a key or two.
+
+use std::borrow::Cow;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use memchr::memmem;
+use serde_json::{Map, Value};
+
+use super::flat::{each_entry, each_item};
+use crate::kpl;
+
+/// What is in a wrapper.
+pub(super) enum Wrapped<'j> {
+    /// Records, to be read one after the other.
+    Records(Vec<Cow<'j, str>>),
+    /// Nothing but a message of the tool: its kind.
+    Notice(&'static str),
+}
+
+/// Keys under which a record lies as an object.
+const OBJECTS: [&str; 9] =
+    ["_source", "doc", "detail", "payload", "kinesis", "Sns", "dynamodb", "NewImage", "Item"];
+/// Keys under which a record lies as text, or as bytes in Base64.
+const TEXTS: [&str; 11] = [
+    "message",
+    "Message",
+    "MessageBody",
+    "body",
+    "Body",
+    "event",
+    "log",
+    "value",
+    "payload",
+    "data",
+    "rawData",
+];
+/// Keys under which records lie in a list, if they are not all that there is.
+const LISTS: [&str; 8] =
+    ["hits", "rows", "Records", "features", "Items", "messages", "orderedItems", "results"];
+
+/// Unwraps an object. `None` if it is no wrapper that is known.
+pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
+    let mut entries: Vec<(String, &str)> = Vec::new();
+    let mut n_keys = 0;
+    let is_known = |key: &str| {
+        OBJECTS.contains(&key)
+            || TEXTS.contains(&key)
+            || LISTS.contains(&key)
+            || ACTIONS.contains(&key)
+    };
+    each_entry(json, &mut |key, value| {
+        n_keys += 1;
+        if is_known(key) && entries.len() < 16 {
+            entries.push((key.to_owned(), value));
+        }
+    })
+    .ok()?;
+    let get = |wanted: &str| entries.iter().find(|(key, _)| key == wanted).map(|(_, value)| *value);
+    // The line before a document in the body of a bulk request.
+    if n_keys == 1
+        && let Some((key, value)) = entries.first()
+        && ACTIONS.contains(&&**key)
+        && (value.contains("\"_index\"") || value.contains("\"_id\"") || *value == "{}")
+    {
+        return Some(Wrapped::Notice("bulk action"));
+    }
+    let mut lists =
+        LISTS.iter().filter_map(|key| get(key)).filter(|value| value.starts_with(['{', '[']));
+    if let Some(list) = lists.next() {
+        // `hits` are in `hits` once more.
+        if list.starts_with('{') {
+            return Some(Wrapped::Records(vec![Cow::Borrowed(list)]));
+        }
+        let mut records = Vec::new();
+        each_item(list, &mut |item| records.push(item)).ok()?;
+        return Some(match records.is_empty() {
+            true => Wrapped::Notice("empty page"),
+            false => Wrapped::Records(records.into_iter().filter_map(record_of).collect()),
+        });
+    }
+    for (key, value) in OBJECTS.iter().filter_map(|key| Some((*key, get(key)?))) {
+        if value.starts_with('{') {
+            let is_typed = matches!(key, "NewImage" | "Item");
+            let record = match is_typed {
+                true => Cow::Owned(untyped(value)?),
+                false => Cow::Borrowed(value),
+            };
+            return Some(Wrapped::Records(vec![record]));
+        }
+    }
+    let texts = TEXTS.iter().filter_map(|key| get(key)).filter(|value| value.starts_with('"'));
+    texts.filter_map(record_of).next().map(|record| Wrapped::Records(vec![record]))
+}
+
+/// What a bulk request does with the document on the next line.
+const ACTIONS: [&str; 4] = ["index", "create", "update", "delete"];
+
+/// The record that a value is: an object, or a text that holds one, perhaps in Base64.
+fn record_of(value: &str) -> Option<Cow<'_, str>> {
+    if value.starts_with('{') {
+        return Some(Cow::Borrowed(value));
+    }
+    let text: String = serde_json::from_str(value).ok()?;
+    let is_object = |text: &str| text.trim_start().starts_with(['{', '[']);
+    if is_object(&text) {
+        return Some(Cow::Owned(text));
+    }
+    let bytes = STANDARD.decode(text.trim()).ok()?;
+    if let Some(records) = kpl::records(&bytes) {
+        let list = records.join(&b',');
+        return String::from_utf8(list).ok().map(|list| Cow::Owned(format!("[{list}]")));
+    }
+    String::from_utf8(bytes).ok().filter(|text| is_object(text)).map(Cow::Owned)
+}
+
+/// An item of DynamoDB, without the types around its values: `{"id": {"S": "1"}}`.
+fn untyped(json: &str) -> Option<String> {
+    let value: Value = serde_json::from_str(json).ok()?;
+    Some(plain(value).to_string())
+}
+
+fn plain(value: Value) -> Value {
+    let Value::Object(map) = value else { return value };
+    if map.len() == 1
+        && let Some((kind, inner)) = map.iter().next()
+    {
+        match (kind.as_str(), inner) {
+            ("S" | "N" | "BOOL", inner) if !inner.is_object() => return inner.clone(),
+            ("NULL", _) => return Value::Null,
+            ("M", inner @ Value::Object(_)) => return members(inner.clone()),
+            ("L" | "SS" | "NS", Value::Array(items)) => {
+                return items.iter().cloned().map(plain).collect();
+            }
+            _ => {}
+        }
+    }
+    members(Value::Object(map))
+}
+
+fn members(value: Value) -> Value {
+    match value {
+        Value::Object(map) => {
+            let plain = map.into_iter().map(|(key, value)| (key, plain(value)));
+            Value::Object(plain.collect::<Map<_, _>>())
+        }
+        other => other,
+    }
+}
+
+/// A record of MongoDB's extended JSON, without the types around its values: `{"$numberLong": "1"}`. `None` if it has none.
+pub(super) fn without_extended_types(json: &str) -> Option<String> {
+    let types = ["\"$number", "\"$date\"", "\"$oid\""];
+    memmem::find(json.as_bytes(), b"\"$")?;
+    if !types.iter().any(|kind| memmem::find(json.as_bytes(), kind.as_bytes()).is_some()) {
+        return None;
+    }
+    let value: Value = serde_json::from_str(json).ok()?;
+    Some(simple(value).to_string())
+}
+
+fn simple(value: Value) -> Value {
+    match value {
+        Value::Array(items) => items.into_iter().map(simple).collect(),
+        Value::Object(map) if map.len() == 1 => {
+            let (key, inner) = map.into_iter().next().unwrap_or_default();
+            match key.as_str() {
+                "$oid" | "$date" => simple(inner),
+                "$numberLong" | "$numberInt" | "$numberDouble" | "$numberDecimal" => {
+                    let number = inner.as_str().and_then(|text| serde_json::from_str(text).ok());
+                    number.filter(Value::is_number).unwrap_or(inner)
+                }
+                _ => Value::Object(Map::from_iter([(key, simple(inner))])),
+            }
+        }
+        Value::Object(map) => {
+            Value::Object(map.into_iter().map(|(key, value)| (key, simple(value))).collect())
+        }
+        other => other,
+    }
+}

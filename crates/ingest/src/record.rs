@@ -1,0 +1,271 @@
+//! A record as fields and values, be it the row of a table or a JSON object, and the tweet that it is.
+//!
+//! Of each field, the first value that can be read counts. Values that are there and cannot be read are noted in
+//! [`Tweet::unread`], so that nothing vanishes without a word.
+
+use std::borrow::Cow;
+
+use crate::identity::{Claims, Date, identify};
+use crate::language::language_tag;
+use crate::text::{repair, unescape_entities};
+use crate::time::DayOrder;
+use crate::value::{self, Order, is_missing};
+use crate::{Counts, Field, Kind, Options, Place, Point, Timestamp, Tweet, Unread, User};
+
+/// A record, whatever its format.
+pub(crate) trait Record<'r> {
+    /// Whether there can be values of a field. Most records have values of few.
+    fn has(&self, field: Field) -> bool;
+
+    /// The value under the `nth` best of the names of a field, from 0, as it stands in the source, and whether that name
+    /// may mean something else.
+    fn value(&self, field: Field, nth: usize) -> Option<(Cow<'r, str>, bool)>;
+}
+
+/// The key by which an object is known that was the row of a table, so that it is read by its names alone. Its value is
+/// `true`, or which of two numbers in its dates is the day.
+pub(crate) const TABLE_ROW: &str = "table_row";
+
+/// Times of tweets lie after this: Twitter was opened in July 2006.
+const FIRST_TWEET_MS: i64 = 1_142_899_200_000; // 2006-03-21
+
+/// Makes a tweet of a record. The error says why it is none.
+pub(crate) fn read<'r>(
+    record: &impl Record<'r>,
+    day_order: Option<DayOrder>,
+    options: &Options,
+) -> Result<Tweet<'r>, String> {
+    let mut values = Values { record, unread: Vec::new() };
+    let text = values.text().ok_or("its text is empty")?;
+    let user = values.user();
+    let date = values.date(day_order, options);
+    let ids = values.ids();
+    let author = values.raw(Field::ScreenName).or_else(|| values.raw(Field::UserId));
+    let claims = Claims {
+        id: best_id(&ids, date.as_ref()),
+        date,
+        text: unescape_entities(repair(text)),
+        author: author.as_deref(),
+    };
+    let mut tweet = identify(claims, options)?;
+
+    tweet.user = user;
+    tweet.lang = values.read(Field::Lang, language_tag);
+    tweet.coordinates = values.coordinates();
+    let place = Place {
+        name: values.read(Field::Place, name),
+        country: values.read(Field::Country, name),
+        country_code: values.read(Field::CountryCode, name),
+        bounding_box: values.read(Field::PlaceBox, |text| value::bounding_box(&text)),
+    };
+    tweet.place = (place != Place::default()).then_some(place);
+    tweet.marketplaces.extend(values.read(Field::Marketplace, Some));
+    tweet.counts = Counts {
+        retweets: values.count(Field::Retweets),
+        likes: values.count(Field::Likes),
+        replies: values.count(Field::Replies),
+        quotes: values.count(Field::Quotes),
+    };
+    values.references(&mut tweet);
+    if tweet.kind == Kind::Retweet
+        && let Some(original) = values.read(Field::OriginalText, Some)
+    {
+        tweet.text = unescape_entities(repair(original));
+    }
+    tweet.unread = values.unread;
+    Ok(tweet)
+}
+
+fn trim(cell: Cow<'_, str>) -> Cow<'_, str> {
+    match cell {
+        Cow::Borrowed(text) => Cow::Borrowed(text.trim()),
+        Cow::Owned(text) => Cow::Owned(text.trim().to_owned()),
+    }
+}
+
+/// The name of something. An object that was put into a cell is none.
+fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    (!text.starts_with(['{', '['])).then_some(text)
+}
+
+/// Of several ids, the first whose time agrees with the date; else the first. Rows of tables are numbered too.
+fn best_id<'r>(ids: &[Cow<'r, str>], date: Option<&Date<'_>>) -> Option<Cow<'r, str>> {
+    let is_plausible = |id: &Cow<'_, str>| {
+        Timestamp::from_id(id)
+            .is_some_and(|time| date.is_none_or(|date| date.is_within_a_day_of(time)))
+    };
+    let best = if ids.len() > 1 { ids.iter().find(|id| is_plausible(id)) } else { None };
+    best.or(ids.first()).cloned()
+}
+
+/// The values of a record, and what could not be read of them so far.
+struct Values<'v, R> {
+    record: &'v R,
+    unread: Vec<Unread>,
+}
+
+impl<'r, R: Record<'r>> Values<'_, R> {
+    /// All values of a field that are not missing, best name first.
+    fn all(&self, field: Field) -> impl Iterator<Item = (Cow<'r, str>, bool)> {
+        let has_any = self.record.has(field);
+        let values =
+            (0..).take_while(move |_| has_any).map_while(move |nth| self.record.value(field, nth));
+        values
+            .map(|(value, is_vague)| (trim(value), is_vague))
+            .filter(|(value, _)| !is_missing(value))
+    }
+
+    /// The first value of a field that is not missing, as it stands there.
+    fn raw(&self, field: Field) -> Option<Cow<'r, str>> {
+        if !self.record.has(field) {
+            return None;
+        }
+        let value = self.all(field).next()?.0;
+        Some(match value {
+            Cow::Borrowed(text) => Cow::Borrowed(text.trim_start_matches('\'')),
+            Cow::Owned(text) => Cow::Owned(text.trim_start_matches('\'').to_owned()),
+        })
+    }
+
+    /// The first value of a field that `read` understands.
+    fn read<T>(&mut self, field: Field, read: impl Fn(Cow<'r, str>) -> Option<T>) -> Option<T> {
+        if !self.record.has(field) {
+            return None;
+        }
+        let mut failed = None;
+        for (value, is_vague) in self.all(field) {
+            match read(value.clone()) {
+                Some(value) => return Some(value),
+                None if is_vague => {}
+                None => drop(failed.get_or_insert(value)),
+            }
+        }
+        self.unread.extend(failed.map(|value| Unread::new(field, &value)));
+        None
+    }
+
+    fn count(&mut self, field: Field) -> Option<u64> {
+        self.read(field, |text| value::count(&text))
+    }
+
+    /// The text. If it is cut, and there is one that is not, that one.
+    fn text(&self) -> Option<Cow<'r, str>> {
+        let values = (0..).map_while(|nth| self.record.value(Field::Text, nth));
+        let mut texts = values.map(|(text, _)| text).filter(|text| !text.trim().is_empty());
+        let first = texts.next()?;
+        let is_cut = first.trim_end().ends_with('…');
+        let mut whole = || texts.find(|text| text.chars().count() > first.chars().count());
+        Some(if is_cut { whole() } else { None }.unwrap_or(first))
+    }
+
+    fn user(&mut self) -> User<'r> {
+        let in_link = |link: Cow<'r, str>| {
+            value::handle_in_link(&link).map(|handle| Cow::Owned(handle.to_owned()))
+        };
+        let screen_name = self.read(Field::ScreenName, value::handle).or_else(|| {
+            self.all(Field::Permalink)
+                .find_map(|(link, _)| value::status_in_link(&link).and_then(|_| in_link(link)))
+        });
+        User {
+            id: self.read(Field::UserId, value::id),
+            screen_name,
+            name: self.read(Field::UserName, name),
+            followers: self.count(Field::Followers),
+        }
+    }
+
+    /// The ids that the record has, best first. A rounded one is noted only if there is no other.
+    fn ids(&mut self) -> Vec<Cow<'r, str>> {
+        let links =
+            self.all(Field::Permalink).filter(|(link, _)| value::status_in_link(link).is_some());
+        let mut ids: Vec<Cow<'r, str>> =
+            self.all(Field::Id).chain(links).filter_map(|(text, _)| value::id(text)).collect();
+        if ids.is_empty() {
+            ids.extend(self.read(Field::Id, value::id));
+        }
+        ids
+    }
+
+    /// When it was written, from one value or from a date and a time of day.
+    fn date(&mut self, day_order: Option<DayOrder>, options: &Options) -> Option<Date<'r>> {
+        let parse = |text: &str| {
+            let time = Timestamp::parse_in_order(value::unguard(text), day_order)?;
+            let latest = options.latest.map_or(i64::MAX, Timestamp::as_millis);
+            (FIRST_TWEET_MS..=latest).contains(&time.as_millis()).then_some(time)
+        };
+        let mut first = None;
+        let mut read = None;
+        for (text, is_vague) in self.all(Field::CreatedAt) {
+            if let Some(time) = parse(&text) {
+                read = Some((text, time));
+                break;
+            }
+            if !is_vague {
+                first.get_or_insert(text);
+            }
+        }
+        let Some((text, time)) = read else {
+            let text = first?;
+            self.unread.push(Unread::new(Field::CreatedAt, &text));
+            return Some(Date::unread(text));
+        };
+        // A date alone may have its time of day elsewhere.
+        let whole = match text.contains(':') || text.bytes().all(|b| b.is_ascii_digit()) {
+            true => None,
+            false => self.all(Field::TimeOfDay).find_map(|(time_of_day, _)| {
+                let offset = self.raw(Field::UtcOffset).unwrap_or_default();
+                let joined = format!("{text} {time_of_day} {offset}");
+                time_of_day
+                    .contains(':')
+                    .then(|| parse(&joined).or_else(|| parse(&format!("{text} {time_of_day}"))))?
+            }),
+        };
+        Some(match whole {
+            Some(time) => Date::exact(text, time),
+            None => Date::read(text, time),
+        })
+    }
+
+    fn coordinates(&mut self) -> Option<Point> {
+        let lat = self.read(Field::Lat, |text| value::degrees(&text));
+        let lon = self.read(Field::Lon, |text| value::degrees(&text));
+        if let (Some(lat), Some(lon)) = (lat, lon) {
+            return Some(Point { lat, lon });
+        }
+        let pair = |order| move |text: Cow<'_, str>| value::point(&text, order);
+        self.read(Field::LatLon, pair(Order::LatLon))
+            .or_else(|| self.read(Field::LonLat, pair(Order::LonLat)))
+    }
+
+    /// What the tweet refers to, and what sort of tweet that makes it.
+    fn references(&mut self, tweet: &mut Tweet<'r>) {
+        let said = self.read(Field::Kind, |text| value::kind(&text));
+        let flag = |values: &Self, field| {
+            values.record.has(field) && values.all(field).any(|(text, _)| value::flag(&text))
+        };
+        tweet.in_reply_to = self.read(Field::InReplyTo, value::id);
+        tweet.retweet_of = self.read(Field::RetweetOf, value::id);
+        tweet.quote_of = self.read(Field::QuoteOf, value::id);
+        if let Some(other) = self.read(Field::RefersTo, value::id) {
+            match said {
+                Some(Kind::Retweet) => tweet.retweet_of = Some(other),
+                Some(Kind::Quote) => tweet.quote_of = Some(other),
+                Some(Kind::Reply) => tweet.in_reply_to = Some(other),
+                Some(Kind::Tweet) | None => {}
+            }
+        }
+        let is = |kind: Kind, field, other: &Option<_>| {
+            other.is_some() || said == Some(kind) || flag(self, field)
+        };
+        tweet.kind = match () {
+            () if tweet.text.starts_with("RT @")
+                || is(Kind::Retweet, Field::IsRetweet, &tweet.retweet_of) =>
+            {
+                Kind::Retweet
+            }
+            () if is(Kind::Quote, Field::IsQuote, &tweet.quote_of) => Kind::Quote,
+            () if is(Kind::Reply, Field::IsReply, &tweet.in_reply_to) => Kind::Reply,
+            () => Kind::Tweet,
+        };
+    }
+}

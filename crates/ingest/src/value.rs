@@ -1,0 +1,391 @@
+//! Reads the values of fields as exports and spreadsheets spell them. `None` means that the text is no such value.
+
+use std::borrow::Cow;
+
+use crate::python::looks_like_object;
+use crate::{BoundingBox, Kind, Point};
+
+/// Whether a cell holds what pandas, R, databases and spreadsheets write for a missing value.
+pub(crate) fn is_missing(cell: &str) -> bool {
+    const MISSING: [&str; 16] = [
+        "nan",
+        "none",
+        "null",
+        "na",
+        "n/a",
+        "<na>",
+        "[]",
+        "{}",
+        "()",
+        "\\n",
+        "(null)",
+        "undefined",
+        "absent",
+        "nil",
+        "#n/a",
+        "nat",
+    ];
+    let cell = cell.trim();
+    cell.len() <= 9
+        && (cell.is_empty() || MISSING.iter().any(|missing| missing.eq_ignore_ascii_case(cell)))
+}
+
+/// Removes what keeps spreadsheets from changing a cell: `="160…"`, `'160…` and `=@ann`.
+pub(crate) fn unguard(cell: &str) -> &str {
+    let cell = cell.trim();
+    let quoted = cell.strip_prefix("=\"").and_then(|cell| cell.strip_suffix('"'));
+    if let Some(inner) = quoted {
+        return inner.trim();
+    }
+    match cell.as_bytes() {
+        [b'=' | b'\'', b'@' | b'=' | b'+' | b'-', ..] => &cell[1..],
+        _ => cell,
+    }
+}
+
+/// A count: `12`, `12.0` (as pandas writes it), `1,204`, `1.204`, `1.2K`.
+pub(crate) fn count(text: &str) -> Option<u64> {
+    let text = unguard(text);
+    if let Ok(number) = text.parse() {
+        return Some(number);
+    }
+    let (number, unit) = match text.as_bytes().last()? {
+        b'k' | b'K' => (&text[..text.len() - 1], 1e3),
+        b'm' | b'M' => (&text[..text.len() - 1], 1e6),
+        b'b' | b'B' => (&text[..text.len() - 1], 1e9),
+        _ => {
+            let text = text.find('.').map_or(text, |point| {
+                // `12.0`, `1,204.00`
+                let decimals = &text[point + 1..];
+                if decimals.bytes().all(|b| b == b'0') && decimals.len() < 3 {
+                    &text[..point]
+                } else {
+                    text
+                }
+            });
+            return without_separators(text).or_else(|| whole(text.parse().ok()?));
+        }
+    };
+    let number: f64 = number.trim().replace(',', ".").parse().ok()?;
+    whole((number * unit).round())
+}
+
+fn whole(number: f64) -> Option<u64> {
+    // Beyond 2^53, a float has lost digits.
+    (number >= 0.0 && number.fract() == 0.0 && number < 9e15).then_some(number as u64)
+}
+
+/// The number in digits that are grouped by threes: `1,204`, `1.204.001`, `1 204`.
+fn without_separators(text: &str) -> Option<u64> {
+    let is_separator = |c: char| matches!(c, ',' | '.' | ' ' | '\'' | '’' | '\u{A0}' | '\u{202F}');
+    let mut groups = text.split(is_separator);
+    let first = groups.next()?;
+    let is_number = |digits: &str| !digits.is_empty() && digits.bytes().all(|b| b.is_ascii_digit());
+    let mut digits = first.to_owned();
+    for group in groups {
+        if group.len() != 3 || !is_number(group) || first.len() > 3 {
+            return None;
+        }
+        digits.push_str(group);
+    }
+    if is_number(first) { digits.parse().ok() } else { None }
+}
+
+/// Degrees: `52.3702`, `52,3702`, `4.89° W`.
+pub(crate) fn degrees(text: &str) -> Option<f64> {
+    let text = unguard(text);
+    let parse = |text: &str| text.parse::<f64>().ok().filter(|degrees| degrees.is_finite());
+    if let Some(degrees) = parse(text) {
+        return Some(degrees);
+    }
+    let (number, sign) = match text.as_bytes().last()? {
+        b'N' | b'E' => (&text[..text.len() - 1], 1.0),
+        b'S' | b'W' => (&text[..text.len() - 1], -1.0),
+        _ => (text, 1.0),
+    };
+    let number = number.trim().trim_end_matches('°').trim_end();
+    parse(&number.replace(',', ".")).map(|degrees| sign * degrees)
+}
+
+/// The order of the two numbers of a position that does not name them.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Order {
+    LatLon,
+    LonLat,
+}
+
+/// A position: `51.5,-0.1`, `loc: 51.5,-0.1`, `[-0.1, 51.5]`, `POINT(-0.1 51.5)`, GeoJSON, or an object with names.
+pub(crate) fn point(text: &str, order: Order) -> Option<Point> {
+    let numbers = numbers(text, 2)?;
+    let [(first_at, first), (second_at, second)] = numbers[..] else { return None };
+    let names = |name: &str, from: usize, to: usize| {
+        text.get(from..to).is_some_and(|before| before.to_ascii_lowercase().contains(name))
+    };
+    let order = if names("lat", 0, first_at) && names("l", first_at, second_at) {
+        Order::LatLon
+    } else if names("lon", 0, first_at) || names("lng", 0, first_at) || names("point", 0, first_at)
+    {
+        Order::LonLat
+    } else {
+        order
+    };
+    let (mut lat, mut lon) = match order {
+        Order::LatLon => (first, second),
+        Order::LonLat => (second, first),
+    };
+    if lat.abs() > 90.0 && lon.abs() <= 90.0 {
+        // No latitude is that large.
+        std::mem::swap(&mut lat, &mut lon);
+    }
+    (lat.abs() <= 90.0 && lon.abs() <= 180.0).then_some(Point { lat, lon })
+}
+
+/// The corners of a place: west, south, east and north; a ring of `[lon, lat]`; or, as R unrolls it, all longitudes before
+/// all latitudes.
+pub(crate) fn bounding_box(text: &str) -> Option<BoundingBox> {
+    let numbers: Vec<f64> = numbers(text, 64)?.into_iter().map(|(_, number)| number).collect();
+    if let [west, south, east, north] = numbers[..] {
+        return Some(BoundingBox { west, south, east, north });
+    }
+    let half = numbers.len() / 2;
+    if half < 2 || !numbers.len().is_multiple_of(2) {
+        return None;
+    }
+    let (lons, lats): (Vec<f64>, Vec<f64>) = match text.contains("],") || text.contains("] ,") {
+        true => numbers.chunks_exact(2).map(|pair| (pair[0], pair[1])).unzip(),
+        false => (numbers[..half].to_vec(), numbers[half..].to_vec()),
+    };
+    let least = |numbers: &[f64]| numbers.iter().copied().fold(f64::INFINITY, f64::min);
+    let most = |numbers: &[f64]| numbers.iter().copied().fold(f64::NEG_INFINITY, f64::max);
+    Some(BoundingBox {
+        west: least(&lons),
+        south: least(&lats),
+        east: most(&lons),
+        north: most(&lats),
+    })
+}
+
+/// The numbers in a text, with their positions. `None` if there are more than `most`, or other words between them than
+/// a position has.
+fn numbers(text: &str, most: usize) -> Option<Vec<(usize, f64)>> {
+    let bytes = text.as_bytes();
+    let is_part = |b: u8| b.is_ascii_digit() || matches!(b, b'-' | b'+' | b'.');
+    let mut found = Vec::new();
+    let mut at = 0;
+    while at < bytes.len() {
+        let starts = is_part(bytes[at]) && (at == 0 || !bytes[at - 1].is_ascii_alphanumeric());
+        if !starts {
+            at += 1;
+            continue;
+        }
+        let mut end = at + 1;
+        while end < bytes.len() {
+            let is_exponent = matches!(bytes[end], b'e' | b'E') && bytes[end - 1].is_ascii_digit();
+            if !is_part(bytes[end]) && !is_exponent {
+                break;
+            }
+            end += 1;
+        }
+        let number: f64 = text[at..end].parse().ok()?;
+        if found.len() == most {
+            return None;
+        }
+        found.push((at, number));
+        at = end;
+    }
+    Some(found)
+}
+
+/// An id, without what exports put around it: `'160…`, `x160…` (R), `tweet_id:160…`, `tag:search.twitter.com,2005:160…`.
+/// A link to a tweet stands for the tweet's id. `None` if a spreadsheet has rounded it, or if it can be no id at all.
+pub(crate) fn id(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let pick = |text: &str| -> Option<std::ops::Range<usize>> {
+        let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=');
+        let bare = text.trim_matches(is_wrapping);
+        let start = bare.as_ptr().addr() - text.as_ptr().addr();
+        let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+        let whole = start..start + bare.len();
+        if is_digits(bare) {
+            return (!bare.trim_start_matches('0').is_empty()).then_some(whole);
+        }
+        if let Some(digits) = status_in_link(bare) {
+            return Some(start + digits.start..start + digits.end);
+        }
+        let after = bare.strip_prefix('x').or_else(|| Some(bare.rsplit_once(':')?.1));
+        if let Some(digits) = after.filter(|after| is_digits(after) && !bare.starts_with("at:")) {
+            return Some(whole.end - digits.len()..whole.end);
+        }
+        let is_number = bare.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b));
+        let is_prose = bare.contains(char::is_whitespace) || bare.starts_with(['{', '[']);
+        (!bare.is_empty() && !is_number && !is_prose).then_some(whole)
+    };
+    let range = pick(&text)?;
+    Some(match text {
+        Cow::Borrowed(text) => Cow::Borrowed(&text[range]),
+        Cow::Owned(text) => Cow::Owned(text[range].to_owned()),
+    })
+}
+
+/// Where the id stands in a link to a tweet: behind `/status/` or `/statuses/`.
+pub(crate) fn status_in_link(link: &str) -> Option<std::ops::Range<usize>> {
+    let at = link.find("/status")?;
+    let start = at + link[at + 1..].find('/')? + 2;
+    let rest = link[at + 1..start].trim_end_matches('/');
+    let length = link[start..].bytes().take_while(u8::is_ascii_digit).count();
+    (matches!(rest, "status" | "statuses") && length > 0).then_some(start..start + length)
+}
+
+/// The handle in a link to a tweet or an account: `https://twitter.com/ann/status/160…`.
+pub(crate) fn handle_in_link(link: &str) -> Option<&str> {
+    let path = link.strip_prefix("https://").or_else(|| link.strip_prefix("http://"))?;
+    let (host, path) = path.split_once('/')?;
+    let host = host.trim_start_matches("www.").trim_start_matches("mobile.");
+    let handle = path.split(['/', '?', '#']).next()?;
+    let is_handle = (1..=15).contains(&handle.len())
+        && handle.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_');
+    // `/i/web/status/…` and `/statuses/…` name nobody.
+    (matches!(host, "twitter.com" | "x.com") && is_handle && !matches!(handle, "i" | "statuses"))
+        .then_some(handle)
+}
+
+/// An account's handle, without `@`.
+pub(crate) fn handle(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let bare = unguard(&text);
+    let bare = handle_in_link(bare).unwrap_or(bare).trim_start_matches('@');
+    if bare.is_empty() || bare.starts_with('[') || looks_like_object(bare) {
+        return None;
+    }
+    if bare.len() == text.len() {
+        return Some(text);
+    }
+    Some(Cow::Owned(bare.to_owned()))
+}
+
+/// Yes or no. What is neither (the id of somebody who is answered, say) means yes.
+pub(crate) fn flag(text: &str) -> bool {
+    const NO: [&str; 8] = ["no", "false", "f", "n", "0", "0.0", "off", "-"];
+    let text = unguard(text);
+    !NO.iter().any(|no| no.eq_ignore_ascii_case(text))
+}
+
+/// What sort of tweet it is, in the words of exports: `RETWEET`, `replied_to`, `Quote Tweet`, `share`.
+pub(crate) fn kind(text: &str) -> Option<Kind> {
+    let text = unguard(text).to_ascii_lowercase();
+    let is_of = |words: &[&str]| words.iter().any(|word| text.contains(word));
+    match () {
+        () if text == "rt" || text == "share" || is_of(&["retweet", "repost"]) => {
+            Some(Kind::Retweet)
+        }
+        () if is_of(&["quote"]) => Some(Kind::Quote),
+        () if is_of(&["repl", "comment", "answer"]) => Some(Kind::Reply),
+        () if is_of(&["tweet", "original", "post", "status", "mention"]) => Some(Kind::Tweet),
+        () => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn counts_are_read_as_people_and_programs_write_them() {
+        for (text, expected) in [
+            ("0", Some(0)),
+            ("12.0", Some(12)),
+            ("1,012", Some(1012)),
+            ("1.204", Some(1204)),
+            ("1.204.001", Some(1_204_001)),
+            ("1 204", Some(1204)),
+            ("1,204.0", Some(1204)),
+            ("1.2K", Some(1200)),
+            ("1,2k", Some(1200)),
+            ("15K", Some(15_000)),
+            ("2.5M", Some(2_500_000)),
+            ("1.5e3", Some(1500)),
+            ("=\"7\"", Some(7)),
+            ("-1", None),
+            ("1.5", None),
+            ("12,34", None),
+            ("9.7436e+17", None),
+            ("many", None),
+            ("K", None),
+        ] {
+            assert_eq!(count(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn positions_are_read_in_the_order_that_their_source_has() {
+        let at = |lat, lon| Some(Point { lat, lon });
+        for (text, order, expected) in [
+            ("51.5,-0.1", Order::LatLon, at(51.5, -0.1)),
+            ("loc: 51.5074,-0.1278", Order::LatLon, at(51.5074, -0.1278)),
+            ("-9.1393 38.7223", Order::LonLat, at(38.7223, -9.1393)),
+            ("[-9.1393,38.7223]", Order::LonLat, at(38.7223, -9.1393)),
+            ("POINT(-9.1393 38.7223)", Order::LatLon, at(38.7223, -9.1393)),
+            ("{\"coordinates\": [-9.1, 38.7], \"type\": \"Point\"}", Order::LonLat, at(38.7, -9.1)),
+            ("Coordinates(longitude=-9.1, latitude=38.7)", Order::LatLon, at(38.7, -9.1)),
+            ("{'lat': 38.7, 'lng': -9.1}", Order::LonLat, at(38.7, -9.1)),
+            ("c(-9.1, 38.7)", Order::LonLat, at(38.7, -9.1)),
+            ("144.9669, -37.8182", Order::LatLon, at(-37.8182, 144.9669)),
+            ("London", Order::LatLon, None),
+            ("12", Order::LatLon, None),
+            ("500, 500", Order::LatLon, None),
+            ("1, 2, 3", Order::LatLon, None),
+        ] {
+            assert_eq!(point(text, order), expected, "{text}");
+        }
+        assert_eq!(
+            [degrees("52,3702"), degrees("9.5° W"), degrees("x")],
+            [Some(52.3702), Some(-9.5), None]
+        );
+    }
+
+    #[test]
+    fn the_corners_of_a_place_are_read_in_all_three_arrangements() {
+        let expected = Some(BoundingBox { west: -9.22, south: 38.69, east: -9.09, north: 38.79 });
+        for text in [
+            "[-9.22, 38.69, -9.09, 38.79]",
+            "[[[-9.22,38.69],[-9.09,38.69],[-9.09,38.79],[-9.22,38.79]]]",
+            "-9.22 -9.09 -9.09 -9.22 38.69 38.69 38.79 38.79",
+        ] {
+            assert_eq!(bounding_box(text), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn ids_are_freed_of_what_exports_put_around_them() {
+        for (text, expected) in [
+            ("974370000000000001", Some("974370000000000001")),
+            ("'974370000000000001", Some("974370000000000001")),
+            ("=\"974370000000000001\"", Some("974370000000000001")),
+            ("\"974370000000000001\"", Some("974370000000000001")),
+            ("x974370000000000001", Some("974370000000000001")),
+            ("tweet_id:974370000000000001", Some("974370000000000001")),
+            ("tag:search.twitter.com,2005:974370000000000001", Some("974370000000000001")),
+            ("https://x.com/a/status/974370000000000001?s=20", Some("974370000000000001")),
+            ("http://twitter.com/a/statuses/974370000000000001", Some("974370000000000001")),
+            ("at://did:plc:a/app.bsky.feed.post/3l", Some("at://did:plc:a/app.bsky.feed.post/3l")),
+            ("5c1a7b", Some("5c1a7b")),
+            ("9.7437e+17", None),
+            ("974370000000000001.0", None),
+            ("0", None),
+            ("{'id': 1}", None),
+        ] {
+            assert_eq!(id(text.into()).as_deref(), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn handles_are_bare() {
+        for (text, expected) in [
+            ("ann_example", Some("ann_example")),
+            ("@ann_example", Some("ann_example")),
+            ("=@ann_example", Some("ann_example")),
+            ("https://twitter.com/ann_example", Some("ann_example")),
+            ("{'username': 'ann'}", None),
+        ] {
+            assert_eq!(handle(text.into()).as_deref(), expected, "{text}");
+        }
+    }
+}
