@@ -13,6 +13,7 @@ use crate::beginning::{SNIFF_BYTES, Sniffed};
 use crate::decode::{Decoded, Packing, decode};
 use crate::format::{Format, Rest, Split, Start, Stretch};
 use crate::gzip::Gunzip;
+use crate::json::{FirstObject, Giant, MAX_PAGE_BYTES, begins_page};
 use crate::sniff::sniff;
 use crate::text::is_windows_1252;
 use crate::{Batch, Checkpoint, Description, Detail, Error, Options, Position};
@@ -56,9 +57,24 @@ pub fn open<'r>(
     reader: impl Read + Send + 'r,
     options: &Arc<Options>,
 ) -> Result<Batches<'r>, Error> {
-    let Decoded { mut reader, packing, layers } = decode(reader)?;
+    let Decoded { mut reader, mut packing, layers } = decode(reader)?;
     let mut buffer = Vec::new();
     let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
+    if begins_page(&buffer) {
+        // Whether it is too large shows only when its end has not come after some megabytes.
+        let mut page = FirstObject::default();
+        let mut goes_on = page.goes_on(&buffer);
+        while goes_on && ended.is_none() && buffer.len() < MAX_PAGE_BYTES {
+            ended = fill(&mut reader, &mut buffer, BATCH_BYTES);
+            goes_on = page.goes_on(&buffer);
+        }
+        if goes_on && ended.is_none() {
+            let page = io::Cursor::new(std::mem::take(&mut buffer)).chain(reader);
+            reader = Box::new(Giant::new(page));
+            packing = Packing::Encoded;
+            ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
+        }
+    }
     let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
         // A stream that broke before its first byte is broken, not empty.
         (Err(Error::Empty), Some(Err(error))) => return Err(error),

@@ -11,6 +11,7 @@ mod bluesky;
 mod fediverse;
 mod find;
 mod flat;
+mod giant;
 mod graphql;
 mod lenient;
 mod lines;
@@ -23,8 +24,10 @@ mod tweet;
 mod wrap;
 
 pub(crate) use flat::values_under;
+pub(crate) use giant::{Giant, MAX_PAGE_BYTES, begins as begins_page};
 pub use lines::page_lines;
 use read::Reader;
+pub(crate) use split::FirstObject;
 use split::Splitter;
 
 #[derive(Debug)]

@@ -11,8 +11,9 @@ use memchr::{memchr, memchr3, memmem, memrchr};
 
 use crate::format::{BROKEN_OFF, Rest, Split, Stretch};
 
-/// The longest object that is read, in bytes. A page of 500 tweets is 3 MB, but tools put thousands into one.
-const MAX_RECORD_BYTES: usize = 32 * 1024 * 1024;
+/// The longest object that is read, in bytes: a page of 500 tweets is 3 MB. A longer page at the beginning of a source is taken
+/// apart: see [`giant`](super::giant).
+const MAX_RECORD_BYTES: usize = 16 * 1024 * 1024;
 /// How much broken data is kept in memory while looking for a place to continue. Only this much of it is rejected as a
 /// record; the rest is skipped.
 const MAX_FAULT_BYTES: usize = 1024 * 1024;
@@ -25,7 +26,7 @@ const NOT_JSON: &str = "this is not a JSON object";
 const BROKEN: &str = "the JSON is broken";
 const PYTHON: &str = "this is a value of Python, not JSON; hint: write it with json.dumps, or convert it with ast.literal_eval";
 const UNFINISHED: &str = "the JSON ends in the middle of an object";
-const TOO_LONG: &str = "the JSON object is longer than 32 MiB";
+const TOO_LONG: &str = "the JSON object is longer than 16 MiB";
 
 #[derive(Default)]
 pub(super) struct Splitter {
@@ -200,6 +201,19 @@ enum Expect {
     KeyOrEnd,
     Colon,
     CommaOrEnd,
+}
+
+/// Looks for the end of the object at the beginning of a source, which may be huge.
+#[derive(Default)]
+pub(crate) struct FirstObject(Scanner);
+
+impl FirstObject {
+    /// Whether the object goes on behind `bytes`, which are all that has been read so far.
+    pub(crate) fn goes_on(&mut self, bytes: &[u8]) -> bool {
+        let bom = if bytes.starts_with(b"\xEF\xBB\xBF") { 3 } else { 0 };
+        let body = bytes[bom..].trim_ascii_start();
+        matches!(self.0.scan(body), Scanned::More)
+    }
 }
 
 /// Whether what follows a line end begins another record or another entry of this one. `None` if that does not show yet.
