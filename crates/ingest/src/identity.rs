@@ -83,7 +83,8 @@ impl<'a> Date<'a> {
 
 /// Whether a date can be read only if it is known which of two numbers is the day.
 fn order_matters(text: &str) -> bool {
-    Timestamp::parse_in_order(text, Some(DayOrder::DayFirst)).is_some()
+    Timestamp::parse(text).is_none()
+        && Timestamp::parse_in_order(text, Some(DayOrder::DayFirst)).is_some()
 }
 
 /// The longest `_id` that Elasticsearch takes, in bytes.
@@ -107,6 +108,9 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
             Some(given) if order_matters(given) => format!(
                 "in its time `{given}`, day and month can be mistaken for each other; hint: give --dates day-first or month-first"
             ),
+            Some(given) if Timestamp::parse(given).is_some() => {
+                format!("its time `{given}` is no time at which tweets are written; hint: give --timestamp T")
+            }
             Some(given) => format!(
                 "its time `{given}` cannot be read; hint: write it as 2022-12-10T18:08:00Z, or give --timestamp T"
             ),

@@ -16,6 +16,7 @@ mod graphql;
 mod lenient;
 mod lines;
 mod mend;
+mod note;
 mod read;
 mod schema;
 mod shape;

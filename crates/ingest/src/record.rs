@@ -7,6 +7,7 @@ use std::borrow::Cow;
 
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
+use crate::python::looks_like_object;
 use crate::text::{repair, unescape_entities};
 use crate::time::DayOrder;
 use crate::value::{self, Order, is_missing};
@@ -37,16 +38,13 @@ pub(crate) fn read<'r>(
 ) -> Result<Tweet<'r>, String> {
     let mut values = Values { record, unread: Vec::new() };
     let text = values.text().ok_or("its text is empty")?;
-    let user = values.user();
     let date = values.date(day_order, options);
     let ids = values.ids();
+    let id = best_id(&ids, date.as_ref());
+    let user = values.user(id.as_deref());
     let author = values.raw(Field::ScreenName).or_else(|| values.raw(Field::UserId));
-    let claims = Claims {
-        id: best_id(&ids, date.as_ref()),
-        date,
-        text: unescape_entities(repair(text)),
-        author: author.as_deref(),
-    };
+    let claims =
+        Claims { id, date, text: unescape_entities(repair(text)), author: author.as_deref() };
     let mut tweet = identify(claims, options)?;
 
     tweet.user = user;
@@ -83,9 +81,14 @@ fn trim(cell: Cow<'_, str>) -> Cow<'_, str> {
     }
 }
 
-/// The name of something. An object that was put into a cell is none.
+/// The name of something. An object that was put into a cell is none, nor is a link.
 fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
-    (!text.starts_with(['{', '['])).then_some(text)
+    let is_other = text.starts_with(['{', '[', '<'])
+        || text.starts_with("http")
+        || text.starts_with("list(")
+        || matches!(&*text, "-" | "False" | "FALSE" | "false")
+        || looks_like_object(&text);
+    (!is_other).then(|| repair(text))
 }
 
 /// Of several ids, the first whose time agrees with the date; else the first. Rows of tables are numbered too.
@@ -95,7 +98,13 @@ fn best_id<'r>(ids: &[Cow<'r, str>], date: Option<&Date<'_>>) -> Option<Cow<'r, 
             .is_some_and(|time| date.is_none_or(|date| date.is_within_a_day_of(time)))
     };
     let best = if ids.len() > 1 { ids.iter().find(|id| is_plausible(id)) } else { None };
-    best.or(ids.first()).cloned()
+    let best = best.or(ids.first())?;
+    // What a spreadsheet or JavaScript has rounded begins like the id in a link, and ends with other digits.
+    let is_rounded_of = |exact: &&Cow<'_, str>| {
+        best.len() == 19 && exact.len() == 19 && best != *exact && best.get(..15) == exact.get(..15)
+    };
+    let is_round = best.ends_with("000") || ids.len() > 1;
+    Some(ids.last().filter(|exact| is_round && is_rounded_of(exact)).unwrap_or(best).clone())
 }
 
 /// The values of a record, and what could not be read of them so far.
@@ -151,20 +160,31 @@ impl<'r, R: Record<'r>> Values<'_, R> {
     /// The text. If it is cut, and there is one that is not, that one.
     fn text(&self) -> Option<Cow<'r, str>> {
         let values = (0..).map_while(|nth| self.record.value(Field::Text, nth));
-        let mut texts = values.map(|(text, _)| text).filter(|text| !text.trim().is_empty());
+        let is_error = |text: &str| {
+            let error = text.trim().strip_prefix('#').unwrap_or_default();
+            matches!(
+                error,
+                "NAME?" | "REF!" | "VALUE!" | "ERROR!" | "DIV/0!" | "N/A" | "NULL!" | "NUM!"
+            )
+        };
+        let mut texts =
+            values.map(|(text, _)| text).filter(|text| !text.trim().is_empty() && !is_error(text));
         let first = texts.next()?;
         let is_cut = first.trim_end().ends_with('…');
         let mut whole = || texts.find(|text| text.chars().count() > first.chars().count());
         Some(if is_cut { whole() } else { None }.unwrap_or(first))
     }
 
-    fn user(&mut self) -> User<'r> {
+    /// The author. A link names it only if it leads to the tweet itself.
+    fn user(&mut self, id: Option<&str>) -> User<'r> {
         let in_link = |link: Cow<'r, str>| {
             value::handle_in_link(&link).map(|handle| Cow::Owned(handle.to_owned()))
         };
         let screen_name = self.read(Field::ScreenName, value::handle).or_else(|| {
-            self.all(Field::Permalink)
-                .find_map(|(link, _)| value::status_in_link(&link).and_then(|_| in_link(link)))
+            self.all(Field::Permalink).find_map(|(link, _)| {
+                let own = value::status_in_link(&link).filter(|at| link.get(at.clone()) == id);
+                own.and_then(|_| in_link(link))
+            })
         });
         User {
             id: self.read(Field::UserId, value::id),
@@ -176,8 +196,15 @@ impl<'r, R: Record<'r>> Values<'_, R> {
 
     /// The ids that the record has, best first. A rounded one is noted only if there is no other.
     fn ids(&mut self) -> Vec<Cow<'r, str>> {
-        let links =
-            self.all(Field::Permalink).filter(|(link, _)| value::status_in_link(link).is_some());
+        // A link to a tweet of somebody else is no link to this one.
+        let author = self.all(Field::ScreenName).next().and_then(|(name, _)| value::handle(name));
+        let links = self.all(Field::Permalink).filter(|(link, _)| {
+            let is_by_author = |handle: &str| {
+                author.as_deref().is_none_or(|author| author.eq_ignore_ascii_case(handle))
+            };
+            value::status_in_link(link).is_some()
+                && value::handle_in_link(link).is_none_or(is_by_author)
+        });
         let mut ids: Vec<Cow<'r, str>> =
             self.all(Field::Id).chain(links).filter_map(|(text, _)| value::id(text)).collect();
         if ids.is_empty() {
@@ -210,14 +237,17 @@ impl<'r, R: Record<'r>> Values<'_, R> {
             return Some(Date::unread(text));
         };
         // A date alone may have its time of day elsewhere.
-        let whole = match text.contains(':') || text.bytes().all(|b| b.is_ascii_digit()) {
+        let is_midnight = time.as_millis() % (24 * 3_600_000) == 0;
+        let day = if is_midnight { text.split([' ', 'T']).next().unwrap_or(&text) } else { &text };
+        let has_time = text.contains(':') && !is_midnight;
+        let whole = match has_time || text.bytes().all(|b| b.is_ascii_digit()) {
             true => None,
             false => self.all(Field::TimeOfDay).find_map(|(time_of_day, _)| {
                 let offset = self.raw(Field::UtcOffset).unwrap_or_default();
-                let joined = format!("{text} {time_of_day} {offset}");
+                let joined = format!("{day} {time_of_day} {offset}");
                 time_of_day
                     .contains(':')
-                    .then(|| parse(&joined).or_else(|| parse(&format!("{text} {time_of_day}"))))?
+                    .then(|| parse(&joined).or_else(|| parse(&format!("{day} {time_of_day}"))))?
             }),
         };
         Some(match whole {
@@ -229,8 +259,15 @@ impl<'r, R: Record<'r>> Values<'_, R> {
     fn coordinates(&mut self) -> Option<Point> {
         let lat = self.read(Field::Lat, |text| value::degrees(&text));
         let lon = self.read(Field::Lon, |text| value::degrees(&text));
-        if let (Some(lat), Some(lon)) = (lat, lon) {
-            return Some(Point { lat, lon });
+        match (lat, lon) {
+            (Some(lat), Some(lon)) if lat.abs() <= 90.0 && lon.abs() <= 180.0 => {
+                return Some(Point { lat, lon });
+            }
+            (Some(lat), Some(lon)) => {
+                self.unread.push(Unread::new(Field::Lat, &lat.to_string()));
+                self.unread.push(Unread::new(Field::Lon, &lon.to_string()));
+            }
+            _ => {}
         }
         let pair = |order| move |text: Cow<'_, str>| value::point(&text, order);
         self.read(Field::LatLon, pair(Order::LatLon))
@@ -254,8 +291,21 @@ impl<'r, R: Record<'r>> Values<'_, R> {
                 Some(Kind::Tweet) | None => {}
             }
         }
+        // An id that a spreadsheet has rounded still says that there is another tweet.
+        let refers = |values: &Self, field| {
+            let is_number = |text: &str| text.parse::<f64>().is_ok_and(|number| number > 1e9);
+            values.record.has(field) && values.all(field).any(|(text, _)| is_number(&text))
+        };
+        let reference = |kind: Kind| match kind {
+            Kind::Retweet => Field::RetweetOf,
+            Kind::Quote => Field::QuoteOf,
+            Kind::Reply | Kind::Tweet => Field::InReplyTo,
+        };
         let is = |kind: Kind, field, other: &Option<_>| {
-            other.is_some() || said == Some(kind) || flag(self, field)
+            other.is_some()
+                || said == Some(kind)
+                || flag(self, field)
+                || refers(self, reference(kind))
         };
         tweet.kind = match () {
             () if tweet.text.starts_with("RT @")

@@ -26,8 +26,16 @@ pub(crate) fn is_missing(cell: &str) -> bool {
         "nat",
     ];
     let cell = cell.trim();
-    cell.len() <= 9
-        && (cell.is_empty() || MISSING.iter().any(|missing| missing.eq_ignore_ascii_case(cell)))
+    let is_empty_list = || {
+        let inner = cell.strip_prefix('[').and_then(|cell| cell.strip_suffix(']'));
+        inner.is_some_and(|inner| inner.split(',').all(|item| matches!(item.trim(), "" | "null")))
+    };
+    // `NA NA`, as R writes a pair of missing numbers.
+    let is_na = || cell.len() < 40 && cell.split_whitespace().all(|word| word == "NA");
+    is_empty_list()
+        || is_na()
+        || cell.len() <= 9
+            && (cell.is_empty() || MISSING.iter().any(|missing| missing.eq_ignore_ascii_case(cell)))
 }
 
 /// Removes what keeps spreadsheets from changing a cell: `="160…"`, `'160…` and `=@ann`.
@@ -57,16 +65,16 @@ pub(crate) fn count(text: &str) -> Option<u64> {
             let text = text.find('.').map_or(text, |point| {
                 // `12.0`, `1,204.00`
                 let decimals = &text[point + 1..];
-                if decimals.bytes().all(|b| b == b'0') && decimals.len() < 3 {
-                    &text[..point]
-                } else {
-                    text
-                }
+                if decimals.bytes().all(|b| b == b'0') { &text[..point] } else { text }
             });
             return without_separators(text).or_else(|| whole(text.parse().ok()?));
         }
     };
-    let number: f64 = number.trim().replace(',', ".").parse().ok()?;
+    let number = number.trim();
+    if let Some(number) = without_separators(number).filter(|_| number.contains(',')) {
+        return number.checked_mul(unit as u64);
+    }
+    let number: f64 = number.replace(',', ".").parse().ok()?;
     whole((number * unit).round())
 }
 
@@ -116,6 +124,11 @@ pub(crate) enum Order {
 
 /// A position: `51.5,-0.1`, `loc: 51.5,-0.1`, `[-0.1, 51.5]`, `POINT(-0.1 51.5)`, GeoJSON, or an object with names.
 pub(crate) fn point(text: &str, order: Order) -> Option<Point> {
+    // `52,3` is one number, or two.
+    let is_mistakable = |text: &str| !text.contains(['.', ' ', '[', '(']) && text.contains(',');
+    if !has_words_of_positions_alone(text) || is_mistakable(text.trim()) {
+        return None;
+    }
     let numbers = numbers(text, 2)?;
     let [(first_at, first), (second_at, second)] = numbers[..] else { return None };
     let names = |name: &str, from: usize, to: usize| {
@@ -123,7 +136,9 @@ pub(crate) fn point(text: &str, order: Order) -> Option<Point> {
     };
     let order = if names("lat", 0, first_at) && names("l", first_at, second_at) {
         Order::LatLon
-    } else if names("lon", 0, first_at) || names("lng", 0, first_at) || names("point", 0, first_at)
+    } else if names("lon", 0, first_at)
+        || names("lng", 0, first_at)
+        || text.trim_start().get(..5).is_some_and(|word| word.eq_ignore_ascii_case("point"))
     {
         Order::LonLat
     } else {
@@ -138,6 +153,32 @@ pub(crate) fn point(text: &str, order: Order) -> Option<Point> {
         std::mem::swap(&mut lat, &mut lon);
     }
     (lat.abs() <= 90.0 && lon.abs() <= 180.0).then_some(Point { lat, lon })
+}
+
+/// Whether there are no words in a text but those that positions have: an address has numbers too.
+fn has_words_of_positions_alone(text: &str) -> bool {
+    const WORDS: [&str; 17] = [
+        "lat",
+        "latitude",
+        "lon",
+        "lng",
+        "long",
+        "longitude",
+        "loc",
+        "point",
+        "type",
+        "coordinates",
+        "c",
+        "e",
+        "geo",
+        "_type",
+        "snscrape",
+        "modules",
+        "twitter",
+    ];
+    let words =
+        text.split(|c: char| !c.is_alphabetic() && c != '_').filter(|word| !word.is_empty());
+    words.into_iter().all(|word| WORDS.iter().any(|known| known.eq_ignore_ascii_case(word)))
 }
 
 /// The corners of a place: west, south, east and north; a ring of `[lon, lat]`; or, as R unrolls it, all longitudes before
@@ -200,8 +241,9 @@ fn numbers(text: &str, most: usize) -> Option<Vec<(usize, f64)>> {
 /// A link to a tweet stands for the tweet's id. `None` if a spreadsheet has rounded it, or if it can be no id at all.
 pub(crate) fn id(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let pick = |text: &str| -> Option<std::ops::Range<usize>> {
-        let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=');
+        let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '\u{FEFF}');
         let bare = text.trim_matches(is_wrapping);
+        let bare = bare.strip_prefix('=').unwrap_or(bare).trim_matches(is_wrapping);
         let start = bare.as_ptr().addr() - text.as_ptr().addr();
         let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
         let whole = start..start + bare.len();
@@ -216,7 +258,9 @@ pub(crate) fn id(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
             return Some(whole.end - digits.len()..whole.end);
         }
         let is_number = bare.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b));
-        let is_prose = bare.contains(char::is_whitespace) || bare.starts_with(['{', '[']);
+        let is_word = bare.len() < 8 && bare.bytes().all(|b| b.is_ascii_alphabetic());
+        let is_prose =
+            bare.contains(char::is_whitespace) || bare.starts_with(['{', '[']) || is_word;
         (!bare.is_empty() && !is_number && !is_prose).then_some(whole)
     };
     let range = pick(&text)?;
@@ -252,7 +296,7 @@ pub(crate) fn handle_in_link(link: &str) -> Option<&str> {
 pub(crate) fn handle(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let bare = unguard(&text);
     let bare = handle_in_link(bare).unwrap_or(bare).trim_start_matches('@');
-    if bare.is_empty() || bare.starts_with('[') || looks_like_object(bare) {
+    if bare.is_empty() || bare.starts_with(['[', '<']) || looks_like_object(bare) {
         return None;
     }
     if bare.len() == text.len() {
@@ -263,9 +307,13 @@ pub(crate) fn handle(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
 
 /// Yes or no. What is neither (the id of somebody who is answered, say) means yes.
 pub(crate) fn flag(text: &str) -> bool {
-    const NO: [&str; 8] = ["no", "false", "f", "n", "0", "0.0", "off", "-"];
-    let text = unguard(text);
-    !NO.iter().any(|no| no.eq_ignore_ascii_case(text))
+    // Also as spreadsheets in other languages write it.
+    const NO: [&str; 20] = [
+        "no", "false", "f", "n", "0", "0.0", "off", "-", "falsch", "faux", "falso", "nein", "non",
+        "não", "nao", "onwaar", "fałsz", "ложь", "нет", "yanlış",
+    ];
+    let text = unguard(text).to_lowercase();
+    !NO.contains(&text.as_str())
 }
 
 /// What sort of tweet it is, in the words of exports: `RETWEET`, `replied_to`, `Quote Tweet`, `share`.

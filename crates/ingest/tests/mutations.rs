@@ -3,6 +3,7 @@
 //! Each run tries other changes for a second. `FUZZ_SECONDS=600 cargo test -p ingest --test mutations` tries for longer;
 //! `FUZZ_SEED=7` repeats what a failure names.
 #![allow(clippy::unwrap_used, reason = "a test may stop on anything odd, in its helpers too")]
+#![allow(clippy::print_stdout, reason = "how far it got is for whoever runs it by hand")]
 #![allow(clippy::disallowed_methods, reason = "how long to try is a setting of whoever runs it")]
 
 use std::path::PathBuf;

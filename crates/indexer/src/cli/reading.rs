@@ -129,18 +129,17 @@ impl ObjectArgs {
 impl ColumnArgs {
     fn read(self) -> Options {
         let columns = self.columns.into_iter().map(|column| (column.field, column.name)).collect();
-        // A table that says more was misread.
-        let latest = Timestamp::from_millis(clock::now().saturating_add(TWO_YEARS_MS));
-        Options { columns, day_order: self.dates, latest: Some(latest), ..Options::default() }
+        // A table that says more was misread: tweets are of this year, or, where a clock is wrong, of the next.
+        let year =
+            Timestamp::from_millis(clock::now()).to_string()[..4].parse::<u16>().unwrap_or(9997);
+        let latest = Timestamp::parse(&format!("{}-01-01", year + 2));
+        Options { columns, day_order: self.dates, latest, ..Options::default() }
     }
 
     pub(super) fn options(self) -> Arc<Options> {
         Arc::new(self.read())
     }
 }
-
-/// Times that are later than this from now are no times of tweets.
-const TWO_YEARS_MS: i64 = 2 * 365 * 24 * 3_600_000;
 
 impl RecordArgs {
     pub(super) fn options(self) -> Arc<Options> {

@@ -1,6 +1,6 @@
 //! How the cells of a table are delimited and quoted, and how a row is taken apart accordingly.
 
-use memchr::{memchr, memchr2};
+use memchr::{memchr, memchr_iter, memchr2};
 
 /// How cells are delimited and quoted.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -95,7 +95,12 @@ impl Cells {
                 _ if quoting == Quoting::Backslashes => self.escaped(row, start, delimiter),
                 _ => {
                     let length = memchr(delimiter, &row[start..]).unwrap_or(row.len() - start);
-                    self.bytes.extend_from_slice(&row[start..start + length]);
+                    let cell = &row[start..start + length];
+                    // What is left of a text that began on another line.
+                    self.is_irregular |= quoting.has_quotes()
+                        && cell.ends_with(b"\"")
+                        && memchr_iter(b'"', cell).count() % 2 == 1;
+                    self.bytes.extend_from_slice(cell);
                     start + length
                 }
             };

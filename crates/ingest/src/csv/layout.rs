@@ -147,22 +147,29 @@ impl Columns {
         let header_at = header_at.or_else(|| rows.first().filter(|row| names_any(row)).map(|_| 0));
         let first = header_at.unwrap_or(0);
         let Some(row) = rows.get(first) else { return Err(Error::Empty) };
+        // R writes the names of rows into a column without a name.
+        let has_row_names =
+            header_at.is_some() && has_row_names(&rows[first + 1..], row.cells.len());
+        let names: Vec<String> = match has_row_names {
+            true => std::iter::once(String::new()).chain(row.cells.iter().cloned()).collect(),
+            false => row.cells.clone(),
+        };
         let body: Vec<&[String]> =
             rows[first + usize::from(header_at.is_some())..].iter().map(|r| &*r.cells).collect();
         let fields = match header_at {
-            Some(_) => match_header(&row.cells),
+            Some(_) => match_header(&names),
             None if options.columns.is_empty() => infer(&body).unwrap_or_default(),
             None => Vec::new(),
         };
         let n_columns = match header_at {
-            Some(_) => row.cells.len(),
+            Some(_) => names.len(),
             None => most_common(body.iter().map(|row| row.len())),
         };
         let shown = || excerpt(&row.cells, dialect.delimiter);
         let mut columns = Columns {
             dialect,
             newline,
-            header: header_at.map(|_| row.cells.clone()),
+            header: header_at.map(|_| names.clone()),
             header_text: header_at.map(|_| header_text(row)),
             n_columns,
             fields,
@@ -175,7 +182,7 @@ impl Columns {
             };
             columns.objects = (0..n_columns).filter(is_object).collect();
         }
-        columns.apply(options, &row.cells, shown)?;
+        columns.apply(options, &names, shown)?;
         columns.promote_ids_named_user(&body);
         if columns.first(Field::Text).is_none() {
             let is_id = |row: &&[String]| row.len() == 1 && Timestamp::from_id(&row[0]).is_some();
@@ -245,6 +252,15 @@ fn best_quoting(table: &[u8], delimiter: u8, sample: Sample) -> (Quoting, Sample
         None => sample.n_odd(0, most_common(sample.rows.iter().map(|row| row.cells.len()))),
     };
     let head = &table[..table.len().min(SNIFF_BYTES)];
+    // How databases write a missing value, in files in which backslashes have a meaning.
+    let has_nulls = sample.rows.iter().any(|row| row.cells.iter().any(|cell| cell == "\\N"));
+    if has_nulls && delimiter == b'\t' {
+        let quoting = Quoting::Backslashes;
+        let other = Sample::take(table, Dialect { delimiter, quoting });
+        if n_odd(&other) <= n_odd(&sample) {
+            return (quoting, other);
+        }
+    }
     if n_odd(&sample) == 0 || memchr(b'"', head).is_none() && memchr(b'\\', head).is_none() {
         return (Quoting::Doubled, sample);
     }
@@ -266,6 +282,17 @@ fn best_quoting(table: &[u8], delimiter: u8, sample: Sample) -> (Quoting, Sample
         }
     }
     best
+}
+
+/// Whether all rows have one cell more than the header, and begin with a number.
+fn has_row_names(body: &[Row], n_names: usize) -> bool {
+    let is_named = |row: &Row| {
+        let name = row.cells.first().map_or("", String::as_str);
+        row.cells.len() == n_names + 1
+            && (1..8).contains(&name.len())
+            && name.bytes().all(|b| b.is_ascii_digit())
+    };
+    !body.is_empty() && body.iter().all(is_named)
 }
 
 fn most_common(numbers: impl Iterator<Item = usize>) -> usize {

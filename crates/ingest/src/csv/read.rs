@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use memchr::memchr;
+
 use super::columns::{Column, Columns};
 use super::dialect::Cells;
 use super::mend::mend;
@@ -44,7 +46,14 @@ impl<'c> Rows<'c> {
         let has_more = n_cells > n_columns
             && (n_columns..n_cells)
                 .any(|at| self.cells.get(at).is_some_and(|c| !c.trim_ascii().is_empty()));
-        if (self.cells.is_irregular || has_more) && mend(raw, dialect, n_columns, &mut self.cells) {
+        // Where a row may go on behind a line end, or may have gone on there, it is not known whether its text is whole.
+        let is_open = memchr(b'\n', raw).is_some()
+            || self.columns.first(Field::Text) == n_columns.checked_sub(1);
+        let is_quoted = self.cells.is_irregular || memchr(b'"', raw).is_some();
+        if (self.cells.is_irregular || has_more)
+            && !(is_open && is_quoted)
+            && mend(raw, dialect, n_columns, &mut self.cells)
+        {
             return Ok(());
         }
         Err(match (self.cells.is_irregular, has_more) {

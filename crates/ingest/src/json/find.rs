@@ -2,11 +2,13 @@
 
 use serde_json::{Map, Value};
 
+use super::mend::mend;
+
 /// How deep answers are nested; those for a timeline are a dozen deep.
 const MAX_DEPTH: usize = 32;
 /// The longest answer that is searched, in bytes. It is parsed into a tree of values, which takes up to twenty times the
 /// memory of its text.
-const MAX_BYTES: usize = 4 * 1024 * 1024;
+pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
 
 /// All records in an object, however deep, as `record` finds and writes them. Nothing is searched inside of a record. `None`
 /// if there is none.
@@ -17,7 +19,8 @@ pub(super) fn find_all(
     if json.len() > MAX_BYTES {
         return None;
     }
-    let value: Value = serde_json::from_str(json).ok()?;
+    let read = |json: &str| serde_json::from_str::<Value>(json).ok();
+    let value = read(json).or_else(|| read(&mend(json)?))?;
     let mut found = Vec::new();
     find(&value, 0, record, &mut found);
     (!found.is_empty()).then_some(found)

@@ -10,6 +10,8 @@ use std::marker::PhantomData;
 use serde::de::value::MapAccessDeserializer;
 use serde::de::{Deserialize, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
 
+use crate::value;
+
 /// Defines the visitor methods that skip values of the kinds named.
 macro_rules! pass_over {
     (@one null) => { fn visit_unit<E>(self) -> Result<Self::Value, E> { Ok(Self::Value::default()) } };
@@ -105,7 +107,7 @@ impl<'de> Deserialize<'de> for Number {
                 Ok(Number(whole.then_some(number as u64)))
             }
             fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                Ok(Number(text.trim().parse().ok()))
+                Ok(Number(value::count(text)))
             }
             pass_over!(null bool signed list object);
         }
@@ -226,7 +228,11 @@ impl<'de> Deserialize<'de> for Coordinates {
                 }
                 Ok(Coordinates { numbers, is_object: true })
             }
-            pass_over!(null bool string);
+            fn visit_str<E>(self, text: &str) -> Result<Coordinates, E> {
+                // Archives write numbers as strings.
+                Ok(text.parse().map(Coordinates::of).unwrap_or_default())
+            }
+            pass_over!(null bool);
         }
         deserializer.deserialize_any(CoordinatesVisitor)
     }

@@ -54,6 +54,10 @@ pub(super) fn each(raw: &[u8], sink: &mut dyn FnMut(&[u8])) {
 /// there were, or `None` if this is not a page with tweets.
 pub fn page_lines(json: &str, tag: Option<&str>, sink: &mut dyn FnMut(&[u8])) -> Option<usize> {
     let page: Page<'_> = serde_json::from_str(json).ok()?;
+    // The values of a table are lists.
+    if page.data.iter().any(|item| !item.get().starts_with('{')) {
+        return None;
+    }
     let rules = tag.map(|tag| serde_json::json!([{ "tag": tag }]).to_string());
     let rules = rules.and_then(|rules| RawValue::from_string(rules).ok());
     let lists = page.includes.iter().map(|(list, items)| (&**list, items_of(items)));

@@ -6,6 +6,7 @@ use serde_json::value::RawValue;
 
 use super::bluesky::{self, Message};
 use super::fediverse;
+use super::find;
 use super::flat::{self, Flat, each_record};
 use super::graphql;
 use super::mend::mend;
@@ -21,6 +22,9 @@ use crate::{Item, Options, Rejected, Stage, Tweet, format};
 const MAX_TABLE_DEPTH: u8 = 4;
 const MAX_DEPTH: u8 = 8;
 
+/// How many rejects one object makes at most. Most of what is in an object of millions of others is not worth a line.
+const MAX_REJECTS: usize = 1_000;
+
 /// Reads JSON objects into tweets, documents and notices.
 pub(super) struct Reader<'o> {
     pub(super) options: &'o Options,
@@ -28,7 +32,25 @@ pub(super) struct Reader<'o> {
 
 impl format::Read for Reader<'_> {
     fn read(&mut self, raw: &[u8], line: u64, sink: &mut Sink<'_>) {
-        Place { options: self.options, line, depth: 0 }.read(raw, sink);
+        let place = Place { options: self.options, line, depth: 0 };
+        let (mut n_items, mut n_rejected) = (0_usize, 0_usize);
+        place.read(raw, &mut |found| {
+            n_items += 1;
+            if let Found::Item(Item::Rejected(_)) = found {
+                n_rejected += 1;
+                if n_rejected > MAX_REJECTS {
+                    return;
+                }
+            }
+            sink(found);
+        });
+        if n_items == 0 {
+            place.reject(raw, None, "there is no record in it".to_owned(), sink);
+        } else if n_rejected > MAX_REJECTS {
+            let more = n_rejected - MAX_REJECTS;
+            let reason = format!("{more} more objects in it are no tweets either");
+            place.reject(raw, None, reason, sink);
+        }
     }
 }
 
@@ -93,7 +115,8 @@ impl Place<'_> {
         if record.is_document() {
             return sink(Found::Item(self.document(json)));
         }
-        if (record.is_envelope() || record.legacy.0)
+        let is_wrapped_tweet = record.tweet.0.as_deref().is_some_and(|tweet| tweet.legacy.0);
+        if (record.is_envelope() || record.legacy.0 || is_wrapped_tweet)
             && graphql::may_hold_tweets(json)
             && let Some(tweets) = graphql::tweets(json)
         {
@@ -152,7 +175,18 @@ impl Place<'_> {
         {
             return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
         }
-        match wrap::unwrap(json) {
+        if (graphql::may_hold_tweets(json) || bluesky::may_hold_views(json))
+            && json.len() > find::MAX_BYTES
+        {
+            let reason = format!(
+                "an answer of an API that is longer than {} MiB is not searched for posts",
+                find::MAX_BYTES / 1024 / 1024
+            );
+            return self.reject(json.as_bytes(), None, reason, sink);
+        }
+        // What has a text and an id of its own is not wrapped, whatever else it has.
+        let is_own = (record.text.0.is_some() || record.full_text.0.is_some()) && id.is_some();
+        match if is_own { None } else { wrap::unwrap(json) } {
             Some(Wrapped::Records(records)) => {
                 return self.read_inside(json, records.into_iter(), sink);
             }
@@ -248,6 +282,10 @@ impl Place<'_> {
             Tweets::One(event) if event.event_type.0.as_deref() == Some("post.delete") => {
                 sink(Found::Item(Item::Notice { line: self.line, kind: "post.delete" }));
             }
+            Tweets::One(tweet) if self.is_of_another_form(&tweet) && data_of_page(json) != json => {
+                let inner = Place { depth: self.depth + 1, ..self };
+                inner.read(data_of_page(json).as_bytes(), sink);
+            }
             Tweets::One(tweet) => self.read_of_page(&page, Err(json), &tweet, sink),
             Tweets::Many(texts) if !texts.is_empty() => {
                 for text in texts {
@@ -255,15 +293,24 @@ impl Place<'_> {
                 }
             }
             Tweets::Many(_) | Tweets::None => {
+                // A table as pandas writes it, with the names of the columns apart.
+                if let Some(rows) = wrap::split_table(json) {
+                    return self.read_inside(json, rows.into_iter().map(Cow::Owned), sink);
+                }
                 sink(Found::Item(Item::Notice { line: self.line, kind: "empty page" }));
             }
         }
     }
 
+    /// Whether an item of a page in the form of the API has another form itself.
+    fn is_of_another_form(&self, record: &Record<'_>) -> bool {
+        let is_other = record.is_foreign() || !record.has_marks();
+        is_other && self.depth < MAX_DEPTH
+    }
+
     fn parse_of_page(self, page: &Page<'_, '_>, text: &str, sink: &mut Sink<'_>) {
         let error = match serde_json::from_str::<Record<'_>>(text) {
-            // A page in the form of the API, with tweets of another form.
-            Ok(record) if record.is_foreign() && self.depth < MAX_DEPTH => {
+            Ok(record) if self.is_of_another_form(&record) => {
                 return Place { depth: self.depth + 1, ..self }.read(text.as_bytes(), sink);
             }
             Ok(record) => return self.read_of_page(page, Ok(text), &record, sink),
@@ -271,6 +318,9 @@ impl Place<'_> {
         };
         let mended = mend(text);
         match mended.as_deref().and_then(|json| serde_json::from_str::<Record<'_>>(json).ok()) {
+            Some(record) if self.is_of_another_form(&record) => {
+                Place { depth: self.depth + 1, ..self }.read(text.as_bytes(), sink);
+            }
             Some(record) => self.read_of_page(page, Ok(text), &record, sink),
             None => {
                 let reason = format!("the JSON cannot be read: {error}");

@@ -13,6 +13,7 @@ use serde::de::{Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
 use super::lenient::{Coordinates, List, Number, Object, Present, Text, pass_over};
+use super::note::ArchivedNote;
 
 #[derive(Deserialize, Default)]
 #[serde(default)]
@@ -134,8 +135,12 @@ pub(super) struct Record<'a> {
     /// See [`TABLE_ROW`](crate::record::TABLE_ROW).
     pub(super) table_row: Present,
     // The names of the text in table rows. An object with one of them is not a notice, whatever its other keys are.
-    #[serde(alias = "tweet_text", alias = "body", alias = "message", alias = "rawContent")]
     pub(super) content: Present,
+    pub(super) tweet_text: Present,
+    pub(super) body: Present,
+    pub(super) message: Present,
+    #[serde(rename = "rawContent")]
+    pub(super) raw_content: Present,
 }
 
 /// Whether the text is certainly a document as `indexer enrich` writes it. This avoids parsing the document as a
@@ -201,7 +206,12 @@ impl<'a> Record<'a> {
             || self.extended_tweet.0.is_some()
             || self.note_tweet.0.is_some()
             || self.retweeted_status.0.is_some();
-        let has_marks = self.id_str.0.is_some()
+        has_text && self.has_marks() && !self.is_foreign()
+    }
+
+    /// Whether it has a key that only the API's tweets have.
+    pub(super) fn has_marks(&self) -> bool {
+        self.id_str.0.is_some()
             || self.user.0.is_some()
             || self.author.0.is_some()
             || self.author_id.0.is_some()
@@ -215,8 +225,7 @@ impl<'a> Record<'a> {
             || self.conversation_id.0
             || self.truncated.is_some()
             || self.timestamp_ms.0.is_some()
-            || self.geo.0.is_some();
-        has_text && has_marks && !self.is_foreign()
+            || self.geo.0.is_some()
     }
 
     /// Whether it has keys that the API's tweets do not have.
@@ -256,6 +265,10 @@ impl<'a> Record<'a> {
         let has_text = self.text.0.is_some()
             || self.full_text.0.is_some()
             || self.content.0
+            || self.tweet_text.0
+            || self.body.0
+            || self.message.0
+            || self.raw_content.0
             || self.table_row.0;
         if has_text || self.is_envelope() || self.is_tweet() || self.is_reject() {
             return None;
@@ -412,30 +425,4 @@ pub(super) struct Lists<'a> {
 pub(super) struct Rule<'a> {
     #[serde(borrow)]
     pub(super) tag: Text<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct ArchivedNote<'a> {
-    #[serde(borrow, rename = "noteTweetId")]
-    pub(super) id: Text<'a>,
-    #[serde(borrow, rename = "createdAt")]
-    pub(super) created_at: Text<'a>,
-    #[serde(borrow)]
-    pub(super) core: Object<NoteCore<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct NoteCore<'a> {
-    #[serde(borrow)]
-    pub(super) text: Text<'a>,
-    #[serde(borrow)]
-    pub(super) urls: List<Url<'a>>,
-    #[serde(borrow)]
-    pub(super) mentions: List<Mention<'a>>,
-    #[serde(borrow)]
-    pub(super) hashtags: List<Tag<'a>>,
-    #[serde(borrow)]
-    pub(super) cashtags: List<Tag<'a>>,
 }

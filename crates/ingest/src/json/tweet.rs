@@ -6,7 +6,8 @@ use std::collections::HashMap;
 
 use super::lenient::{Coordinates, List, Text};
 use super::mend::mend;
-use super::schema::{self, ArchivedNote, Lists, Record, Tweets};
+use super::note::ArchivedNote;
+use super::schema::{self, Lists, Record, Tweets};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
 use crate::text::unescape_entities;

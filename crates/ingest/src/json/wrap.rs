@@ -6,8 +6,11 @@ use std::borrow::Cow;
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use memchr::memmem;
+use serde::de::IgnoredAny;
+use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
+use super::find::MAX_BYTES;
 use super::flat::{each_entry, each_item};
 use crate::kpl;
 
@@ -20,10 +23,12 @@ pub(super) enum Wrapped<'j> {
 }
 
 /// Keys under which a record lies as an object.
-const OBJECTS: [&str; 9] =
-    ["_source", "doc", "detail", "payload", "kinesis", "Sns", "dynamodb", "NewImage", "Item"];
+const OBJECTS: [&str; 11] = [
+    "_source", "doc", "detail", "payload", "after", "json", "kinesis", "Sns", "dynamodb",
+    "NewImage", "Item",
+];
 /// Keys under which a record lies as text, or as bytes in Base64.
-const TEXTS: [&str; 11] = [
+const TEXTS: [&str; 12] = [
     "message",
     "Message",
     "MessageBody",
@@ -34,11 +39,30 @@ const TEXTS: [&str; 11] = [
     "value",
     "payload",
     "data",
+    "Data",
     "rawData",
 ];
 /// Keys under which records lie in a list, if they are not all that there is.
-const LISTS: [&str; 8] =
-    ["hits", "rows", "Records", "features", "Items", "messages", "orderedItems", "results"];
+const LISTS: [&str; 18] = [
+    "hits",
+    "rows",
+    "Records",
+    "features",
+    "Items",
+    "messages",
+    "orderedItems",
+    "results",
+    "records",
+    "docs",
+    "responses",
+    "logEvents",
+    "Messages",
+    "tweet_create_events",
+    "replies",
+    "tweets",
+    "posts",
+    "feed",
+];
 
 /// Unwraps an object. `None` if it is no wrapper that is known.
 pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
@@ -77,6 +101,10 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
         each_item(list, &mut |item| records.push(item)).ok()?;
         return Some(match records.is_empty() {
             true => Wrapped::Notice("empty page"),
+            // Those of DynamoDB have types.
+            false if get("Items") == Some(list) => {
+                Wrapped::Records(records.into_iter().filter_map(untyped).map(Cow::Owned).collect())
+            }
             false => Wrapped::Records(records.into_iter().filter_map(record_of).collect()),
         });
     }
@@ -94,6 +122,26 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
     texts.filter_map(record_of).next().map(|record| Wrapped::Records(vec![record]))
 }
 
+/// The rows of a table whose names stand apart from its values (`{"columns": […], "data": [[…]]}`, pandas), as objects. `None`
+/// if it is none.
+pub(super) fn split_table(json: &str) -> Option<Vec<String>> {
+    #[derive(serde::Deserialize)]
+    struct Table<'t> {
+        columns: Vec<String>,
+        #[serde(borrow)]
+        data: Vec<Vec<&'t RawValue>>,
+    }
+    let Table { columns, data } = serde_json::from_str(json).ok()?;
+    let row = |values: Vec<&RawValue>| {
+        let entries = columns
+            .iter()
+            .zip(values)
+            .map(|(name, value)| format!("{}:{}", Value::String(name.clone()), value.get()));
+        format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+    };
+    (!data.is_empty()).then(|| data.into_iter().map(row).collect())
+}
+
 /// What a bulk request does with the document on the next line.
 const ACTIONS: [&str; 4] = ["index", "create", "update", "delete"];
 
@@ -103,7 +151,11 @@ fn record_of(value: &str) -> Option<Cow<'_, str>> {
         return Some(Cow::Borrowed(value));
     }
     let text: String = serde_json::from_str(value).ok()?;
-    let is_object = |text: &str| text.trim_start().starts_with(['{', '[']);
+    // A text may begin like that: `[VIDEO] …`.
+    let is_object = |text: &str| {
+        text.trim_start().starts_with(['{', '['])
+            && serde_json::from_str::<IgnoredAny>(text).is_ok()
+    };
     if is_object(&text) {
         return Some(Cow::Owned(text));
     }
@@ -117,6 +169,9 @@ fn record_of(value: &str) -> Option<Cow<'_, str>> {
 
 /// An item of DynamoDB, without the types around its values: `{"id": {"S": "1"}}`.
 fn untyped(json: &str) -> Option<String> {
+    if json.len() > MAX_BYTES {
+        return None;
+    }
     let value: Value = serde_json::from_str(json).ok()?;
     Some(plain(value).to_string())
 }
@@ -154,6 +209,9 @@ pub(super) fn without_extended_types(json: &str) -> Option<String> {
     let types = ["\"$number", "\"$date\"", "\"$oid\""];
     memmem::find(json.as_bytes(), b"\"$")?;
     if !types.iter().any(|kind| memmem::find(json.as_bytes(), kind.as_bytes()).is_some()) {
+        return None;
+    }
+    if json.len() > MAX_BYTES {
         return None;
     }
     let value: Value = serde_json::from_str(json).ok()?;

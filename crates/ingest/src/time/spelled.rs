@@ -202,9 +202,34 @@ impl Found {
 
     fn word(&mut self, word: &str) -> Option<()> {
         let word = word.to_lowercase();
+        // Months of other languages begin like ours, and are others: `marraskuuta` is November.
+        const LONG: [&str; 21] = [
+            "january",
+            "february",
+            "march",
+            "april",
+            "june",
+            "july",
+            "august",
+            "september",
+            "sept",
+            "october",
+            "november",
+            "december",
+            "monday",
+            "tuesday",
+            "wednesday",
+            "thursday",
+            "friday",
+            "saturday",
+            "sunday",
+            "tues",
+            "thurs",
+        ];
         let starts = |names: &[&str]| {
             let short = word.get(..3)?;
-            names.iter().position(|name| *name == short)
+            let is_ours = word.len() == 3 || LONG.contains(&word.as_str());
+            names.iter().position(|name| is_ours && *name == short)
         };
         if let Some((_, offset)) = ZONES.iter().find(|(zone, _)| *zone == word) {
             self.offset = Some(*offset);
