@@ -40,6 +40,8 @@ pub enum Field {
     Likes,
     Replies,
     Quotes,
+    /// The links in the text, expanded: a list in JSON.
+    Urls,
     InReplyTo,
     RetweetOf,
     QuoteOf,
@@ -78,6 +80,7 @@ const NAMES: &[(Field, &str)] = &[
     (Field::Likes, "likes"),
     (Field::Replies, "replies"),
     (Field::Quotes, "quotes"),
+    (Field::Urls, "urls"),
     (Field::InReplyTo, "in_reply_to"),
     (Field::RetweetOf, "retweet_of"),
     (Field::QuoteOf, "quote_of"),

@@ -67,6 +67,11 @@ impl<'a> Date<'a> {
         last
     }
 
+    /// The date as it stands there, if it cannot be read.
+    pub(crate) fn unread_text(&self) -> Option<&str> {
+        if self.time.is_none() { self.given() } else { None }
+    }
+
     fn given(&self) -> Option<&str> {
         Some(self.text.trim()).filter(|text| !text.is_empty())
     }

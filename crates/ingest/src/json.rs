@@ -37,7 +37,9 @@ struct Json;
 /// Recognizes a source that begins with an object or a list, also behind `window.YTD.tweets.part0 = `.
 pub(crate) fn recognize(beginning: &Beginning<'_>, _: &Options) -> Result<Option<Sniffed>, Error> {
     let body = beginning.body();
-    if matches!(body[0], b'{' | b'[') {
+    // Before each object of a JSON text sequence (RFC 7464) stands a record separator.
+    let object = body.strip_prefix(b"\x1E").map_or(body, <[u8]>::trim_ascii_start);
+    if matches!(object.first(), Some(b'{' | b'[')) {
         return Ok(Some(beginning.is(Json, beginning.text())));
     }
     let assigned = javascript_assignment(body);

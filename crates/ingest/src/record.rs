@@ -64,6 +64,7 @@ pub(crate) fn read<'r>(
         replies: values.count(Field::Replies),
         quotes: values.count(Field::Quotes),
     };
+    tweet.entities.urls = values.read(Field::Urls, |text| links(&text));
     values.references(&mut tweet);
     if tweet.kind == Kind::Retweet
         && let Some(original) = values.read(Field::OriginalText, Some)
@@ -89,6 +90,18 @@ fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
         || matches!(&*text, "-" | "False" | "FALSE" | "false")
         || looks_like_object(&text);
     (!is_other).then(|| repair(text))
+}
+
+/// The links in a list of addresses, or of objects with addresses. `None` if it is none, or empty.
+fn links<'r>(json: &str) -> Option<Vec<Cow<'r, str>>> {
+    let items: Vec<serde_json::Value> = serde_json::from_str(json).ok()?;
+    let link = |item: &serde_json::Value| {
+        let keys = ["expanded_url", "expandedUrl", "expanded", "url"];
+        let inner = keys.iter().find_map(|key| item.get(key)?.as_str());
+        item.as_str().or(inner).filter(|link| link.starts_with("http")).map(str::to_owned)
+    };
+    let links: Vec<Cow<'r, str>> = items.iter().filter_map(link).map(Cow::Owned).collect();
+    (!links.is_empty()).then_some(links)
 }
 
 /// Of several ids, the first whose time agrees with the date; else the first. Rows of tables are numbered too.

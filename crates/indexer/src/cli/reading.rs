@@ -53,7 +53,7 @@ pub(super) struct ColumnArgs {
     ///
     /// Fields are: id, permalink, text, original_text, created_at, time_of_day, utc_offset, lang, marketplace, lat, lon,
     /// lat_lon, lon_lat, place, country, country_code, place_box, user_id, screen_name, user_name, followers, retweets,
-    /// likes, replies, quotes, in_reply_to, retweet_of, quote_of, refers_to, kind, is_retweet, is_quote, is_reply.
+    /// likes, replies, quotes, urls, in_reply_to, retweet_of, quote_of, refers_to, kind, is_retweet, is_quote, is_reply.
     #[arg(long = "column", value_name = "FIELD=NAME", value_delimiter = ',')]
     columns: Vec<Column>,
     /// Whether 3/4/2022 is the third of April (day-first) or the fourth of March (month-first), in tables that do not show

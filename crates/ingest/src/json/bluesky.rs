@@ -93,6 +93,24 @@ pub(super) fn views(json: &str) -> Option<Vec<String>> {
     })
 }
 
+/// Reads a post without what is around it, as repositories are exported. It has no uri, and its author is not known.
+pub(super) fn read_record<'a>(
+    json: &'a str,
+    options: &Options,
+) -> Option<Result<Tweet<'a>, String>> {
+    #[derive(Deserialize)]
+    struct Typed<'t> {
+        #[serde(borrow, rename = "$type")]
+        type_: Text<'t>,
+    }
+    let Typed { type_ } = serde_json::from_str(json).ok()?;
+    if type_.0.as_deref() != Some(POSTS) {
+        return None;
+    }
+    let post: Post<'a> = serde_json::from_str(json).ok()?;
+    Some(tweet(None, &post, options))
+}
+
 /// Reads a post as the API gives it. `None` if the object is none.
 pub(super) fn read_view<'a>(json: &'a str, options: &Options) -> Option<Message<'a>> {
     let View { uri, author, record, replies, reposts, likes, quotes } =
@@ -100,7 +118,7 @@ pub(super) fn read_view<'a>(json: &'a str, options: &Options) -> Option<Message<
     let uri = uri.0.filter(|uri| uri.starts_with("at://") && uri.contains(POSTS))?.into_owned();
     let post = record.0?;
     let did = uri.strip_prefix("at://")?.split('/').next()?.to_owned();
-    let read = tweet(&did, &uri, &post, options).map(|mut tweet| {
+    let read = tweet(Some((&did, &uri)), &post, options).map(|mut tweet| {
         if let Some(author) = author.0 {
             tweet.user.screen_name = author.handle.0;
             tweet.user.name = author.name.0.filter(|name| !name.is_empty());
@@ -119,7 +137,9 @@ fn commit<'a>(did: &str, commit: &Commit<'a>, options: &Options) -> Message<'a> 
             let key = commit.rkey.0.as_deref().unwrap_or_default();
             let uri = format!("at://{did}/{POSTS}/{key}");
             let tweet = match &commit.record.0 {
-                Some(post) if !key.is_empty() => tweet(did, &uri, post, options).map(Box::new),
+                Some(post) if !key.is_empty() => {
+                    tweet(Some((did, &uri)), post, options).map(Box::new)
+                }
                 _ => Err("it has no record".to_owned()),
             };
             Message::Post(uri, tweet)
@@ -129,24 +149,24 @@ fn commit<'a>(did: &str, commit: &Commit<'a>, options: &Options) -> Message<'a> 
     }
 }
 
+/// Makes a tweet of a post. `origin` is its author's DID and its uri.
 fn tweet<'a>(
-    did: &str,
-    uri: &str,
+    origin: Option<(&str, &str)>,
     post: &Post<'a>,
     options: &Options,
 ) -> Result<Tweet<'a>, String> {
     // Posts consisting of pictures alone have an empty text.
     let text = post.text.0.clone().ok_or("it has no text")?;
     let claims = Claims {
-        id: Some(Cow::Owned(uri.to_owned())),
+        id: origin.map(|(_, uri)| Cow::Owned(uri.to_owned())),
         date: post.created_at.0.clone().map(Date::new),
         text: text.clone(),
-        author: Some(did),
+        author: origin.map(|(did, _)| did),
     };
     let mut tweet = identify(claims, options)?;
     tweet.network = Network::Bluesky;
     tweet.lang = post.langs.0.iter().find_map(|lang| language_tag(lang.clone()));
-    tweet.user.id = Some(Cow::Owned(did.to_owned()));
+    tweet.user.id = origin.map(|(did, _)| Cow::Owned(did.to_owned()));
     tweet.entities = entities(&text, post);
     tweet.in_reply_to =
         post.reply.0.as_ref().and_then(|reply| reply.parent.0.as_ref()?.uri.0.clone());

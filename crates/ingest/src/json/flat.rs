@@ -343,7 +343,12 @@ impl<'de> Visitor<'de> for EachRecord<'_> {
     }
 
     fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<(), A::Error> {
-        while map.next_key::<IgnoredAny>()?.is_some() {
+        while let Some(key) = map.next_key::<Text<'de>>()? {
+            // What an answer says of itself is no record.
+            if matches!(key.0.as_deref(), Some("search_metadata" | "requestParameters")) {
+                map.next_value::<IgnoredAny>()?;
+                continue;
+            }
             let value = map.next_value::<&'de RawValue>()?.get();
             if value.starts_with('{') {
                 (self.0)(value);

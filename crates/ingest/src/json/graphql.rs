@@ -13,6 +13,12 @@ pub(super) fn may_hold_tweets(json: &str) -> bool {
     has("\"legacy\"") && (has("\"rest_id\"") || has("\"full_text\""))
 }
 
+/// Whether an object is such an answer, though there is no tweet in it: users alone, or the end of a timeline.
+pub(super) fn is_answer(json: &str) -> bool {
+    let has = |key: &str| memchr::memmem::find(json.as_bytes(), key.as_bytes()).is_some();
+    has("\"__typename\"") && (has("\"entryId\"") || has("\"rest_id\""))
+}
+
 /// The tweets in an object, as objects of API v1.1; retweeted and quoted ones are inside of those that refer to them. `None`
 /// if there is none.
 pub(super) fn tweets(json: &str) -> Option<Vec<String>> {

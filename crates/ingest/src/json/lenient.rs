@@ -89,9 +89,15 @@ impl<'de: 'a, 'a> Deserialize<'de> for Texts<'a> {
     }
 }
 
-/// A count, as a number or as digits.
+/// A count, as a number or as digits; and whether there is something else instead.
 #[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Number(pub(super) Option<u64>);
+pub(super) struct Number(pub(super) Option<u64>, pub(super) bool);
+
+impl Number {
+    fn of(count: Option<u64>) -> Number {
+        Number(count, count.is_none())
+    }
+}
 
 impl<'de> Deserialize<'de> for Number {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -99,17 +105,23 @@ impl<'de> Deserialize<'de> for Number {
         impl<'de> Visitor<'de> for NumberVisitor {
             type Value = Number;
             fn visit_u64<E>(self, number: u64) -> Result<Number, E> {
-                Ok(Number(Some(number)))
+                Ok(Number(Some(number), false))
             }
             fn visit_f64<E>(self, number: f64) -> Result<Number, E> {
                 // pandas writes counts as floats (`5.0`) when a column has gaps. Beyond 2^53, a float has lost digits.
                 let whole = number >= 0.0 && number.fract() == 0.0 && number < 9e15;
-                Ok(Number(whole.then_some(number as u64)))
+                Ok(Number::of(whole.then_some(number as u64)))
             }
             fn visit_str<E>(self, text: &str) -> Result<Number, E> {
-                Ok(Number(value::count(text)))
+                Ok(match value::is_missing(text) {
+                    true => Number::default(),
+                    false => Number::of(value::count(text)),
+                })
             }
-            pass_over!(null bool signed list object);
+            fn visit_i64<E>(self, _: i64) -> Result<Number, E> {
+                Ok(Number(None, true))
+            }
+            pass_over!(null bool list object);
         }
         deserializer.deserialize_any(NumberVisitor)
     }

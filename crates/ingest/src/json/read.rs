@@ -123,6 +123,9 @@ impl Place<'_> {
             return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
         }
         if record.is_envelope() {
+            if graphql::is_answer(json) {
+                return sink(Found::Item(Item::Notice { line: self.line, kind: "empty page" }));
+            }
             return self.read_envelope(json, record, sink);
         }
         if record.is_reject() {
@@ -164,7 +167,9 @@ impl Place<'_> {
             None => {}
         }
         if bluesky::may_hold_views(json) {
-            if let Some(message) = bluesky::read_view(json, self.options) {
+            if let Some(outcome) = bluesky::read_record(json, self.options) {
+                return self.tweet(json, None, outcome, sink);
+            } else if let Some(message) = bluesky::read_view(json, self.options) {
                 return self.message(json, message, sink);
             } else if let Some(posts) = bluesky::views(json) {
                 return self.read_inside(json, posts.into_iter().map(Cow::Owned), sink);

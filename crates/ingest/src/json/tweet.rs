@@ -11,7 +11,9 @@ use super::schema::{self, Lists, Record, Tweets};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
 use crate::text::unescape_entities;
-use crate::{BoundingBox, Counts, Entities, Kind, Options, Place, Point, Tweet, User};
+use crate::{
+    BoundingBox, Counts, Entities, Field, Kind, Options, Place, Point, Tweet, Unread, User,
+};
 
 /// What a page's tweets refer to, by id.
 #[derive(Default)]
@@ -162,14 +164,20 @@ pub(super) fn read<'a, 'p: 'a>(
         .as_deref()
         .or(record.author.0.as_deref())
         .or_else(|| includes.users.get(record.author_id.0.as_deref()?).copied());
+    let mut unread = unread_counts(record);
+    let date = date(record);
+    if let Some(text) = date.as_ref().and_then(Date::unread_text) {
+        unread.push(Unread::new(Field::CreatedAt, text));
+    }
     let claims = Claims {
         id: record.id(),
-        date: date(record),
+        date,
         text: unescape_entities(text),
         author: user.and_then(|user| user.screen_name.0.as_deref().or(user.username.0.as_deref())),
     };
     let mut tweet = identify(claims, options)?;
 
+    tweet.unread = unread;
     tweet.lang = given(&record.lang.0).and_then(language_tag);
     tweet.user = User {
         id: user
@@ -359,6 +367,18 @@ fn bounding_box(place: &schema::Place<'_>) -> Option<BoundingBox> {
             east: all.east.max(corner.east),
             north: all.north.max(corner.north),
         })
+}
+
+/// The counts that are there and are none.
+fn unread_counts(record: &Record<'_>) -> Vec<Unread> {
+    let counts = [
+        (Field::Retweets, record.retweet_count),
+        (Field::Likes, record.favorite_count),
+        (Field::Replies, record.reply_count),
+        (Field::Quotes, record.quote_count),
+    ];
+    let unread = counts.into_iter().filter(|(_, number)| number.1);
+    unread.map(|(field, _)| Unread::new(field, "what is no count")).collect()
 }
 
 fn counts(record: &Record<'_>) -> Counts {
