@@ -32,7 +32,7 @@ pub enum Error {
     #[error("it holds the ids of tweets alone, and not their texts")]
     IdsOnly,
     /// `--column` names a column that is not there.
-    #[error("there is no column `{name}` for the field `{field}`; the first row is `{header}`")]
+    #[error("there is no column or key `{name}` for the field `{field}`; there are `{header}`")]
     NoSuchColumn {
         /// The name or number that was asked for.
         name: String,
@@ -63,7 +63,7 @@ impl Error {
                 "fetch the tweets first (\"hydrate\" them), with twarc or Hydrator for example, and give the result"
             }
             Error::NoSuchColumn { .. } => {
-                "use a name from the first row, or the number of a column, counted from 1"
+                "use one of these names, or, for a table, the number of a column, counted from 1"
             }
             Error::Gzip(_) => "fetch the file again; everything before the damage was read",
             Error::Io(_) => {

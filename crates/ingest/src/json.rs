@@ -4,8 +4,10 @@
 //! and read in [`tweet`], messages of Bluesky's Jetstream in [`bluesky`]; other objects are rows and tables ([`flat`]).
 
 use crate::beginning::{Beginning, Sniffed};
-use crate::format::{self, Format, Start};
-use crate::{Description, Error, Options};
+use crate::field::fold;
+use crate::format::{self, Format, Rest, Start, Stretch};
+use crate::text::decode;
+use crate::{Description, Error, Field, Options};
 
 mod bluesky;
 mod fediverse;
@@ -35,11 +37,15 @@ use split::Splitter;
 struct Json;
 
 /// Recognizes a source that begins with an object or a list, also behind `window.YTD.tweets.part0 = `.
-pub(crate) fn recognize(beginning: &Beginning<'_>, _: &Options) -> Result<Option<Sniffed>, Error> {
+pub(crate) fn recognize(
+    beginning: &Beginning<'_>,
+    options: &Options,
+) -> Result<Option<Sniffed>, Error> {
     let body = beginning.body();
     // Before each object of a JSON text sequence (RFC 7464) stands a record separator.
     let object = body.strip_prefix(b"\x1E").map_or(body, <[u8]>::trim_ascii_start);
     if matches!(object.first(), Some(b'{' | b'[')) {
+        check_columns(beginning, options)?;
         return Ok(Some(beginning.is(Json, beginning.text())));
     }
     let assigned = javascript_assignment(body);
@@ -49,11 +55,50 @@ pub(crate) fn recognize(beginning: &Beginning<'_>, _: &Options) -> Result<Option
 /// Recognizes a source in which other lines come before the first object.
 pub(crate) fn recognize_after_junk(
     beginning: &Beginning<'_>,
-    _: &Options,
+    options: &Options,
 ) -> Result<Option<Sniffed>, Error> {
     let mut lines = beginning.body().split(|&b| matches!(b, b'\n' | b'\r'));
     let is_object = |line: &[u8]| line.starts_with(b"{\"") && line.trim_ascii_end().ends_with(b"}");
-    Ok(lines.any(is_object).then(|| beginning.is(Json, beginning.text())))
+    if !lines.any(is_object) {
+        return Ok(None);
+    }
+    check_columns(beginning, options)?;
+    Ok(Some(beginning.is(Json, beginning.text())))
+}
+
+/// Checks that the keys that the user names are there, in one of the first objects at least, if these are rows.
+fn check_columns(beginning: &Beginning<'_>, options: &Options) -> Result<(), Error> {
+    let mut missing: Vec<&(Field, String)> = options.columns.iter().collect();
+    let (mut splitter, mut rest) = (Splitter::default(), beginning.text());
+    let mut keys: Vec<String> = Vec::new();
+    while !missing.is_empty() && !rest.is_empty() {
+        let end = match format::Split::next(&mut splitter, rest, Rest::ToCome) {
+            Stretch::Record { end, fault: None } => {
+                let text = decode(&rest[..end]);
+                // Only rows are read by the names of their keys; what is wrapped or of an API has others inside.
+                if !shape::is_row(&text, options) {
+                    return Ok(());
+                }
+                flat::each_path(&text, &[], &mut |path, _| {
+                    missing.retain(|(_, name)| fold(name) != fold(path));
+                    if keys.len() < 30 && !keys.iter().any(|key| key == path) {
+                        keys.push(path.to_owned());
+                    }
+                });
+                end
+            }
+            Stretch::Record { end, .. } | Stretch::Separators { end } => end,
+            Stretch::Unfinished => break,
+        };
+        rest = &rest[end..];
+    }
+    match missing.first() {
+        Some((field, name)) if !keys.is_empty() => {
+            let (name, field, header) = (name.clone(), field.name(), keys.join(", "));
+            Err(Error::NoSuchColumn { name, field, header })
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The length of `window.YTD.tweets.part0 =`, with which the files of a Twitter archive begin.

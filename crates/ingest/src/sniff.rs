@@ -26,8 +26,10 @@ pub(crate) fn sniff(start: &[u8], options: &Options) -> Result<Sniffed, Error> {
         return Err(Error::Binary);
     }
     let mut complaint = None;
-    for recognize in FORMATS {
+    for (at, recognize) in FORMATS.into_iter().enumerate() {
         match recognize(&beginning, options) {
+            // It is JSON, but without the keys that were named. The number of a key must not become that of a column.
+            Err(error) if at == 0 => return Err(error),
             Ok(Some(sniffed)) => return Ok(sniffed),
             Ok(None) => {}
             Err(error) => complaint = complaint.or(Some(error)),

@@ -32,6 +32,11 @@ pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Optio
     description
 }
 
+/// Whether an object is a row, which is read by the names of its keys.
+pub(super) fn is_row(json: &str, options: &Options) -> bool {
+    shape(json, options) == ROWS
+}
+
 const ROWS: &str = "rows with keys of their own";
 
 fn shape(json: &str, options: &Options) -> &'static str {
