@@ -27,8 +27,8 @@ pub(crate) trait Record<'r> {
 /// `true`, or which of two numbers in its dates is the day.
 pub(crate) const TABLE_ROW: &str = "table_row";
 
-/// Times of tweets lie after this: Twitter was opened in July 2006.
-const FIRST_TWEET_MS: i64 = 1_142_899_200_000; // 2006-03-21
+/// The day of the first tweet of all, 21 March 2006, in milliseconds since 1970. No tweet is older.
+const FIRST_TWEET_MS: i64 = 1_142_899_200_000;
 
 /// Makes a tweet of a record. The error says why it is none.
 pub(crate) fn read<'r>(

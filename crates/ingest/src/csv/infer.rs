@@ -5,6 +5,10 @@ use super::columns::Column;
 use crate::value::status_in_link;
 use crate::{Field, Timestamp};
 
+/// From about here on, ids hold their time. Before, tweets were numbered one after the other. 5 November 2010, in milliseconds
+/// since 1970.
+const NUMBERED_UNTIL_MS: i64 = 1_288_915_200_000;
+
 /// The share of cells that must look alike.
 const MOST: f64 = 0.9;
 
@@ -27,9 +31,8 @@ pub(super) fn infer(rows: &[&[String]]) -> Option<Vec<Column>> {
     let id = columns().find(|at| are(*at, &is_new_id));
     let is_number = |cell: &str| cell.bytes().all(|b| b.is_ascii_digit());
     let date = columns().find(|at| are(*at, &is_date) && !are(*at, &is_number));
-    // Before November 2010, ids were numbered one after the other.
     let is_old = |cell: &str| {
-        Timestamp::parse(cell).is_some_and(|time| time.as_millis() < 1_288_915_200_000)
+        Timestamp::parse(cell).is_some_and(|time| time.as_millis() < NUMBERED_UNTIL_MS)
     };
     let is_old_id = |cell: &str| (7..=11).contains(&cell.len()) && is_number(cell);
     let old_id = || {

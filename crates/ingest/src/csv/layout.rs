@@ -1,5 +1,7 @@
 //! How a table is laid out: its dialect, where its header stands, and in which order its dates have day and month.
 
+use std::ops::Range;
+
 use memchr::{memchr, memmem};
 
 use super::columns::{Columns, match_header};
@@ -36,6 +38,14 @@ struct Row {
     is_irregular: bool,
 }
 
+impl Row {
+    fn of(cells: &Cells, Range { start, end }: Range<usize>) -> Row {
+        let texts = (0..cells.len()).filter_map(|at| cells.get(at));
+        let texts = texts.map(|cell| decode(cell).trim().to_owned()).collect();
+        Row { cells: texts, start, end, is_irregular: cells.is_irregular }
+    }
+}
+
 impl Sample {
     fn take(start: &[u8], dialect: Dialect) -> Sample {
         let mut splitter = Splitter::new(dialect, false, Start::Middle);
@@ -47,10 +57,7 @@ impl Sample {
                 Stretch::Record { end, fault: None } => {
                     let (from, to) = (at, at + end);
                     cells.split(&start[from..to], dialect);
-                    let texts = (0..cells.len()).filter_map(|i| cells.get(i));
-                    let texts = texts.map(|cell| decode(cell).trim().to_owned()).collect();
-                    let is_irregular = cells.is_irregular;
-                    sample.rows.push(Row { cells: texts, start: from, end: to, is_irregular });
+                    sample.rows.push(Row::of(&cells, from..to));
                     at = to;
                 }
                 Stretch::Record { end, fault: Some(_) } => {
@@ -64,9 +71,8 @@ impl Sample {
         // One long row may fill all of the sample.
         if sample.rows.is_empty() {
             cells.split(start, dialect);
-            let texts = (0..cells.len()).filter_map(|i| cells.get(i));
-            let texts = texts.map(|cell| decode(cell).trim().to_owned()).collect();
-            sample.rows.push(Row { cells: texts, start: 0, end: start.len(), is_irregular: false });
+            // It may be cut in the middle of a quoted cell, which says nothing of its quotes.
+            sample.rows.push(Row { is_irregular: false, ..Row::of(&cells, 0..start.len()) });
         }
         sample
     }

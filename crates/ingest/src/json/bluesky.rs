@@ -7,7 +7,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
-use super::find::find_all;
+use super::find::{find_all, occurs};
 use super::lenient::{List, Number, Object, Text, Texts};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
@@ -81,7 +81,7 @@ struct Author<'a> {
 
 /// Whether an object may hold posts as the API gives them.
 pub(super) fn may_hold_views(json: &str) -> bool {
-    memchr::memmem::find(json.as_bytes(), POSTS.as_bytes()).is_some()
+    occurs(POSTS, json)
 }
 
 /// The posts in an answer of the API. Those that they quote are not among them.

@@ -5,6 +5,7 @@ use std::borrow::Cow;
 
 use serde::Deserialize;
 
+use super::find::occurs;
 use super::lenient::{List, Number, Object, Text};
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
@@ -81,6 +82,10 @@ pub(super) enum Found<'a> {
 
 /// Reads a status, a note, or the activity that is about one. `None` if the object is none of these.
 pub(super) fn read<'a>(json: &'a str, options: &Options) -> Option<Found<'a>> {
+    // Posts have the one, boosts the other.
+    if !occurs("\"content\"", json) && !occurs("\"Announce\"", json) {
+        return None;
+    }
     let status = serde_json::from_str::<Status<'_>>(json).ok()?;
     let is = |expected: &str| status.type_.0.as_deref() == Some(expected);
     if is("Create") || is("Update") {

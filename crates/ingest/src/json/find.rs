@@ -1,5 +1,6 @@
 //! Finds records that lie deep in an answer of an API.
 
+use memchr::memmem;
 use serde_json::{Map, Value};
 
 use super::mend::mend;
@@ -9,6 +10,12 @@ const MAX_DEPTH: usize = 32;
 /// The longest answer that is searched, in bytes. It is parsed into a tree of values, which takes up to twenty times the
 /// memory of its text.
 pub(super) const MAX_BYTES: usize = 8 * 1024 * 1024;
+
+/// Whether a text occurs in an object, wherever that may be. It costs little beside reading the object, so it tells which
+/// forms need not be tried.
+pub(super) fn occurs(text: &str, json: &str) -> bool {
+    memmem::find(json.as_bytes(), text.as_bytes()).is_some()
+}
 
 /// All records in an object, however deep, as `record` finds and writes them. Nothing is searched inside of a record. `None`
 /// if there is none.

@@ -5,18 +5,16 @@
 
 use serde_json::{Map, Value};
 
-use super::find::find_all;
+use super::find::{find_all, occurs};
 
 /// Whether an object may hold such tweets.
 pub(super) fn may_hold_tweets(json: &str) -> bool {
-    let has = |key: &str| memchr::memmem::find(json.as_bytes(), key.as_bytes()).is_some();
-    has("\"legacy\"") && (has("\"rest_id\"") || has("\"full_text\""))
+    occurs("\"legacy\"", json) && (occurs("\"rest_id\"", json) || occurs("\"full_text\"", json))
 }
 
 /// Whether an object is such an answer, though there is no tweet in it: users alone, or the end of a timeline.
 pub(super) fn is_answer(json: &str) -> bool {
-    let has = |key: &str| memchr::memmem::find(json.as_bytes(), key.as_bytes()).is_some();
-    has("\"__typename\"") && (has("\"entryId\"") || has("\"rest_id\""))
+    occurs("\"__typename\"", json) && (occurs("\"entryId\"", json) || occurs("\"rest_id\"", json))
 }
 
 /// The tweets in an object, as objects of API v1.1; retweeted and quoted ones are inside of those that refer to them. `None`

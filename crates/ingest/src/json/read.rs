@@ -166,7 +166,8 @@ impl Place<'_> {
             }
             None => {}
         }
-        if bluesky::may_hold_views(json) {
+        let may_hold_views = bluesky::may_hold_views(json);
+        if may_hold_views {
             if let Some(outcome) = bluesky::read_record(json, self.options) {
                 return self.tweet(json, None, outcome, sink);
             } else if let Some(message) = bluesky::read_view(json, self.options) {
@@ -175,14 +176,11 @@ impl Place<'_> {
                 return self.read_inside(json, posts.into_iter().map(Cow::Owned), sink);
             }
         }
-        if graphql::may_hold_tweets(json)
-            && let Some(tweets) = graphql::tweets(json)
-        {
+        let may_hold_tweets = graphql::may_hold_tweets(json);
+        if may_hold_tweets && let Some(tweets) = graphql::tweets(json) {
             return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
         }
-        if (graphql::may_hold_tweets(json) || bluesky::may_hold_views(json))
-            && json.len() > find::MAX_BYTES
-        {
+        if (may_hold_tweets || may_hold_views) && json.len() > find::MAX_BYTES {
             let reason = format!(
                 "an answer of an API that is longer than {} MiB is not searched for posts",
                 find::MAX_BYTES / 1024 / 1024
