@@ -44,7 +44,7 @@ pub(crate) fn recognize(
     let body = beginning.body();
     // Before each object of a JSON text sequence (RFC 7464) stands a record separator.
     let object = body.strip_prefix(b"\x1E").map_or(body, <[u8]>::trim_ascii_start);
-    if matches!(object.first(), Some(b'{' | b'[')) {
+    if matches!(object.first(), Some(b'{' | b'[')) || split::begins_text(object) {
         check_columns(beginning, options)?;
         return Ok(Some(beginning.is(Json, beginning.text())));
     }

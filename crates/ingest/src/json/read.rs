@@ -5,14 +5,13 @@ use std::borrow::Cow;
 use serde_json::value::RawValue;
 
 use super::bluesky::{self, Message};
-use super::fediverse;
 use super::find;
-use super::flat::{self, Flat, each_record};
-use super::graphql;
+use super::flat::{self, each_record};
 use super::mend::mend;
 use super::schema::{self, Lists, Record, Rule, Tweets};
+use super::shape::Shape;
 use super::tweet::{self, Includes};
-use super::wrap::{self, Wrapped};
+use super::wrap;
 use crate::item::{Found, Sink};
 use crate::text::decode;
 use crate::{Item, Options, Rejected, Stage, Tweet, format};
@@ -74,6 +73,16 @@ impl Place<'_> {
         if schema::is_surely_document(&text) {
             return sink(Found::Item(self.document(&text)));
         }
+        // An object that was written as a text.
+        if text.starts_with('"') {
+            return match serde_json::from_str(&text) {
+                Ok(inner) => self.read_inside(&text, [inner].into_iter(), sink),
+                Err(error) => {
+                    let reason = format!("the JSON cannot be read: {error}");
+                    self.reject(raw, None, reason, sink)
+                }
+            };
+        }
         let error = match serde_json::from_str::<Record<'_>>(&text) {
             Ok(record) => return self.read_record(&text, record, sink),
             Err(error) => error,
@@ -97,115 +106,62 @@ impl Place<'_> {
     }
 
     fn read_record(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
-        if record.is_bluesky() {
-            // What is wrong inside a post was passed over so far.
-            let mended = || mend(json).filter(|mended| mended != json);
-            if let Some(message) = bluesky::read(json, self.options) {
-                return self.message(json, message, sink);
-            } else if let Some(json) = mended()
-                && let Some(message) = bluesky::read(&json, self.options)
-            {
-                return self.message(&json, message, sink);
-            }
-        }
-        // Notices, documents and rejects come before tweets, since they share keys with them.
-        if let Some(kind) = record.notice() {
-            return sink(Found::Item(Item::Notice { line: self.line, kind }));
-        }
-        if record.is_document() {
-            return sink(Found::Item(self.document(json)));
-        }
-        let is_wrapped_tweet = record.tweet.0.as_deref().is_some_and(|tweet| tweet.legacy.0);
-        if (record.is_envelope() || record.legacy.0 || is_wrapped_tweet)
-            && graphql::may_hold_tweets(json)
-            && let Some(tweets) = graphql::tweets(json)
+        let shape = Shape::of(json, &record, self.options);
+        // What is wrong inside a post of Bluesky was passed over so far.
+        if record.is_bluesky()
+            && !matches!(shape, Shape::Message(_))
+            && let Some(mended) = mend(json).filter(|mended| mended != json)
+            && let Some(message) = bluesky::read(&mended, self.options)
         {
-            return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
+            return self.message(&mended, message, sink);
         }
-        if record.is_envelope() {
-            if graphql::is_answer(json) {
-                return sink(Found::Item(Item::Notice { line: self.line, kind: "empty page" }));
+        let none = Includes::default();
+        match shape {
+            Shape::Tweet => {
+                let outcome = tweet::read(&record, &none, self.options);
+                self.tweet(json, record.id().as_deref(), outcome, sink);
             }
-            return self.read_envelope(json, record, sink);
-        }
-        if record.is_reject() {
-            return match serde_json::from_str::<Rejected>(json) {
+            Shape::ArchivedTweet => {
+                let Some(tweet) = record.tweet.0.as_deref() else { return };
+                let outcome = tweet::read(tweet, &none, self.options);
+                self.tweet(json, tweet.id().as_deref(), outcome, sink);
+            }
+            Shape::ArchivedNote => {
+                let Some(note) = record.archived_note.0.as_deref() else { return };
+                let outcome = tweet::read_archived_note(note, self.options);
+                self.tweet(json, note.id.0.as_deref(), outcome, sink);
+            }
+            Shape::Page => self.read_page(json, record, sink),
+            Shape::Document => sink(Found::Item(self.document(json))),
+            Shape::Reject => match serde_json::from_str::<Rejected>(json) {
                 Ok(rejected) => sink(Found::Reject(Box::new(rejected))),
                 Err(error) => {
                     let reason = format!("this is not a reject: {error}");
                     self.reject(json.as_bytes(), None, reason, sink)
                 }
-            };
+            },
+            Shape::Notice(kind) => self.notice(kind, sink),
+            Shape::Message(message) => self.message(json, message, sink),
+            Shape::Post(_, id, outcome) => {
+                self.tweet(json, id.as_deref(), outcome.map(|tweet| *tweet), sink);
+            }
+            Shape::Row(outcome) => {
+                self.tweet(json, record.id().as_deref(), outcome.map(|tweet| *tweet), sink);
+            }
+            Shape::Wrapper(_, records) => self.read_inside(json, records.into_iter(), sink),
+            Shape::Table => self.read_table(json, sink),
+            Shape::TooLong => {
+                let reason = format!(
+                    "an answer of an API that is longer than {} MiB is not searched for posts",
+                    find::MAX_BYTES / 1024 / 1024
+                );
+                self.reject(json.as_bytes(), None, reason, sink);
+            }
         }
-        let none = Includes::default();
-        let (id, outcome) = if let Some(archived) = record.tweet.0.as_deref() {
-            (archived.id(), tweet::read(archived, &none, self.options))
-        } else if let Some(note) = record.archived_note.0.as_deref() {
-            (note.id.0.clone(), tweet::read_archived_note(note, self.options))
-        } else if record.is_tweet() {
-            (record.id(), tweet::read(&record, &none, self.options))
-        } else {
-            return self.read_other(json, &record, sink);
-        };
-        self.tweet(json, id.as_deref(), outcome, sink);
     }
 
-    /// Reads what is not one of Twitter's own shapes: posts of other networks, and what tools have made of tweets or wrapped
-    /// around them.
-    fn read_other(self, json: &str, record: &Record<'_>, sink: &mut Sink<'_>) {
-        let id = record.id();
-        if record.table_row.0 {
-            return self.read_row(json, id.as_deref(), sink);
-        }
-        match fediverse::read(json, self.options) {
-            Some(fediverse::Found::Post(id, tweet)) => {
-                return self.tweet(json, id.as_deref(), tweet.map(|tweet| *tweet), sink);
-            }
-            Some(fediverse::Found::Notice(kind)) => {
-                return sink(Found::Item(Item::Notice { line: self.line, kind }));
-            }
-            None => {}
-        }
-        let may_hold_views = bluesky::may_hold_views(json);
-        if may_hold_views {
-            if let Some(outcome) = bluesky::read_record(json, self.options) {
-                return self.tweet(json, None, outcome, sink);
-            } else if let Some(message) = bluesky::read_view(json, self.options) {
-                return self.message(json, message, sink);
-            } else if let Some(posts) = bluesky::views(json) {
-                return self.read_inside(json, posts.into_iter().map(Cow::Owned), sink);
-            }
-        }
-        let may_hold_tweets = graphql::may_hold_tweets(json);
-        if may_hold_tweets && let Some(tweets) = graphql::tweets(json) {
-            return self.read_inside(json, tweets.into_iter().map(Cow::Owned), sink);
-        }
-        if (may_hold_tweets || may_hold_views) && json.len() > find::MAX_BYTES {
-            let reason = format!(
-                "an answer of an API that is longer than {} MiB is not searched for posts",
-                find::MAX_BYTES / 1024 / 1024
-            );
-            return self.reject(json.as_bytes(), None, reason, sink);
-        }
-        // What has a text and an id of its own is not wrapped, whatever else it has.
-        let is_own = (record.text.0.is_some() || record.full_text.0.is_some()) && id.is_some();
-        match if is_own { None } else { wrap::unwrap(json) } {
-            Some(Wrapped::Records(records)) => {
-                return self.read_inside(json, records.into_iter(), sink);
-            }
-            Some(Wrapped::Notice(kind)) => {
-                return sink(Found::Item(Item::Notice { line: self.line, kind }));
-            }
-            None => {}
-        }
-        self.read_row(json, id.as_deref(), sink);
-    }
-
-    fn read_row(self, json: &str, id: Option<&str>, sink: &mut Sink<'_>) {
-        match flat::read(json, self.options) {
-            Flat::Row(outcome) => self.tweet(json, id, outcome.map(|tweet| *tweet), sink),
-            Flat::Table => self.read_table(json, sink),
-        }
+    fn notice(&self, kind: &'static str, sink: &mut Sink<'_>) {
+        sink(Found::Item(Item::Notice { line: self.line, kind }));
     }
 
     /// Reads the records that lie in an object.
@@ -244,7 +200,7 @@ impl Place<'_> {
             Message::Post(uri, tweet) => {
                 self.tweet(json, Some(&uri), tweet.map(|tweet| *tweet), sink);
             }
-            Message::Notice(kind) => sink(Found::Item(Item::Notice { line: self.line, kind })),
+            Message::Notice(kind) => self.notice(kind, sink),
         }
     }
 
@@ -273,7 +229,7 @@ impl Place<'_> {
 
     /// Reads the tweets of a v2 page or stream line, or of a dump of a page's lists. They are parsed one by one, so
     /// that memory does not grow with their number.
-    fn read_envelope(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
+    fn read_page(self, json: &str, record: Record<'_>, sink: &mut Sink<'_>) {
         let lists = match record.includes.0 {
             Some(lists) => *lists,
             None => Lists { tweets: Tweets::None, users: record.users, places: record.places },
@@ -283,7 +239,7 @@ impl Place<'_> {
         let tweets = if record.data.is_some() { record.data } else { record.tweets };
         match tweets {
             Tweets::One(event) if event.event_type.0.as_deref() == Some("post.delete") => {
-                sink(Found::Item(Item::Notice { line: self.line, kind: "post.delete" }));
+                self.notice("post.delete", sink);
             }
             Tweets::One(tweet) if self.is_of_another_form(&tweet) && data_of_page(json) != json => {
                 let inner = Place { depth: self.depth + 1, ..self };
@@ -300,7 +256,7 @@ impl Place<'_> {
                 if let Some(rows) = wrap::split_table(json) {
                     return self.read_inside(json, rows.into_iter().map(Cow::Owned), sink);
                 }
-                sink(Found::Item(Item::Notice { line: self.line, kind: "empty page" }));
+                self.notice("empty page", sink);
             }
         }
     }

@@ -1,10 +1,169 @@
-//! Which of the known shapes JSON objects have.
+//! What a JSON object is: one decision, by which it is read and by which it is described.
 
+use std::borrow::Cow;
+
+use super::bluesky::{self, Message};
+use super::fediverse;
+use super::find;
+use super::flat::{self, Flat};
+use super::graphql;
 use super::schema::{self, Record};
 use super::wrap::{self, Wrapped};
-use super::{bluesky, fediverse, flat, graphql};
 use crate::text::decode;
-use crate::{DescribedColumn, Description, Options};
+use crate::{DescribedColumn, Description, Options, Tweet};
+
+/// What a JSON object is.
+#[expect(clippy::large_enum_variant, reason = "matched at once and never stored")]
+pub(super) enum Shape<'j> {
+    /// A tweet of the API v1.1 or v2.
+    Tweet,
+    /// An entry of a Twitter archive: a tweet, or a long one.
+    ArchivedTweet,
+    ArchivedNote,
+    /// Tweets in the form of the API v2, with what they share.
+    Page,
+    /// A document that an earlier run made of a tweet.
+    Document,
+    /// What an earlier run rejected.
+    Reject,
+    /// A message of a stream, an API or a tool about itself.
+    Notice(&'static str),
+    /// A message of Bluesky's Jetstream.
+    Message(Message<'j>),
+    /// A post of another network, and its id.
+    Post(&'static str, Option<Cow<'j, str>>, Result<Box<Tweet<'j>>, String>),
+    /// Records lie in it.
+    Wrapper(&'static str, Vec<Cow<'j, str>>),
+    /// Records lie under keys of its own.
+    Table,
+    /// A record that is read by the names of its keys.
+    Row(Result<Box<Tweet<'j>>, String>),
+    /// An answer of an API that is too long to be searched.
+    TooLong,
+}
+
+const BLUESKY: &str = "posts of Bluesky's API";
+const GRAPHQL: &str = "answers to X's web page (GraphQL)";
+const ROWS: &str = "rows with keys of their own";
+const WRAPPED: &str = "wrapped records";
+
+impl<'j> Shape<'j> {
+    /// Finds out what an object is. `record` is what was read of it.
+    pub(super) fn of(json: &'j str, record: &Record<'j>, options: &Options) -> Shape<'j> {
+        if record.is_bluesky()
+            && let Some(message) = bluesky::read(json, options)
+        {
+            return Shape::Message(message);
+        }
+        // Notices, documents and rejects come before tweets, since they share keys with them.
+        if let Some(kind) = record.notice() {
+            return Shape::Notice(kind);
+        }
+        if record.is_document() {
+            return Shape::Document;
+        }
+        let is_wrapped_tweet = record.tweet.0.as_deref().is_some_and(|tweet| tweet.legacy.0);
+        if (record.is_envelope() || record.legacy.0 || is_wrapped_tweet)
+            && graphql::may_hold_tweets(json)
+            && let Some(tweets) = graphql::tweets(json)
+        {
+            return Shape::Wrapper(GRAPHQL, tweets.into_iter().map(Cow::Owned).collect());
+        }
+        match () {
+            () if record.is_envelope() && graphql::is_answer(json) => Shape::Notice("empty page"),
+            () if record.is_envelope() => Shape::Page,
+            () if record.is_reject() => Shape::Reject,
+            () if record.tweet.0.is_some() => Shape::ArchivedTweet,
+            () if record.archived_note.0.is_some() => Shape::ArchivedNote,
+            () if record.is_tweet() => Shape::Tweet,
+            () if record.table_row.0 => Shape::of_keys(json, options),
+            () => Shape::of_other(json, record, options),
+        }
+    }
+
+    /// What is not one of Twitter's own shapes: posts of other networks, and what tools have made of tweets or wrapped
+    /// around them.
+    fn of_other(json: &'j str, record: &Record<'j>, options: &Options) -> Shape<'j> {
+        match fediverse::read(json, options) {
+            Some(fediverse::Found::Post(id, tweet)) => {
+                return Shape::Post("posts of Mastodon", id, tweet);
+            }
+            Some(fediverse::Found::Notice(kind)) => return Shape::Notice(kind),
+            None => {}
+        }
+        let may_hold_views = bluesky::may_hold_views(json);
+        if may_hold_views {
+            if let Some(outcome) = bluesky::read_record(json, options) {
+                return Shape::Post(BLUESKY, None, outcome.map(Box::new));
+            } else if let Some(message) = bluesky::read_view(json, options) {
+                return match message {
+                    Message::Post(uri, tweet) => Shape::Post(BLUESKY, Some(uri.into()), tweet),
+                    Message::Notice(kind) => Shape::Notice(kind),
+                };
+            } else if let Some(posts) = bluesky::views(json) {
+                return Shape::Wrapper(BLUESKY, posts.into_iter().map(Cow::Owned).collect());
+            }
+        }
+        let may_hold_tweets = graphql::may_hold_tweets(json);
+        if may_hold_tweets && let Some(tweets) = graphql::tweets(json) {
+            return Shape::Wrapper(GRAPHQL, tweets.into_iter().map(Cow::Owned).collect());
+        }
+        if (may_hold_tweets || may_hold_views) && json.len() > find::MAX_BYTES {
+            return Shape::TooLong;
+        }
+        // What has a text and an id of its own is not wrapped, whatever else it has.
+        let has_text = record.text.0.is_some() || record.full_text.0.is_some();
+        let is_own = has_text && record.id().is_some();
+        match if is_own { None } else { wrap::unwrap(json) } {
+            Some(Wrapped::Records(records)) => Shape::Wrapper(WRAPPED, records),
+            Some(Wrapped::Notice(kind)) => Shape::Notice(kind),
+            None => match Shape::of_keys(json, options) {
+                Shape::Row(Err(reason)) => match wrap::table_by_columns(json) {
+                    Some(rows) => {
+                        Shape::Wrapper(WRAPPED, rows.into_iter().map(Cow::Owned).collect())
+                    }
+                    None => Shape::Row(Err(reason)),
+                },
+                shape => shape,
+            },
+        }
+    }
+
+    fn of_keys(json: &'j str, options: &Options) -> Shape<'j> {
+        match flat::read(json, options) {
+            Flat::Row(outcome) => Shape::Row(outcome),
+            Flat::Table => Shape::Table,
+        }
+    }
+
+    /// What it is called for people.
+    fn name(&self, record: &Record<'_>, options: &Options) -> &'static str {
+        match self {
+            Shape::Tweet if record.user.0.is_some() => V1,
+            Shape::Tweet => "tweets of the API v2",
+            Shape::ArchivedTweet | Shape::ArchivedNote => "entries of a Twitter archive",
+            Shape::Page if record.meta.0.is_some() => "pages of the API v2",
+            Shape::Page => "stream lines or pages of the API v2",
+            Shape::Document => DOCUMENTS,
+            Shape::Reject => "rejects of indexer",
+            Shape::Notice(_) => "notices",
+            Shape::Message(_) => "messages of Bluesky's Jetstream",
+            Shape::Wrapper(WRAPPED, records) => {
+                match records.first().map(|first| name(first, options)) {
+                    Some(V1) => "wrapped tweets of the API v1.1",
+                    Some(_) | None => WRAPPED,
+                }
+            }
+            Shape::Post(name, ..) | Shape::Wrapper(name, _) => name,
+            Shape::Table => "tables of records",
+            Shape::Row(_) => ROWS,
+            Shape::TooLong => "answers of an API that are too long to be searched",
+        }
+    }
+}
+
+const V1: &str = "tweets of the API v1.1";
+const DOCUMENTS: &str = "documents of indexer";
 
 /// Describes a source by its first objects.
 pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Options) -> Description {
@@ -13,7 +172,7 @@ pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Optio
     let mut columns = Vec::new();
     for raw in records {
         let text = decode(raw);
-        let shape = shape(&text, options);
+        let shape = name(&text, options);
         match shapes.iter_mut().find(|(known, _)| *known == shape) {
             Some((_, count)) => *count += 1,
             None => shapes.push((shape, 1)),
@@ -34,54 +193,21 @@ pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Optio
 
 /// Whether an object is a row, which is read by the names of its keys.
 pub(super) fn is_row(json: &str, options: &Options) -> bool {
-    shape(json, options) == ROWS
+    name(json, options) == ROWS
 }
 
-const ROWS: &str = "rows with keys of their own";
-
-fn shape(json: &str, options: &Options) -> &'static str {
+fn name(json: &str, options: &Options) -> &'static str {
     if schema::is_surely_document(json) {
-        return "documents of indexer";
+        return DOCUMENTS;
+    }
+    if json.starts_with('"') {
+        return "objects in texts";
     }
     let plain = wrap::without_extended_types(json);
     let json = plain.as_deref().unwrap_or(json);
-    let Ok(record) = serde_json::from_str::<Record<'_>>(json) else {
-        return "JSON that cannot be read";
-    };
-    let is_twitter_answer = || graphql::may_hold_tweets(json) && graphql::tweets(json).is_some();
-    match () {
-        () if record.is_bluesky() && bluesky::read(json, options).is_some() => {
-            "messages of Bluesky's Jetstream"
-        }
-        () if record.notice().is_some() => "notices",
-        () if record.is_document() => "documents of indexer",
-        () if (record.is_envelope() || record.legacy.0) && is_twitter_answer() => {
-            "answers to X's web page (GraphQL)"
-        }
-        () if record.is_envelope() && record.meta.0.is_some() => "pages of the API v2",
-        () if record.is_envelope() => "stream lines or pages of the API v2",
-        () if record.is_reject() => "rejects of indexer",
-        () if record.tweet.0.is_some() || record.archived_note.0.is_some() => {
-            "entries of a Twitter archive"
-        }
-        () if record.is_tweet() && record.user.0.is_some() => "tweets of the API v1.1",
-        () if record.is_tweet() => "tweets of the API v2",
-        () if fediverse::read(json, options).is_some() => "posts of Mastodon",
-        () if bluesky::may_hold_views(json) => "posts of Bluesky's API",
-        () if is_twitter_answer() => "answers to X's web page (GraphQL)",
-        () => match wrap::unwrap(json) {
-            Some(Wrapped::Notice(_)) => "messages of tools",
-            Some(Wrapped::Records(records)) => {
-                match records.first().map(|first| shape(first, options)) {
-                    Some("tweets of the API v1.1") => "wrapped tweets of the API v1.1",
-                    Some(_) | None => "wrapped records",
-                }
-            }
-            None => match flat::read(json, options) {
-                flat::Flat::Table => "tables of records",
-                flat::Flat::Row(_) => ROWS,
-            },
-        },
+    match serde_json::from_str::<Record<'_>>(json) {
+        Ok(record) => Shape::of(json, &record, options).name(&record, options),
+        Err(_) => "JSON that cannot be read",
     }
 }
 

@@ -40,6 +40,8 @@ enum Mode {
     #[default]
     Between,
     Object(Scanner),
+    /// In an object that was written as a text, which has been looked through up to `looked_at`.
+    Text { looked_at: usize },
     /// In broken data, whose first `looked_at` bytes contain no place to continue.
     Broken {
         fault: &'static str,
@@ -59,7 +61,20 @@ impl Split for Splitter {
             match bytes.first() {
                 None => return Stretch::Unfinished,
                 Some(b'{') => self.mode = Mode::Object(Scanner::default()),
+                Some(b'"') if begins_text(bytes) => self.mode = Mode::Text { looked_at: 1 },
                 Some(_) => self.broken(NOT_JSON, 0),
+            }
+        }
+        if let Mode::Text { looked_at } = &mut self.mode {
+            match scan_text(bytes, looked_at) {
+                Scanned::Whole { end } => {
+                    self.mode = Mode::Between;
+                    return Stretch::Record { end, fault: None };
+                }
+                Scanned::More if rest == Rest::ToCome && bytes.len() <= MAX_RECORD_BYTES => {
+                    return Stretch::Unfinished;
+                }
+                Scanned::More | Scanned::Broken => self.broken(NOT_JSON, 0),
             }
         }
         if let Mode::Object(scanner) = &mut self.mode {
@@ -140,6 +155,31 @@ impl Splitter {
             false => Stretch::Record { end, fault: Some(fault) },
         }
     }
+}
+
+/// Whether an object or a list begins that was written as a text: `"{\"id\": …`.
+pub(super) fn begins_text(bytes: &[u8]) -> bool {
+    let inside = bytes.strip_prefix(b"\"").map(|text| text.trim_ascii_start());
+    inside.and_then(|text| text.split_first()).is_some_and(|(first, rest)| {
+        let rest = rest.trim_ascii_start();
+        matches!(first, b'{' | b'[') && (rest.starts_with(b"\\\"") || rest.starts_with(b"{\\\""))
+    })
+}
+
+/// Finds the end of the text at the front of `bytes`, which lies on one line.
+fn scan_text(bytes: &[u8], looked_at: &mut usize) -> Scanned {
+    while let Some(length) = memchr3(b'"', b'\\', b'\n', &bytes[*looked_at..]) {
+        *looked_at += length;
+        match bytes[*looked_at] {
+            b'"' => return Scanned::Whole { end: *looked_at + 1 },
+            b'\n' => return Scanned::Broken,
+            // What follows the backslash may not be there yet.
+            _ if *looked_at + 1 == bytes.len() => return Scanned::More,
+            _ => *looked_at += 2,
+        }
+    }
+    *looked_at = bytes.len();
+    Scanned::More
 }
 
 /// Finds the next line end or the next thing that looks like an object, whichever comes first.

@@ -12,6 +12,7 @@ use serde_json::{Map, Value};
 
 use super::find::MAX_BYTES;
 use super::flat::{each_entry, each_item};
+use crate::field::{Field, fold, uses};
 use crate::kpl;
 
 /// What is in a wrapper.
@@ -23,9 +24,9 @@ pub(super) enum Wrapped<'j> {
 }
 
 /// Keys under which a record lies as an object.
-const OBJECTS: [&str; 11] = [
+const OBJECTS: [&str; 12] = [
     "_source", "doc", "detail", "payload", "after", "json", "kinesis", "Sns", "dynamodb",
-    "NewImage", "Item",
+    "NewImage", "Item", "message",
 ];
 /// Keys under which a record lies as text, or as bytes in Base64.
 const TEXTS: [&str; 12] = [
@@ -43,7 +44,7 @@ const TEXTS: [&str; 12] = [
     "rawData",
 ];
 /// Keys under which records lie in a list, if they are not all that there is.
-const LISTS: [&str; 18] = [
+const LISTS: [&str; 19] = [
     "hits",
     "rows",
     "Records",
@@ -57,6 +58,7 @@ const LISTS: [&str; 18] = [
     "responses",
     "logEvents",
     "Messages",
+    "receivedMessages",
     "tweet_create_events",
     "replies",
     "tweets",
@@ -94,11 +96,20 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
         LISTS.iter().filter_map(|key| get(key)).filter(|value| value.starts_with(['{', '[']));
     if let Some(list) = lists.next() {
         // `hits` are in `hits` once more.
-        if list.starts_with('{') {
-            return Some(Wrapped::Records(vec![Cow::Borrowed(list)]));
-        }
         let mut records = Vec::new();
-        each_item(list, &mut |item| records.push(item)).ok()?;
+        if list.starts_with('{') {
+            // Kafka's have one for each partition of a topic.
+            let mut partitions = Vec::new();
+            each_entry(list, &mut |_, value| partitions.push(value)).ok()?;
+            if !partitions.iter().all(|value| value.starts_with('[')) {
+                return Some(Wrapped::Records(vec![Cow::Borrowed(list)]));
+            }
+            for partition in partitions {
+                each_item(partition, &mut |item| records.push(item)).ok()?;
+            }
+        } else {
+            each_item(list, &mut |item| records.push(item)).ok()?;
+        }
         return Some(match records.is_empty() {
             true => Wrapped::Notice("empty page"),
             // Those of DynamoDB have types.
@@ -140,6 +151,44 @@ pub(super) fn split_table(json: &str) -> Option<Vec<String>> {
         format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
     };
     (!data.is_empty()).then(|| data.into_iter().map(row).collect())
+}
+
+/// The rows of a table that is written column by column (`{"id": {"0": 1}, "text": {"0": "a"}}`, the way that pandas writes
+/// one unless told otherwise), as objects. `None` if it is none.
+pub(super) fn table_by_columns(json: &str) -> Option<Vec<String>> {
+    if json.len() > MAX_BYTES {
+        return None;
+    }
+    let mut columns: Vec<(String, Vec<(String, &str)>)> = Vec::new();
+    let mut is_table = true;
+    each_entry(json, &mut |name, column| {
+        let mut cells = Vec::new();
+        is_table = is_table
+            && column.starts_with('{')
+            && each_entry(column, &mut |row, cell| cells.push((row.to_owned(), cell))).is_ok();
+        columns.push((name.to_owned(), cells));
+    })
+    .ok()?;
+    let (_, rows) = columns.first()?;
+    let is_like_first = |cells: &[(String, &str)]| {
+        cells.len() == rows.len() && cells.iter().zip(rows).all(|(cell, row)| cell.0 == row.0)
+    };
+    let has_text = columns.iter().any(|(name, _)| holds_text(name));
+    if !is_table || rows.is_empty() || !has_text || !columns.iter().all(|(_, c)| is_like_first(c)) {
+        return None;
+    }
+    let row = |at: usize| {
+        let entries = columns
+            .iter()
+            .map(|(name, cells)| format!("{}:{}", Value::String(name.clone()), cells[at].1));
+        format!("{{{}}}", entries.collect::<Vec<_>>().join(","))
+    };
+    Some((0..rows.len()).map(row).collect())
+}
+
+/// Whether a key of that name holds the text of tweets.
+fn holds_text(name: &str) -> bool {
+    uses(&fold(name)).iter().any(|found| found.field == Field::Text)
 }
 
 /// What a bulk request does with the document on the next line.
