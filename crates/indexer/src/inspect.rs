@@ -93,6 +93,7 @@ fn inspect(source: &Source, options: &Arc<Options>, stop: &Stop) -> Result<Inspe
 
 impl Inspection {
     fn look(&mut self, batch: &Batch, origin: Origin<'_>) {
+        self.report.add_overlooked(batch);
         batch.read(|item| match item {
             Item::Tweet { tweet, .. } => {
                 self.report.add_tweet(&tweet);
@@ -139,9 +140,10 @@ impl Inspection {
         let widest = self.description.columns.iter().map(|column| column.name.chars().count());
         let width = widest.max().unwrap_or(0).min(40);
         for column in &self.description.columns {
-            let fields = match column.fields.is_empty() {
-                true => "(not used)".to_owned(),
-                false => column.fields.join(", "),
+            let fields = match (column.fields.is_empty(), column.resembles) {
+                (true, Some(field)) => format!("(not used; it may be {field})"),
+                (true, None) => "(not used)".to_owned(),
+                (false, _) => column.fields.join(", "),
             };
             writeln!(out, "  {:<width$}  {fields}", column.name)?;
         }

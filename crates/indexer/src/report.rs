@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt;
 
 use enrich::Document;
-use ingest::{IdCheck, Tweet, Unread};
+use ingest::{Batch, IdCheck, Tweet, Unread};
 use serde::Serialize;
 
 use crate::store::{LabelCounts, Written};
@@ -39,6 +39,9 @@ pub struct Report {
     /// One such value of each field.
     #[serde(skip)]
     examples: BTreeMap<&'static str, String>,
+    /// The columns that are not used, though by their names they hold a field: their names, and the field's.
+    #[serde(skip)]
+    overlooked: BTreeMap<String, &'static str>,
     /// How the ids of tweets compare to their dates.
     #[serde(skip)]
     ids: Ids,
@@ -46,6 +49,9 @@ pub struct Report {
     #[serde(skip)]
     created_at: (i128, u64),
 }
+
+/// How many columns that are not used are named.
+const MAX_OVERLOOKED: usize = 10;
 
 /// How the ids of tweets compare to their dates, where a record has both.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -70,6 +76,12 @@ impl Report {
         }
     }
 
+    /// Notes the columns of a batch that are not used, though by their names they hold a field.
+    pub(crate) fn add_overlooked(&mut self, batch: &Batch) {
+        let overlooked = batch.overlooked();
+        self.overlooked.extend(overlooked.into_iter().map(|(name, field)| (name, field.name())));
+    }
+
     /// Says what the user should look at: values that could not be read, and ids that seem to be something else.
     pub(crate) fn warn(&self) {
         for (field, count) in &self.unread {
@@ -77,6 +89,12 @@ impl Report {
             tracing::warn!(
                 hint = "see how the source is read: indexer inspect SOURCE",
                 "{count} values of {field} could not be read, such as `{example}`"
+            );
+        }
+        for (column, field) in self.overlooked.iter().take(MAX_OVERLOOKED) {
+            tracing::warn!(
+                hint = format!("if it does, name it: --column '{field}={column}'"),
+                "`{column}` is not used; by its name, it may hold {field}"
             );
         }
         let Ids { agreeing, disagreeing, row_numbers } = self.ids;
@@ -133,6 +151,9 @@ impl Report {
         }
         for (field, example) in part.examples {
             self.examples.entry(field).or_insert(example);
+        }
+        if self.overlooked.len() < MAX_OVERLOOKED {
+            self.overlooked.extend(part.overlooked);
         }
         self.ids.agreeing += part.ids.agreeing;
         self.ids.disagreeing += part.ids.disagreeing;

@@ -12,6 +12,8 @@ pub struct Batch {
     pub(crate) records: Vec<Record>,
     pub(crate) format: Arc<dyn Format>,
     pub(crate) options: Arc<Options>,
+    /// Whether it is the first of its source.
+    pub(crate) is_first: bool,
     /// Where the next batch begins.
     pub end: Position,
     /// The places in this batch at which decompressing gzip data can be resumed; empty for other sources.

@@ -223,6 +223,7 @@ impl<'r> Batches<'r> {
 
     fn take_batch(&mut self) -> Batch {
         let rest = self.buffer.split_off(self.done);
+        let is_first = self.start.records == 0;
         self.start.offset += self.done as u64;
         self.start.line = self.line - 1;
         self.start.records += self.records.len() as u64;
@@ -232,6 +233,7 @@ impl<'r> Batches<'r> {
             records: std::mem::take(&mut self.records),
             format: Arc::clone(&self.format),
             options: Arc::clone(&self.options),
+            is_first,
             end: if self.is_resumable() { self.start } else { Position::default() },
             marks: match &self.packing {
                 Packing::Gzip(marks) => marks.try_iter().collect(),

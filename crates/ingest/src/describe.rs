@@ -2,6 +2,7 @@
 
 use serde::Serialize;
 
+use crate::overlooked::overlooked;
 use crate::{Batch, Field};
 
 /// What a source is taken for.
@@ -32,6 +33,9 @@ pub struct DescribedColumn {
     pub name: String,
     /// The fields that it holds; empty if it is not used.
     pub fields: Vec<&'static str>,
+    /// The field that it seems to hold by its name, if it is not used and no other column holds that.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub resembles: Option<&'static str>,
 }
 
 fn as_map<S: serde::Serializer>(details: &[Detail], serializer: S) -> Result<S::Ok, S::Error> {
@@ -40,7 +44,8 @@ fn as_map<S: serde::Serializer>(details: &[Detail], serializer: S) -> Result<S::
 
 impl DescribedColumn {
     pub(crate) fn new(name: String, fields: impl IntoIterator<Item = Field>) -> DescribedColumn {
-        DescribedColumn { name, fields: fields.into_iter().map(Field::name).collect() }
+        let fields = fields.into_iter().map(Field::name).collect();
+        DescribedColumn { name, fields, resembles: None }
     }
 }
 
@@ -59,6 +64,22 @@ impl Batch {
     pub(crate) fn describe(&self) -> Description {
         let records = self.records.iter().filter(|record| record.fault.is_none());
         let raw = records.map(|record| &self.bytes[record.start..record.end]);
-        self.format.describe(&mut raw.take(100), &self.options)
+        let mut description = self.format.describe(&mut raw.take(100), &self.options);
+        for (name, field) in overlooked(&description.columns) {
+            let column = description.columns.iter_mut().find(|column| column.name == name);
+            if let Some(column) = column {
+                column.resembles = Some(field.name());
+            }
+        }
+        description
+    }
+
+    /// The columns or keys that seem to hold a field by their names, and are not used, though nothing else holds it. Empty
+    /// for all but the first batch of a source.
+    pub fn overlooked(&self) -> Vec<(String, Field)> {
+        let first = self.records.iter().find(|record| record.fault.is_none());
+        let Some(first) = first.filter(|_| self.is_first) else { return Vec::new() };
+        let first = &self.bytes[first.start..first.end];
+        overlooked(&self.format.describe(&mut [first].into_iter(), &self.options).columns)
     }
 }

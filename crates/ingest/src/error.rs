@@ -41,6 +41,12 @@ pub enum Error {
         /// The first row, cut to a readable length.
         header: String,
     },
+    /// `--column` is given for tweets that are not read by the names of their keys.
+    #[error("its records are {shape}, for which no column can be named")]
+    NoColumns {
+        /// What the records are: `tweets of the API v1.1`.
+        shape: &'static str,
+    },
     /// The compressed stream ends too early or is damaged.
     #[error("its gzip data is cut off or damaged")]
     Gzip(#[source] io::Error),
@@ -65,6 +71,7 @@ impl Error {
             Error::NoSuchColumn { .. } => {
                 "use one of these names, or, for a table, the number of a column, counted from 1"
             }
+            Error::NoColumns { .. } => "leave out --column for this source",
             Error::Gzip(_) => "fetch the file again; everything before the damage was read",
             Error::Io(_) => {
                 "check the disk or the connection, then run again: a rerun creates no duplicates"

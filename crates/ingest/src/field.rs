@@ -47,6 +47,8 @@ pub enum Field {
     QuoteOf,
     /// The id of another tweet; `Kind` says how this one refers to it.
     RefersTo,
+    /// The tweets that this one refers to, each with how: a list of objects.
+    References,
     Kind,
     IsRetweet,
     IsQuote,
@@ -85,6 +87,7 @@ const NAMES: &[(Field, &str)] = &[
     (Field::RetweetOf, "retweet_of"),
     (Field::QuoteOf, "quote_of"),
     (Field::RefersTo, "refers_to"),
+    (Field::References, "references"),
     (Field::Kind, "kind"),
     (Field::IsRetweet, "is_retweet"),
     (Field::IsQuote, "is_quote"),
@@ -126,28 +129,65 @@ pub(crate) struct Use {
     pub(crate) is_vague: bool,
 }
 
-/// The table in `data/fields.txt`, by folded name. A name may be used for two fields.
-static USES: LazyLock<HashMap<String, Vec<Use>>> = LazyLock::new(|| {
-    let mut uses: HashMap<String, Vec<Use>> = HashMap::new();
+/// What precedes the name of a field in exports that have columns of the tweet and of its author.
+const PREFIXES: [&str; 3] = ["tweet_", "status_", "post_"];
+
+/// The table in `data/fields.txt`.
+struct Names {
+    /// By folded name. A name may be used for two fields.
+    folded: HashMap<String, Vec<Use>>,
+    /// By folded name without `_`, for spellings such as `RetweetCount`; only those that mean one field.
+    squeezed: HashMap<String, Vec<Use>>,
+}
+
+static TABLE: LazyLock<Names> = LazyLock::new(|| {
+    let mut folded: HashMap<String, Vec<Use>> = HashMap::new();
     let table = include_str!("../data/fields.txt");
     let lines = table.lines().filter(|line| !line.starts_with('#'));
-    for (rank, line) in lines.enumerate() {
-        let mut words = line.split_whitespace();
-        let (Some(field), Some(name)) = (words.next(), words.next()) else { continue };
+    let mut lines: Vec<(&str, &str)> =
+        lines.filter_map(|line| line.split_once(char::is_whitespace)).collect();
+    lines.retain(|(field, _)| Field::named(field).is_some());
+    for (rank, (field, rest)) in lines.iter().enumerate() {
+        let (Some(name), Some(field)) = (rest.split_whitespace().next(), Field::named(field))
+        else {
+            continue;
+        };
         let (plain, is_vague) = name.strip_suffix('?').map_or((name, false), |name| (name, true));
-        let Some(field) = Field::named(field) else { continue };
-        uses.entry(fold(plain).into_owned()).or_default().push(Use {
-            field,
-            rank: rank as u16,
-            is_vague,
-        });
+        let found = Use { field, rank: rank as u16, is_vague };
+        folded.entry(fold(plain).into_owned()).or_default().push(found);
     }
-    uses
+    let given: Vec<(String, Vec<Use>)> =
+        folded.iter().map(|(name, uses)| (name.clone(), uses.clone())).collect();
+    for (name, uses) in given {
+        for prefix in PREFIXES {
+            let worse = uses.iter().map(|found| Use { rank: found.rank + 1_000, ..*found });
+            folded.entry(format!("{prefix}{name}")).or_insert_with(|| worse.collect());
+        }
+    }
+    let mut squeezed: HashMap<String, Vec<Use>> = HashMap::new();
+    for (name, uses) in &folded {
+        squeezed.entry(name.replace('_', "")).or_default().extend(uses);
+    }
+    squeezed.retain(|_, uses| {
+        uses.sort_by_key(|found| found.rank);
+        let field = uses[0].field;
+        let is_clear = uses.iter().all(|found| found.field == field);
+        uses.truncate(1);
+        is_clear
+    });
+    Names { folded, squeezed }
 });
 
 /// What a [folded](fold) name is used for.
 pub(crate) fn uses(folded: &str) -> &'static [Use] {
-    USES.get(folded).map_or(&[], Vec::as_slice)
+    if let Some(uses) = TABLE.folded.get(folded) {
+        return uses;
+    }
+    let squeezed = match folded.contains('_') {
+        true => TABLE.squeezed.get(&folded.replace('_', "")),
+        false => TABLE.squeezed.get(folded),
+    };
+    squeezed.map_or(&[], Vec::as_slice)
 }
 
 /// Normalizes a name, so that spellings that differ in case, separators or outer white space become equal.
@@ -163,6 +203,24 @@ pub(crate) fn fold(name: &str) -> Cow<'_, str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn names_are_known_in_other_spellings() {
+        for (name, expected) in [
+            ("RetweetCount", Some(Field::Retweets)),
+            ("Retweet-Count", Some(Field::Retweets)),
+            ("tweet.favourite_count", Some(Field::Likes)),
+            ("author.followersCount", Some(Field::Followers)),
+            ("status_created_at", Some(Field::CreatedAt)),
+            ("user_name", Some(Field::UserName)),
+            ("UserName", Some(Field::ScreenName)),
+            ("tweet_count", None),
+            ("user_created_at", None),
+        ] {
+            let found = uses(&fold(name)).first().map(|found| found.field);
+            assert_eq!(found, expected, "{name}");
+        }
+    }
 
     #[test]
     fn each_line_of_the_table_names_a_field_and_each_field_has_a_name() {

@@ -48,8 +48,9 @@ pub(crate) fn recognize(
         check_columns(beginning, options)?;
         return Ok(Some(beginning.is(Json, beginning.text())));
     }
-    let assigned = javascript_assignment(body);
-    Ok(assigned.map(|length| beginning.is(Json, &body[length..])))
+    let Some(length) = javascript_assignment(body) else { return Ok(None) };
+    check_columns(beginning, options)?;
+    Ok(Some(beginning.is(Json, &body[length..])))
 }
 
 /// Recognizes a source in which other lines come before the first object.
@@ -75,9 +76,13 @@ fn check_columns(beginning: &Beginning<'_>, options: &Options) -> Result<(), Err
         let end = match format::Split::next(&mut splitter, rest, Rest::ToCome) {
             Stretch::Record { end, fault: None } => {
                 let text = decode(&rest[..end]);
-                // Only rows are read by the names of their keys; what is wrapped or of an API has others inside.
-                if !shape::is_row(&text, options) {
-                    return Ok(());
+                match shape::name(&text, options) {
+                    shape::ROWS => {}
+                    shape @ (shape::V1 | shape::V2 | shape::ARCHIVE) => {
+                        return Err(Error::NoColumns { shape });
+                    }
+                    // What is wrapped has other names inside.
+                    _ => return Ok(()),
                 }
                 flat::each_path(&text, &[], &mut |path, _| {
                     missing.retain(|(_, name)| fold(name) != fold(path));

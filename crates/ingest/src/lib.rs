@@ -43,6 +43,7 @@ mod describe;
 mod csv;
 mod json;
 mod field;
+mod overlooked;
 mod python;
 mod record;
 mod value;

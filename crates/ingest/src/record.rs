@@ -296,12 +296,14 @@ impl<'r, R: Record<'r>> Values<'_, R> {
         tweet.in_reply_to = self.read(Field::InReplyTo, value::id);
         tweet.retweet_of = self.read(Field::RetweetOf, value::id);
         tweet.quote_of = self.read(Field::QuoteOf, value::id);
-        if let Some(other) = self.read(Field::RefersTo, value::id) {
-            match said {
-                Some(Kind::Retweet) => tweet.retweet_of = Some(other),
-                Some(Kind::Quote) => tweet.quote_of = Some(other),
-                Some(Kind::Reply) => tweet.in_reply_to = Some(other),
-                Some(Kind::Tweet) | None => {}
+        let other = said.zip(self.read(Field::RefersTo, value::id));
+        let others = self.read(Field::References, |text| value::references(&text));
+        for (kind, id) in others.into_iter().flatten().chain(other) {
+            match kind {
+                Kind::Retweet => tweet.retweet_of = Some(id),
+                Kind::Quote => tweet.quote_of = Some(id),
+                Kind::Reply => tweet.in_reply_to = Some(id),
+                Kind::Tweet => {}
             }
         }
         // An id that a spreadsheet has rounded still says that there is another tweet.

@@ -331,6 +331,24 @@ pub(crate) fn kind(text: &str) -> Option<Kind> {
     }
 }
 
+/// The tweets in a list such as `[{'type': 'quoted', 'id': '160…'}]`, in JSON, as Python writes it, or as tweepy shows it
+/// (`[<ReferencedTweet id=160… type=quoted]`). `None` if there are none.
+pub(crate) fn references<'r>(text: &str) -> Option<Vec<(Kind, Cow<'r, str>)>> {
+    let reference = |object: &str| {
+        let kind = match () {
+            () if object.contains("retweeted") => Kind::Retweet,
+            () if object.contains("quoted") => Kind::Quote,
+            () if object.contains("replied_to") => Kind::Reply,
+            () => return None,
+        };
+        let mut numbers = object.split(|c: char| !c.is_ascii_digit());
+        let id = numbers.find(|digits| digits.len() > 4)?;
+        Some((kind, Cow::Owned(id.to_owned())))
+    };
+    let found: Vec<_> = text.split(['}', '<']).filter_map(reference).collect();
+    (!found.is_empty()).then_some(found)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -422,6 +440,22 @@ mod tests {
         ] {
             assert_eq!(id(text.into()).as_deref(), expected, "{text}");
         }
+    }
+
+    #[test]
+    fn references_are_read_in_every_notation() {
+        let expected: Option<Vec<(Kind, Cow<'_, str>)>> = Some(vec![
+            (Kind::Reply, "974370000000000001".into()),
+            (Kind::Quote, "974370000000000002".into()),
+        ]);
+        for text in [
+            r#"[{"type":"replied_to","id":"974370000000000001"},{"type":"quoted","id":"974370000000000002"}]"#,
+            "[{'id': 974370000000000001, 'type': 'replied_to'}, {'id': 974370000000000002, 'type': 'quoted'}]",
+            "[<ReferencedTweet id=974370000000000001 type=replied_to, <ReferencedTweet id=974370000000000002 type=quoted]",
+        ] {
+            assert_eq!(references(text), expected, "{text}");
+        }
+        assert_eq!(references("[]"), None);
     }
 
     #[test]

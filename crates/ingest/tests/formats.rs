@@ -92,6 +92,42 @@ fn each_oddity_is_read_as_it_is_meant() {
 }
 
 #[test]
+fn a_named_column_is_there_or_it_is_an_error() {
+    for (source, name, expected) in [
+        ("id,what\n1,a\n", "what", Ok(())),
+        ("id,what\n1,a\n", "2", Ok(())),
+        ("{\"id\":\"160\",\"what\":\"a\"}", "what", Ok(())),
+        ("{\"id\":\"160\",\"in\":{\"what\":\"a\"}}", "in.what", Ok(())),
+        (
+            "id,what\n1,a\n",
+            "3",
+            Err("there is no column or key `3` for the field `text`; there are `id,what`"),
+        ),
+        (
+            "{\"id\":\"160\",\"what\":\"a\"}",
+            "body",
+            Err("there is no column or key `body` for the field `text`; there are `id, what`"),
+        ),
+        (
+            "{\"id_str\":\"160\",\"text\":\"a\",\"user\":{}}",
+            "body",
+            Err("its records are tweets of the API v1.1, for which no column can be named"),
+        ),
+        (
+            "window.YTD.tweets.part0 = [{\"tweet\":{\"id_str\":\"160\",\"full_text\":\"a\"}}]",
+            "body",
+            Err("its records are entries of a Twitter archive, for which no column can be named"),
+        ),
+    ] {
+        let columns = vec![(Field::Text, name.into())];
+        let options = Arc::new(Options { columns, ..Options::default() });
+        let opened = ingest::open(source.as_bytes(), &options).map(drop);
+        let opened = opened.map_err(|error| error.to_string());
+        assert_eq!(opened, expected.map_err(str::to_owned), "{name} in {source}");
+    }
+}
+
+#[test]
 fn what_is_read_does_not_depend_on_where_the_bytes_are_cut() {
     /// Gives one byte at a time.
     struct Drip<'b>(&'b [u8]);

@@ -64,6 +64,7 @@ impl SourceInfo {
 pub(super) fn enrich_batch(batch: Batch, source: &SourceInfo, as_lines: bool) -> Enriched {
     let own_origin = Origin { source: &source.name, received_at: source.written_at };
     let mut enriched = Enriched::default();
+    enriched.report.add_overlooked(&batch);
     isolate_panics(
         &mut enriched,
         batch.len(),

@@ -42,9 +42,13 @@ pub(super) enum Shape<'j> {
     TooLong,
 }
 
+pub(super) const V1: &str = "tweets of the API v1.1";
+pub(super) const V2: &str = "tweets of the API v2";
+pub(super) const ARCHIVE: &str = "entries of a Twitter archive";
+pub(super) const ROWS: &str = "rows with keys of their own";
+const DOCUMENTS: &str = "documents of indexer";
 const BLUESKY: &str = "posts of Bluesky's API";
 const GRAPHQL: &str = "answers to X's web page (GraphQL)";
-const ROWS: &str = "rows with keys of their own";
 const WRAPPED: &str = "wrapped records";
 
 impl<'j> Shape<'j> {
@@ -140,8 +144,8 @@ impl<'j> Shape<'j> {
     fn name(&self, record: &Record<'_>, options: &Options) -> &'static str {
         match self {
             Shape::Tweet if record.user.0.is_some() => V1,
-            Shape::Tweet => "tweets of the API v2",
-            Shape::ArchivedTweet | Shape::ArchivedNote => "entries of a Twitter archive",
+            Shape::Tweet => V2,
+            Shape::ArchivedTweet | Shape::ArchivedNote => ARCHIVE,
             Shape::Page if record.meta.0.is_some() => "pages of the API v2",
             Shape::Page => "stream lines or pages of the API v2",
             Shape::Document => DOCUMENTS,
@@ -161,9 +165,6 @@ impl<'j> Shape<'j> {
         }
     }
 }
-
-const V1: &str = "tweets of the API v1.1";
-const DOCUMENTS: &str = "documents of indexer";
 
 /// Describes a source by its first objects.
 pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Options) -> Description {
@@ -191,12 +192,8 @@ pub(super) fn describe(records: &mut dyn Iterator<Item = &[u8]>, options: &Optio
     description
 }
 
-/// Whether an object is a row, which is read by the names of its keys.
-pub(super) fn is_row(json: &str, options: &Options) -> bool {
-    name(json, options) == ROWS
-}
-
-fn name(json: &str, options: &Options) -> &'static str {
+/// What an object is called for people.
+pub(super) fn name(json: &str, options: &Options) -> &'static str {
     if schema::is_surely_document(json) {
         return DOCUMENTS;
     }

@@ -41,7 +41,9 @@ enum Mode {
     Between,
     Object(Scanner),
     /// In an object that was written as a text, which has been looked through up to `looked_at`.
-    Text { looked_at: usize },
+    Text {
+        looked_at: usize,
+    },
     /// In broken data, whose first `looked_at` bytes contain no place to continue.
     Broken {
         fault: &'static str,
