@@ -198,7 +198,9 @@ fn cashtag<'t>(text: &'t str, at: usize, cashtags: &mut Vec<&'t str>) -> usize {
 /// The host of a link, in lower case and without `www.`. `None` for a `t.co` link, which hides where it leads, and for
 /// a host without a dot.
 pub(crate) fn domain(url: &str) -> Option<String> {
-    let after = url.split_once("://").map_or(url, |(_, after)| after);
+    // Looking for the one byte is several times faster than looking for all three.
+    let mut colons = url.match_indices(':').map(|(at, _)| &url[at + 1..]);
+    let after = colons.find_map(|after| after.strip_prefix("//")).unwrap_or(url);
     let authority = after.split(['/', '?', '#']).next()?;
     let host = authority.rsplit('@').next()?.split(':').next()?.to_lowercase();
     let host = host.strip_prefix("www.").unwrap_or(&host);

@@ -1,8 +1,9 @@
 //! The fields of a tweet, and the names that exports give them (`data/fields.txt`).
 
 use std::borrow::Cow;
-use std::collections::HashMap;
 use std::sync::LazyLock;
+
+use hashbrown::HashMap;
 
 /// A field of a tweet that a column of a table or a key of an object can hold.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]

@@ -98,16 +98,13 @@ pub const MAX_ID_BYTES: usize = 512;
 /// Makes a tweet of what a record claims. The error says why that is not possible.
 pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<Tweet<'a>, String> {
     let Claims { id, date, text, author } = claims;
-    let id = id.map(bare_id).filter(|id| is_usable_id(id));
+    let id = id.and_then(usable_id);
     let given = date.as_ref().and_then(Date::given);
     // The id's time comes first where both agree: it is exact to the millisecond.
     let is_plausible = |time: &Timestamp| date.as_ref().is_none_or(|d| d.is_within_a_day_of(*time));
-    let time = id
-        .as_deref()
-        .and_then(Timestamp::from_id)
-        .filter(is_plausible)
-        .or_else(|| date.as_ref()?.time)
-        .or(options.timestamp);
+    let time_of_id = id.as_deref().and_then(Timestamp::from_id);
+    let time =
+        time_of_id.filter(is_plausible).or_else(|| date.as_ref()?.time).or(options.timestamp);
     let Some(time) = time else {
         return Err(match given {
             Some(given) if order_matters(given) => format!(
@@ -124,7 +121,7 @@ pub(crate) fn identify<'a>(claims: Claims<'a, '_>, options: &Options) -> Result<
             }
         });
     };
-    let id_check = check(id.as_deref(), date.as_ref());
+    let id_check = check(id.as_deref(), time_of_id, date.as_ref());
     let id = match id {
         Some(id) if id.len() > MAX_ID_BYTES => {
             return Err("its id is longer than 512 bytes".to_owned());
@@ -143,10 +140,10 @@ const MAX_ROW_NUMBER: u64 = 9_999_999;
 /// The beginning of 2008, in milliseconds since 1970.
 const AFTER_SMALL_IDS_MS: i64 = 1_199_145_600_000;
 
-fn check(id: Option<&str>, date: Option<&Date<'_>>) -> IdCheck {
+fn check(id: Option<&str>, time_of_id: Option<Timestamp>, date: Option<&Date<'_>>) -> IdCheck {
     let (Some(id), Some(date)) = (id, date) else { return IdCheck::Unchecked };
     let Some(day) = date.time else { return IdCheck::Unchecked };
-    match Timestamp::from_id(id) {
+    match time_of_id {
         Some(time) if date.is_within_a_day_of(time) => IdCheck::Agrees,
         Some(_) => IdCheck::Disagrees,
         None if day.as_millis() >= AFTER_SMALL_IDS_MS
@@ -158,21 +155,21 @@ fn check(id: Option<&str>, date: Option<&Date<'_>>) -> IdCheck {
     }
 }
 
-/// Removes what keeps spreadsheets from rounding an id: `'160…` and `="160…"`.
-fn bare_id(id: Cow<'_, str>) -> Cow<'_, str> {
+/// An id without what keeps spreadsheets from rounding it (`'160…`, `="160…"`). `None` if it cannot identify a tweet: an id
+/// that a spreadsheet has rounded (`1.60165E+18`) cannot, and neither can the `0` that some scrapers write.
+fn usable_id(id: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let is_number = |id: &str| id.bytes().all(|b| b.is_ascii_digit());
+    let is_given = |id: &str| !id.is_empty() && id != "0";
+    if is_number(&id) {
+        return is_given(&id).then_some(id);
+    }
     let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '=');
-    match id {
+    let bare = match id {
         Cow::Borrowed(id) => Cow::Borrowed(id.trim_matches(is_wrapping)),
         Cow::Owned(id) => Cow::Owned(id.trim_matches(is_wrapping).to_owned()),
-    }
-}
-
-/// Whether an id can identify a tweet. An id that a spreadsheet has rounded (`1.60165E+18`) cannot, and neither can the
-/// `0` that some scrapers write.
-fn is_usable_id(id: &str) -> bool {
-    let is_rounded = id.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b))
-        && !id.bytes().all(|b| b.is_ascii_digit());
-    !id.is_empty() && id != "0" && !is_rounded
+    };
+    let is_rounded = bare.bytes().all(|b| b.is_ascii_digit() || b"+-.,eE".contains(&b));
+    (is_given(&bare) && (is_number(&bare) || !is_rounded)).then_some(bare)
 }
 
 /// The id of a tweet that came without one. The same content always gets the same id, so that a rerun meets the same

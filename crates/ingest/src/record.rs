@@ -150,10 +150,14 @@ impl<'r, R: Record<'r>> Values<'_, R> {
     }
 
     /// The first value of a field that `read` understands.
+    #[inline(always)]
     fn read<T>(&mut self, field: Field, read: impl Fn(Cow<'r, str>) -> Option<T>) -> Option<T> {
-        if !self.record.has(field) {
-            return None;
-        }
+        // Most records have values of few fields.
+        if self.record.has(field) { self.read_any(field, read) } else { None }
+    }
+
+    #[inline(never)]
+    fn read_any<T>(&mut self, field: Field, read: impl Fn(Cow<'r, str>) -> Option<T>) -> Option<T> {
         let mut failed = None;
         for (value, is_vague) in self.all(field) {
             match read(value.clone()) {

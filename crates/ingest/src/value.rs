@@ -26,6 +26,14 @@ pub(crate) fn is_missing(cell: &str) -> bool {
         "nat",
     ];
     let cell = cell.trim();
+    // Most values begin like none of these.
+    let Some(first) = cell.bytes().next() else { return true };
+    if !matches!(
+        first.to_ascii_lowercase(),
+        b'n' | b'u' | b'a' | b'[' | b'{' | b'(' | b'<' | b'\\' | b'#'
+    ) {
+        return false;
+    }
     let is_empty_list = || {
         let inner = cell.strip_prefix('[').and_then(|cell| cell.strip_suffix(']'));
         inner.is_some_and(|inner| inner.split(',').all(|item| matches!(item.trim(), "" | "null")))
@@ -240,6 +248,9 @@ fn numbers(text: &str, most: usize) -> Option<Vec<(usize, f64)>> {
 /// An id, without what exports put around it: `'160…`, `x160…` (R), `tweet_id:160…`, `tag:search.twitter.com,2005:160…`.
 /// A link to a tweet stands for the tweet's id. `None` if a spreadsheet has rounded it, or if it can be no id at all.
 pub(crate) fn id(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    if matches!(text.as_bytes(), [b'1'..=b'9', rest @ ..] if rest.iter().all(u8::is_ascii_digit)) {
+        return Some(text);
+    }
     let pick = |text: &str| -> Option<std::ops::Range<usize>> {
         let is_wrapping = |c: char| c.is_whitespace() || matches!(c, '\'' | '"' | '\u{FEFF}');
         let bare = text.trim_matches(is_wrapping);

@@ -243,6 +243,15 @@ impl<'a> Record<'a> {
         (self.data.is_some() || self.tweets.is_some()) && !self.is_tweet() && !self.table_row.0
     }
 
+    /// Whether what it wraps is an object that is no tweet of the API itself.
+    pub(super) fn has_other_data(&self) -> bool {
+        let is_other = |tweets: &Tweets<'_>| match tweets {
+            Tweets::One(tweet) => tweet.id().is_none(),
+            Tweets::Many(_) | Tweets::None => false,
+        };
+        is_other(&self.data) || is_other(&self.tweets)
+    }
+
     /// Whether it may be a message of Bluesky's Jetstream.
     pub(super) fn is_bluesky(&self) -> bool {
         self.did.0 || self.payload.0.is_some()

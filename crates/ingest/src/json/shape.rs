@@ -67,14 +67,16 @@ impl<'j> Shape<'j> {
             return Shape::Document;
         }
         let is_wrapped_tweet = record.tweet.0.as_deref().is_some_and(|tweet| tweet.legacy.0);
-        if (record.is_envelope() || record.legacy.0 || is_wrapped_tweet)
+        // The page of an API that has no tweets in their usual place.
+        let is_odd_page = record.is_envelope() && record.has_other_data();
+        if (is_odd_page || record.legacy.0 || is_wrapped_tweet)
             && graphql::may_hold_tweets(json)
             && let Some(tweets) = graphql::tweets(json)
         {
             return Shape::Wrapper(GRAPHQL, tweets.into_iter().map(Cow::Owned).collect());
         }
         match () {
-            () if record.is_envelope() && graphql::is_answer(json) => Shape::Notice("empty page"),
+            () if is_odd_page && graphql::is_answer(json) => Shape::Notice("empty page"),
             () if record.is_envelope() => Shape::Page,
             () if record.is_reject() => Shape::Reject,
             () if record.tweet.0.is_some() => Shape::ArchivedTweet,

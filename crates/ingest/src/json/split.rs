@@ -284,6 +284,11 @@ fn begins_anew(bytes: &[u8]) -> Option<bool> {
     }
 }
 
+/// Whether a number or a word can have this byte.
+fn is_of_literal(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.')
+}
+
 /// Finds the end of an object, going on where it stopped when more bytes have come.
 #[derive(Default)]
 struct Scanner {
@@ -296,42 +301,27 @@ struct Scanner {
 
 impl Scanner {
     fn scan(&mut self, bytes: &[u8]) -> Scanned {
-        while let Some(&byte) = bytes.get(self.at) {
+        // Kept apart from `self` meanwhile, where each change would be written to memory.
+        let (mut at, mut expect) = (self.at, self.expect);
+        let scanned = loop {
             if self.in_string {
-                match memchr3(b'"', b'\\', b'\n', &bytes[self.at..]) {
-                    None => {
-                        self.at = bytes.len();
-                        break;
+                match end_of_string(bytes, &mut at) {
+                    Scanned::Whole { end } => {
+                        at = end;
+                        self.in_string = false;
                     }
-                    Some(length) => match bytes[self.at + length] {
-                        b'"' => {
-                            self.at += length + 1;
-                            self.in_string = false;
-                        }
-                        b'\\' if self.at + length + 1 < bytes.len() => self.at += length + 2,
-                        b'\\' => {
-                            self.at += length;
-                            break;
-                        }
-                        // A raw line end in a string is not JSON. If the next line begins with an object or a key, this one
-                        // was cut; otherwise the line end may be a part of the text.
-                        _ => match begins_anew(&bytes[self.at + length + 1..]) {
-                            None => break,
-                            Some(true) => return Scanned::Broken,
-                            Some(false) => self.at += length + 1,
-                        },
-                    },
+                    other => break other,
                 }
-                continue;
             }
-            let is_literal = byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'+' | b'.');
+            let Some(&byte) = bytes.get(at) else { break Scanned::More };
+            let is_literal = is_of_literal(byte);
             if self.in_literal && is_literal {
-                self.at += 1;
+                at += 1;
                 continue;
             }
             self.in_literal = false;
-            self.at += 1;
-            self.expect = match (byte, self.expect) {
+            at += 1;
+            expect = match (byte, expect) {
                 (b' ' | b'\t' | b'\n' | b'\r', expect) => expect,
                 (b'"', Expect::Key | Expect::KeyOrEnd) => {
                     self.in_string = true;
@@ -366,12 +356,34 @@ impl Scanner {
                     self.in_literal = true;
                     Expect::CommaOrEnd
                 }
-                _ => return Scanned::Broken,
+                _ => break Scanned::Broken,
             };
             if self.open.is_empty() {
-                return Scanned::Whole { end: self.at };
+                break Scanned::Whole { end: at };
             }
-        }
-        Scanned::More
+        };
+        (self.at, self.expect) = (at, expect);
+        scanned
     }
+}
+
+/// Finds the end of a string from `at` on, and sets `at` to where it has to go on if more bytes are needed.
+fn end_of_string(bytes: &[u8], at: &mut usize) -> Scanned {
+    while let Some(length) = bytes.get(*at..).and_then(|rest| memchr3(b'"', b'\\', b'\n', rest)) {
+        *at += length;
+        match bytes[*at] {
+            b'"' => return Scanned::Whole { end: *at + 1 },
+            b'\\' if *at + 1 < bytes.len() => *at += 2,
+            b'\\' => return Scanned::More,
+            // A raw line end in a string is not JSON. If the next line begins with an object or a key, this one was cut;
+            // otherwise the line end may be a part of the text.
+            _ => match begins_anew(&bytes[*at + 1..]) {
+                None => return Scanned::More,
+                Some(true) => return Scanned::Broken,
+                Some(false) => *at += 1,
+            },
+        }
+    }
+    *at = bytes.len();
+    Scanned::More
 }

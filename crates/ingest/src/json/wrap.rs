@@ -5,12 +5,12 @@ use std::borrow::Cow;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use memchr::memmem;
+use memchr::memchr_iter;
 use serde::de::IgnoredAny;
 use serde_json::value::RawValue;
 use serde_json::{Map, Value};
 
-use super::find::MAX_BYTES;
+use super::find::{MAX_BYTES, occurs};
 use super::flat::{each_entry, each_item};
 use crate::field::{Field, fold, uses};
 use crate::kpl;
@@ -256,8 +256,9 @@ fn members(value: Value) -> Value {
 /// A record of MongoDB's extended JSON, without the types around its values: `{"$numberLong": "1"}`. `None` if it has none.
 pub(super) fn without_extended_types(json: &str) -> Option<String> {
     let types = ["\"$number", "\"$date\"", "\"$oid\""];
-    memmem::find(json.as_bytes(), b"\"$")?;
-    if !types.iter().any(|kind| memmem::find(json.as_bytes(), kind.as_bytes()).is_some()) {
+    let bytes = json.as_bytes();
+    memchr_iter(b'$', bytes).find(|at| *at > 0 && bytes[at - 1] == b'"')?;
+    if !types.iter().any(|kind| occurs(kind, json)) {
         return None;
     }
     if json.len() > MAX_BYTES {

@@ -3,7 +3,7 @@
 
 use std::borrow::Cow;
 
-use memchr::{memchr, memmem};
+use memchr::memchr;
 
 /// Repairs a text, if there is something to repair.
 pub(crate) fn repair(text: Cow<'_, str>) -> Cow<'_, str> {
@@ -114,8 +114,8 @@ fn bytes_of_r(text: &str) -> Option<(String, usize)> {
 
 /// The text that is left if UTF-8 was read as Windows-1252: `donâ€™t` is `don’t`.
 fn misread_utf8(text: &str) -> Option<String> {
-    // Â, Ã, â and ð are what the first bytes of most characters become.
-    memchr(0xC3, text.as_bytes()).or_else(|| memmem::find(text.as_bytes(), "Â".as_bytes()))?;
+    // Â, Ã, â, ð and their like are what the first bytes of characters become. In UTF-8, all of them begin like this.
+    memchr(0xC3, text.as_bytes())?;
     if !text.contains([
         'Â', 'Ã', 'â', 'ð', 'å', 'ä', 'æ', 'ç', 'è', 'é', 'ã', 'á', 'à', 'Ø', 'Ù', 'Ð', 'Ñ',
     ]) {
