@@ -60,10 +60,10 @@ pub fn open<'r>(
     let Decoded { mut reader, mut packing, layers } = decode(reader)?;
     let mut buffer = Vec::new();
     let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
-    if begins_page(&buffer) {
+    let mut page = FirstObject::default();
+    let mut goes_on = page.goes_on(&buffer);
+    if goes_on && begins_page(&buffer) {
         // Whether it is too large shows only when its end has not come after some megabytes.
-        let mut page = FirstObject::default();
-        let mut goes_on = page.goes_on(&buffer);
         while goes_on && ended.is_none() && buffer.len() < MAX_PAGE_BYTES {
             ended = fill(&mut reader, &mut buffer, BATCH_BYTES);
             goes_on = page.goes_on(&buffer);

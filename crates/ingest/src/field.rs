@@ -50,6 +50,10 @@ pub enum Field {
     RefersTo,
     /// The tweets that this one refers to, each with how: a list of objects.
     References,
+    /// The id of the first tweet of the conversation.
+    Conversation,
+    /// Whom it answers.
+    AnsweredUsers,
     Kind,
     IsRetweet,
     IsQuote,
@@ -89,6 +93,8 @@ const NAMES: &[(Field, &str)] = &[
     (Field::QuoteOf, "quote_of"),
     (Field::RefersTo, "refers_to"),
     (Field::References, "references"),
+    (Field::Conversation, "conversation"),
+    (Field::AnsweredUsers, "answered_users"),
     (Field::Kind, "kind"),
     (Field::IsRetweet, "is_retweet"),
     (Field::IsQuote, "is_quote"),

@@ -8,7 +8,7 @@ use std::borrow::Cow;
 use crate::identity::{Claims, Date, identify};
 use crate::language::language_tag;
 use crate::python::looks_like_object;
-use crate::text::{repair, unescape_entities};
+use crate::text::{repair, unescape_html};
 use crate::time::DayOrder;
 use crate::value::{self, Order, is_missing};
 use crate::{Counts, Field, Kind, Options, Place, Point, Timestamp, Tweet, Unread, User};
@@ -37,14 +37,18 @@ pub(crate) fn read<'r>(
     options: &Options,
 ) -> Result<Tweet<'r>, String> {
     let mut values = Values { record, unread: Vec::new() };
-    let text = values.text().ok_or("its text is empty")?;
+    let (text, is_vague) = values.text().ok_or("its text is empty")?;
     let date = values.date(day_order, options);
     let ids = values.ids();
     let id = best_id(&ids, date.as_ref());
     let user = values.user(id.as_deref());
     let author = values.raw(Field::ScreenName).or_else(|| values.raw(Field::UserId));
-    let claims =
-        Claims { id, date, text: unescape_entities(repair(text)), author: author.as_deref() };
+    // Logs have messages too.
+    let is_of_a_tweet = author.is_some() || id.as_deref().is_some_and(is_tweet_id);
+    if is_vague && !is_of_a_tweet {
+        return Err("it has a message, and neither an author nor the id of a tweet".to_owned());
+    }
+    let claims = Claims { id, date, text: unescape_html(repair(text)), author: author.as_deref() };
     let mut tweet = identify(claims, options)?;
 
     tweet.user = user;
@@ -53,7 +57,7 @@ pub(crate) fn read<'r>(
     let place = Place {
         name: values.read(Field::Place, name),
         country: values.read(Field::Country, name),
-        country_code: values.read(Field::CountryCode, name),
+        country_code: values.read(Field::CountryCode, country_code),
         bounding_box: values.read(Field::PlaceBox, |text| value::bounding_box(&text)),
     };
     tweet.place = (place != Place::default()).then_some(place);
@@ -69,7 +73,7 @@ pub(crate) fn read<'r>(
     if tweet.kind == Kind::Retweet
         && let Some(original) = values.read(Field::OriginalText, Some)
     {
-        tweet.text = unescape_entities(repair(original));
+        tweet.text = unescape_html(repair(original));
     }
     tweet.unread = values.unread;
     Ok(tweet)
@@ -92,6 +96,17 @@ fn name(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     (!is_other).then(|| repair(text))
 }
 
+/// The code of a country: two letters, sometimes three.
+fn country_code(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
+    let is_code = matches!(text.len(), 2 | 3) && text.bytes().all(|b| b.is_ascii_alphabetic());
+    is_code.then_some(text)
+}
+
+/// Whether an id has the length of a tweet's, as those of log events and rows do not.
+fn is_tweet_id(id: &str) -> bool {
+    (8..=20).contains(&id.len()) && Timestamp::from_id(id).is_some()
+}
+
 /// The links in a list of addresses, or of objects with addresses. `None` if it is none, or empty.
 fn links<'r>(json: &str) -> Option<Vec<Cow<'r, str>>> {
     let items: Vec<serde_json::Value> = serde_json::from_str(json).ok()?;
@@ -112,12 +127,19 @@ fn best_id<'r>(ids: &[Cow<'r, str>], date: Option<&Date<'_>>) -> Option<Cow<'r, 
     };
     let best = if ids.len() > 1 { ids.iter().find(|id| is_plausible(id)) } else { None };
     let best = best.or(ids.first())?;
-    // What a spreadsheet or JavaScript has rounded begins like the id in a link, and ends with other digits.
-    let is_rounded_of = |exact: &&Cow<'_, str>| {
-        best.len() == 19 && exact.len() == 19 && best != *exact && best.get(..15) == exact.get(..15)
-    };
-    let is_round = best.ends_with("000") || ids.len() > 1;
-    Some(ids.last().filter(|exact| is_round && is_rounded_of(exact)).unwrap_or(best).clone())
+    let exact = ids.iter().find(|exact| is_rounded_of(best, exact));
+    Some(exact.unwrap_or(best).clone())
+}
+
+/// Whether an id is what a spreadsheet, which keeps 15 digits, or JavaScript, which keeps 53 bits, has made of the exact one.
+fn is_rounded_of(id: &str, exact: &str) -> bool {
+    if !(17..=19).contains(&id.len()) {
+        return false;
+    }
+    let (Ok(rounded), Ok(exact)) = (id.parse::<u64>(), exact.parse::<u64>()) else { return false };
+    let unit = [100, 1_000, 10_000][id.len() - 17];
+    let is_to_15_digits = rounded % unit == 0 && rounded.abs_diff(exact) < unit;
+    rounded != exact && (is_to_15_digits || (exact as f64) as u64 == rounded)
 }
 
 /// The values of a record, and what could not be read of them so far.
@@ -174,8 +196,8 @@ impl<'r, R: Record<'r>> Values<'_, R> {
         self.read(field, |text| value::count(&text))
     }
 
-    /// The text. If it is cut, and there is one that is not, that one.
-    fn text(&self) -> Option<Cow<'r, str>> {
+    /// The text, and whether its name may mean something else. If it is cut, and there is one that is not, that one.
+    fn text(&self) -> Option<(Cow<'r, str>, bool)> {
         let values = (0..).map_while(|nth| self.record.value(Field::Text, nth));
         let is_error = |text: &str| {
             let error = text.trim().strip_prefix('#').unwrap_or_default();
@@ -184,11 +206,10 @@ impl<'r, R: Record<'r>> Values<'_, R> {
                 "NAME?" | "REF!" | "VALUE!" | "ERROR!" | "DIV/0!" | "N/A" | "NULL!" | "NUM!"
             )
         };
-        let mut texts =
-            values.map(|(text, _)| text).filter(|text| !text.trim().is_empty() && !is_error(text));
+        let mut texts = values.filter(|(text, _)| !text.trim().is_empty() && !is_error(text));
         let first = texts.next()?;
-        let is_cut = first.trim_end().ends_with('…');
-        let mut whole = || texts.find(|text| text.chars().count() > first.chars().count());
+        let is_cut = first.0.trim_end().ends_with('…');
+        let mut whole = || texts.find(|(text, _)| text.chars().count() > first.0.chars().count());
         Some(if is_cut { whole() } else { None }.unwrap_or(first))
     }
 
@@ -237,21 +258,21 @@ impl<'r, R: Record<'r>> Values<'_, R> {
             let latest = options.latest.map_or(i64::MAX, Timestamp::as_millis);
             (FIRST_TWEET_MS..=latest).contains(&time.as_millis()).then_some(time)
         };
-        let mut first = None;
-        let mut read = None;
+        let (mut first, mut vague, mut read) = (None, None, None);
         for (text, is_vague) in self.all(Field::CreatedAt) {
             if let Some(time) = parse(&text) {
                 read = Some((text, time));
                 break;
             }
-            if !is_vague {
-                first.get_or_insert(text);
-            }
+            (if is_vague { &mut vague } else { &mut first }).get_or_insert(text);
         }
         let Some((text, time)) = read else {
-            let text = first?;
-            self.unread.push(Unread::new(Field::CreatedAt, &text));
-            return Some(Date::unread(text));
+            if let Some(text) = first {
+                self.unread.push(Unread::new(Field::CreatedAt, &text));
+                return Some(Date::unread(text));
+            }
+            // It may be none of the tweet. If there is no other, a message should name it.
+            return vague.map(Date::unread);
         };
         // A date alone may have its time of day elsewhere.
         let is_midnight = time.as_millis() % (24 * 3_600_000) == 0;
@@ -291,16 +312,28 @@ impl<'r, R: Record<'r>> Values<'_, R> {
             .or_else(|| self.read(Field::LonLat, pair(Order::LonLat)))
     }
 
+    /// The id of another tweet. Where there is none, some write a zero, or what pandas makes of nothing.
+    fn reference(&mut self, field: Field) -> Option<Cow<'r, str>> {
+        let is_none = |text: &str| {
+            matches!(text, "0" | "0.0" | "-1" | "-1.0") || text.eq_ignore_ascii_case("false")
+        };
+        let given = |values: &Self| values.all(field).any(|(text, _)| !is_none(&text));
+        if !self.record.has(field) || !given(self) {
+            return None;
+        }
+        self.read(field, |text| if is_none(&text) { None } else { value::id(text) })
+    }
+
     /// What the tweet refers to, and what sort of tweet that makes it.
     fn references(&mut self, tweet: &mut Tweet<'r>) {
         let said = self.read(Field::Kind, |text| value::kind(&text));
         let flag = |values: &Self, field| {
             values.record.has(field) && values.all(field).any(|(text, _)| value::flag(&text))
         };
-        tweet.in_reply_to = self.read(Field::InReplyTo, value::id);
-        tweet.retweet_of = self.read(Field::RetweetOf, value::id);
-        tweet.quote_of = self.read(Field::QuoteOf, value::id);
-        let other = said.zip(self.read(Field::RefersTo, value::id));
+        tweet.in_reply_to = self.reference(Field::InReplyTo);
+        tweet.retweet_of = self.reference(Field::RetweetOf);
+        tweet.quote_of = self.reference(Field::QuoteOf);
+        let other = said.zip(self.reference(Field::RefersTo));
         let others = self.read(Field::References, |text| value::references(&text));
         for (kind, id) in others.into_iter().flatten().chain(other) {
             match kind {
@@ -326,6 +359,10 @@ impl<'r, R: Record<'r>> Values<'_, R> {
                 || flag(self, field)
                 || refers(self, reference(kind))
         };
+        // twint names whom a tweet answers, and the first tweet of a conversation.
+        let conversation = self.raw(Field::Conversation);
+        let answers_somebody =
+            conversation.is_some_and(|first| first != tweet.id) && flag(self, Field::AnsweredUsers);
         tweet.kind = match () {
             () if tweet.text.starts_with("RT @")
                 || is(Kind::Retweet, Field::IsRetweet, &tweet.retweet_of) =>
@@ -333,7 +370,9 @@ impl<'r, R: Record<'r>> Values<'_, R> {
                 Kind::Retweet
             }
             () if is(Kind::Quote, Field::IsQuote, &tweet.quote_of) => Kind::Quote,
-            () if is(Kind::Reply, Field::IsReply, &tweet.in_reply_to) => Kind::Reply,
+            () if is(Kind::Reply, Field::IsReply, &tweet.in_reply_to) || answers_somebody => {
+                Kind::Reply
+            }
             () => Kind::Tweet,
         };
     }

@@ -10,26 +10,45 @@ mod repair;
 pub(crate) use html::text_of_html;
 pub(crate) use repair::repair;
 
+/// The entities that Twitter writes.
+const OF_TWITTER: &[(&str, char)] = &[("&amp;", '&'), ("&lt;", '<'), ("&gt;", '>')];
+/// Those that scrapers and the search API of 2011 write as well.
+const OF_HTML: &[(&str, char)] = &[
+    ("&amp;", '&'),
+    ("&lt;", '<'),
+    ("&gt;", '>'),
+    ("&quot;", '"'),
+    ("&#39;", '\''),
+    ("&#x27;", '\''),
+    ("&apos;", '\''),
+    ("&nbsp;", ' '),
+];
+
 /// Decodes the three HTML entities that Twitter writes, once: `&amp;lt;` becomes `&lt;`.
 pub fn unescape_entities(text: Cow<'_, str>) -> Cow<'_, str> {
+    unescape(text, OF_TWITTER)
+}
+
+/// Decodes the HTML entities that occur in texts of other sources, once.
+pub(crate) fn unescape_html(text: Cow<'_, str>) -> Cow<'_, str> {
+    unescape(text, OF_HTML)
+}
+
+fn unescape<'t>(text: Cow<'t, str>, entities: &[(&str, char)]) -> Cow<'t, str> {
     let Some(first) = memchr(b'&', text.as_bytes()) else { return text };
     let mut rest = &text[first..];
     let mut decoded = String::new();
     while let Some(at) = memchr(b'&', rest.as_bytes()) {
-        let (before, entity) = rest.split_at(at);
-        let (length, character) = match entity.as_bytes() {
-            [b'&', b'a', b'm', b'p', b';', ..] => (5, '&'),
-            [b'&', b'l', b't', b';', ..] => (4, '<'),
-            [b'&', b'g', b't', b';', ..] => (4, '>'),
-            _ => (1, '&'),
-        };
+        let (before, from) = rest.split_at(at);
+        let entity = entities.iter().find(|(entity, _)| from.starts_with(entity));
+        let (length, character) = entity.map_or((1, '&'), |(entity, c)| (entity.len(), *c));
         if decoded.is_empty() {
             decoded.reserve(text.len());
             decoded.push_str(&text[..first]);
         }
         decoded.push_str(before);
         decoded.push(character);
-        rest = &entity[length..];
+        rest = &from[length..];
     }
     decoded.push_str(rest);
     Cow::Owned(decoded)
@@ -111,6 +130,7 @@ mod tests {
         ] {
             assert_eq!(unescape_entities(text.into()), expected);
         }
+        assert_eq!(unescape_html("it&#39;s &amp;quot; &quot;".into()), "it's &quot; \"");
     }
 
     #[test]

@@ -261,6 +261,12 @@ pub(crate) fn id(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
         if is_digits(bare) {
             return (!bare.trim_start_matches('0').is_empty()).then_some(whole);
         }
+        // As pandas writes whole numbers beside missing ones. Longer ones have lost digits.
+        let number = bare.strip_suffix(".0").filter(|number| is_digits(number));
+        if let Some(number) = number.filter(|number| (1..=15).contains(&number.len())) {
+            let is_zero = number.trim_start_matches('0').is_empty();
+            return (!is_zero).then_some(start..start + number.len());
+        }
         if let Some(digits) = status_in_link(bare) {
             return Some(start + digits.start..start + digits.end);
         }
@@ -307,7 +313,8 @@ pub(crate) fn handle_in_link(link: &str) -> Option<&str> {
 pub(crate) fn handle(text: Cow<'_, str>) -> Option<Cow<'_, str>> {
     let bare = unguard(&text);
     let bare = handle_in_link(bare).unwrap_or(bare).trim_start_matches('@');
-    if bare.is_empty() || bare.starts_with(['[', '<']) || looks_like_object(bare) {
+    let is_other = bare.starts_with(['[', '<', '(']) || bare.contains(char::is_whitespace);
+    if bare.is_empty() || is_other || looks_like_object(bare) {
         return None;
     }
     if bare.len() == text.len() {
@@ -446,6 +453,7 @@ mod tests {
             ("5c1a7b", Some("5c1a7b")),
             ("9.7437e+17", None),
             ("974370000000000001.0", None),
+            ("4242.0", Some("4242")),
             ("0", None),
             ("{'id': 1}", None),
         ] {
@@ -477,6 +485,7 @@ mod tests {
             ("=@ann_example", Some("ann_example")),
             ("https://twitter.com/ann_example", Some("ann_example")),
             ("{'username': 'ann'}", None),
+            ("Ann Müller (@annm)", None),
         ] {
             assert_eq!(handle(text.into()).as_deref(), expected, "{text}");
         }

@@ -6,6 +6,7 @@
 use std::borrow::Cow;
 
 use serde::Deserialize;
+use serde_json::Value;
 
 use super::find::{find_all, occurs};
 use super::lenient::{List, Number, Object, Text, Texts};
@@ -84,9 +85,28 @@ pub(super) fn may_hold_views(json: &str) -> bool {
     occurs(POSTS, json)
 }
 
-/// The posts in an answer of the API. Those that they quote are not among them.
+/// How a repost in a feed is known.
+const REPOST: &str = "app.bsky.feed.defs#reasonRepost";
+
+/// Whether an object is what [`views`] makes of a repost.
+pub(super) fn is_repost(json: &str) -> bool {
+    json.len() < 256 && occurs(REPOST, json)
+}
+
+/// The posts in an answer of the API. Those that they quote are not among them, nor are those that they answer in a feed.
 pub(super) fn views(json: &str) -> Option<Vec<String>> {
+    let uri = |post: &Value| Some(post.get("uri")?.as_str()?.starts_with("at://"));
     find_all(json, &|map| {
+        // An item of a feed: the post, what it answers, and who reposted it.
+        if let Some(post) = map.get("post").filter(|post| uri(post) == Some(true))
+            && (map.contains_key("reason") || map.contains_key("reply"))
+        {
+            let reason = map.get("reason").and_then(|reason| reason.get("$type")?.as_str());
+            return Some(match reason {
+                Some(REPOST) => serde_json::json!({ "$type": REPOST, "of": POSTS }),
+                _ => post.clone(),
+            });
+        }
         let uri = map.get("uri")?.as_str().filter(|uri| uri.starts_with("at://"))?;
         let post = map.get("record").or(map.get("value"))?;
         (uri.contains(POSTS) && post.get("text").is_some()).then(|| map.clone().into())

@@ -20,6 +20,8 @@ struct Status<'a> {
     #[serde(borrow)]
     uri: Text<'a>,
     #[serde(borrow)]
+    url: Text<'a>,
+    #[serde(borrow)]
     content: Text<'a>,
     #[serde(borrow)]
     created_at: Text<'a>,
@@ -38,6 +40,9 @@ struct Status<'a> {
     reblogs_count: Number,
     favourites_count: Number,
     replies_count: Number,
+    quotes_count: Number,
+    #[serde(borrow)]
+    quote: Object<Quote<'a>>,
     // Of ActivityPub.
     #[serde(borrow, rename = "type")]
     type_: Text<'a>,
@@ -51,6 +56,13 @@ struct Status<'a> {
     activity_tags: List<Tag<'a>>,
     #[serde(borrow)]
     object: Object<Status<'a>>,
+}
+
+#[derive(Deserialize, Default)]
+#[serde(default)]
+struct Quote<'a> {
+    #[serde(borrow)]
+    quoted_status: Object<Status<'a>>,
 }
 
 #[derive(Deserialize, Default)]
@@ -95,25 +107,33 @@ pub(super) fn read<'a>(json: &'a str, options: &Options) -> Option<Found<'a>> {
     if is("Announce") && status.published.0.is_some() {
         return Some(Found::Notice("boost"));
     }
-    let is_status = status.account.0.is_some() && status.uri.0.is_some();
+    let is_status = status.account.0.is_some() && status.link().is_some();
     let is_note = (is("Note") || is("Article")) && status.published.0.is_some();
     (status.content.0.is_some() && (is_status || is_note)).then(|| found(status, options))
 }
 
+impl<'a> Status<'a> {
+    /// What it is known by everywhere.
+    fn link(&self) -> Option<&Cow<'a, str>> {
+        self.uri.0.as_ref().or(self.url.0.as_ref())
+    }
+}
+
 fn found<'a>(status: Status<'a>, options: &Options) -> Found<'a> {
-    let id = status.uri.0.clone().or_else(|| status.id.0.clone());
+    let id = status.link().cloned().or_else(|| status.id.0.clone());
     Found::Post(id, tweet(status, options).map(Box::new))
 }
 
 fn tweet<'a>(status: Status<'a>, options: &Options) -> Result<Tweet<'a>, String> {
-    let Status { uri, id, account, reblog, .. } = status;
+    let link = status.link().cloned();
+    let Status { id, account, reblog, .. } = status;
     let original = reblog.0.as_deref();
     let html = original.and_then(|original| original.content.0.as_deref());
     let text = text_of_html(html.or(status.content.0.as_deref()).unwrap_or_default());
     let account = account.0.map(|account| *account).unwrap_or_default();
     let claims = Claims {
         // Ids are those of a server; the uri is one and the same everywhere.
-        id: uri.0.or(id.0),
+        id: link.or(id.0),
         date: [status.created_at.0, status.published.0].into_iter().flatten().next().map(Date::new),
         text: Cow::Owned(text),
         author: None,
@@ -145,14 +165,17 @@ fn tweet<'a>(status: Status<'a>, options: &Options) -> Result<Tweet<'a>, String>
         retweets: status.reblogs_count.0,
         likes: status.favourites_count.0,
         replies: status.replies_count.0,
-        quotes: None,
+        quotes: status.quotes_count.0,
     };
+    let quoted = status.quote.0.and_then(|quote| quote.quoted_status.0);
+    tweet.quote_of = quoted.and_then(|quoted| quoted.link().cloned());
     tweet.in_reply_to = status.in_reply_to.0.or(status.in_reply_to_id.0);
-    tweet.retweet_of = reblog.0.and_then(|original| original.uri.0.or(original.id.0));
-    tweet.kind = match (&tweet.retweet_of, &tweet.in_reply_to) {
-        (Some(_), _) => Kind::Retweet,
-        (None, Some(_)) => Kind::Reply,
-        (None, None) => Kind::Tweet,
+    tweet.retweet_of = reblog.0.and_then(|original| original.link().cloned().or(original.id.0));
+    tweet.kind = match (&tweet.retweet_of, &tweet.quote_of, &tweet.in_reply_to) {
+        (Some(_), ..) => Kind::Retweet,
+        (None, Some(_), _) => Kind::Quote,
+        (None, None, Some(_)) => Kind::Reply,
+        (None, None, None) => Kind::Tweet,
     };
     Ok(tweet)
 }

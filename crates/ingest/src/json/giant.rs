@@ -1,4 +1,4 @@
-//! A page of the v2 API that is too large to be held in memory. It is taken apart while it is read: what it includes about its
+//! A page of the v2 API, or another object with a long list in it, that is too large to be held in memory. It is taken apart while it is read: what it includes about its
 //! tweets stands behind them, so the tweets are kept compressed until then, and come out as lines of the stream API, each with
 //! what is included about it.
 
@@ -8,21 +8,22 @@ use std::io::{self, BufRead, BufReader, Cursor, Read, Write};
 use flate2::Compression;
 use flate2::read::DeflateDecoder;
 use flate2::write::DeflateEncoder;
+use memchr::memmem;
 use serde::Deserialize;
 use serde_json::{Map, Value};
+
+use super::wrap::LISTS;
 
 /// A longer page is taken apart.
 pub(crate) const MAX_PAGE_BYTES: usize = 8 * 1024 * 1024;
 /// A longer value in one is none.
 const MAX_VALUE_BYTES: usize = 4 * 1024 * 1024;
 
-/// Whether a source may begin with such a page.
+/// Whether an object that begins like that may be such a page: it has a list under a key that is known.
 pub(crate) fn begins(start: &[u8]) -> bool {
     let bom = start.strip_prefix(b"\xEF\xBB\xBF").unwrap_or(start);
-    let rest = bom.trim_ascii_start().strip_prefix(b"{").map(<[u8]>::trim_ascii_start);
-    let rest = rest.and_then(|rest| rest.strip_prefix(b"\"data\"")).map(<[u8]>::trim_ascii_start);
-    let rest = rest.and_then(|rest| rest.strip_prefix(b":")).map(<[u8]>::trim_ascii_start);
-    rest.is_some_and(|rest| rest.starts_with(b"["))
+    let is_known = |key: &&str| memmem::find(bom, format!("\"{key}\"").as_bytes()).is_some();
+    bom.trim_ascii_start().starts_with(b"{") && ["data"].iter().chain(&LISTS).any(is_known)
 }
 
 /// Reads a page as lines, and what follows it as it is.
@@ -45,6 +46,8 @@ enum State {
 /// What is included about tweets, by id, as far as it is used.
 #[derive(Default)]
 struct Includes {
+    /// Whether they stand beside tweets of the API v2, and not beside other records.
+    are_those_of_api: bool,
     users: HashMap<String, String>,
     places: HashMap<String, String>,
     tweets: HashMap<String, String>,
@@ -61,22 +64,21 @@ impl<R: Read> Giant<R> {
         let mut tweets = DeflateEncoder::new(Vec::new(), Compression::fast());
         let mut includes = Includes::default();
         let is_whole = self.members(&mut |page, key| match key {
-            "data" => page.items(&mut |tweet| {
-                // A line break in JSON stands between values.
-                let line: Vec<u8> = tweet
-                    .iter()
-                    .map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b })
-                    .collect();
-                tweets.write_all(&line)?;
-                tweets.write_all(b"\n")
-            }),
+            "data" if page.peek()? == Some(b'[') => {
+                includes.are_those_of_api = true;
+                page.lines("", &mut tweets)
+            }
             "includes" => page.members(&mut |page, list| {
                 page.items(&mut |item| {
                     includes.add(list, item);
                     Ok(())
                 })
             }),
-            _ => page.value(None).map(|value| value.is_some()),
+            // Hits lie in hits, and tweets in data.
+            "hits" | "data" | "feed" if page.peek()? == Some(b'{') => {
+                page.members(&mut |page, key| page.list(key, &mut tweets))
+            }
+            _ => page.list(key, &mut tweets),
         })?;
         if !is_whole {
             self.ready = Cursor::new(b"{\"the page is damaged, or breaks off\":\n".to_vec());
@@ -85,6 +87,27 @@ impl<R: Read> Giant<R> {
         let tweets = Box::new(BufReader::new(DeflateDecoder::new(compressed)));
         self.state = State::Lines { tweets, includes };
         Ok(())
+    }
+
+    /// Keeps the items of a list under a known key as lines, and passes over any other value.
+    fn list(&mut self, key: &str, lines: &mut dyn Write) -> io::Result<bool> {
+        match LISTS.contains(&key) && self.peek()? == Some(b'[') {
+            // Those of DynamoDB are known by where they lie.
+            true if key == "Items" => self.lines("{\"Item\":", lines),
+            true => self.lines("", lines),
+            false => self.value(None).map(|value| value.is_some()),
+        }
+    }
+
+    /// Keeps the items of a list as lines, each with something before it.
+    fn lines(&mut self, before: &str, lines: &mut dyn Write) -> io::Result<bool> {
+        self.items(&mut |item| {
+            // A line break in JSON stands between values.
+            let line = item.iter().map(|b| if matches!(b, b'\n' | b'\r') { b' ' } else { *b });
+            lines.write_all(before.as_bytes())?;
+            lines.write_all(&line.collect::<Vec<u8>>())?;
+            lines.write_all(if before.is_empty() { b"\n" } else { b"}\n" })
+        })
     }
 
     /// The next byte that is no white space.
@@ -212,7 +235,10 @@ impl<R: Read> Giant<R> {
         if tweet.is_empty() {
             return Ok(false);
         }
-        self.ready = Cursor::new(includes.line(tweet.trim_ascii_end()));
+        self.ready = Cursor::new(match includes.are_those_of_api {
+            true => includes.line(tweet.trim_ascii_end()),
+            false => tweet,
+        });
         Ok(true)
     }
 }
@@ -343,6 +369,15 @@ mod tests {
                 r#"{"data":[]}"#,
             ],
         );
+    }
+
+    #[test]
+    fn records_of_other_lists_come_out_as_they_are() {
+        check(
+            r#"{"took":1,"hits":{"total":{"value":2},"hits":[{"_id":"1","_source":{"text":"a"}},{"_id":"2"}]},"x":[3]}"#,
+            &[r#"{"_id":"1","_source":{"text":"a"}}"#, r#"{"_id":"2"}"#],
+        );
+        check(r#"{"Items":[{"id":{"S":"1"}}],"Count":1}"#, &[r#"{"Item":{"id":{"S":"1"}}}"#]);
     }
 
     #[test]

@@ -14,7 +14,7 @@ use super::tweet::{self, Includes};
 use super::wrap;
 use crate::item::{Found, Sink};
 use crate::text::decode;
-use crate::{Item, Options, Rejected, Stage, Tweet, format};
+use crate::{Item, Kind, Options, Rejected, Stage, Tweet, format};
 
 /// How deep records may lie in tables, and in wrappers and tables. Tables of scrapers are two deep, events of queues four.
 /// There must be limits, because each level reads the text of all levels below it once more.
@@ -91,6 +91,9 @@ impl Place<'_> {
         let reread = mended.as_deref().map(|json| (json, serde_json::from_str::<Record<'_>>(json)));
         match reread {
             Some((json, Ok(record))) => self.read_record(json, record, sink),
+            _ if !text.trim_start().starts_with('{') => {
+                self.reject(raw, None, "this is not a JSON object".to_owned(), sink);
+            }
             _ => self.reject(raw, None, format!("the JSON cannot be read: {error}"), sink),
         }
     }
@@ -123,7 +126,13 @@ impl Place<'_> {
             }
             Shape::ArchivedTweet => {
                 let Some(tweet) = record.tweet.0.as_deref() else { return };
-                let outcome = tweet::read(tweet, &none, self.options);
+                let mut outcome = tweet::read(tweet, &none, self.options);
+                // An archive does not have what was retweeted.
+                if let Ok(tweet) = &mut outcome
+                    && tweet.text.starts_with("RT @")
+                {
+                    tweet.kind = Kind::Retweet;
+                }
                 self.tweet(json, tweet.id().as_deref(), outcome, sink);
             }
             Shape::ArchivedNote => {

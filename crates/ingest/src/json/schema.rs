@@ -97,6 +97,7 @@ pub(super) struct Record<'a> {
     pub(super) matching_rules: List<Rule<'a>>,
     pub(super) meta: Object<Anything>,
     pub(super) errors: List<Anything>,
+    pub(super) error: Present,
     // A Twitter archive.
     #[serde(borrow)]
     pub(super) tweet: Object<Record<'a>>,
@@ -113,6 +114,7 @@ pub(super) struct Record<'a> {
     pub(super) friends: List<Anything>,
     pub(super) action: Present,
     pub(super) connection_issue: Present,
+    pub(super) direct_message: Object<Anything>,
     // A message of Bluesky's Jetstream: see `bluesky.rs`.
     pub(super) did: Present,
     pub(super) payload: Object<Anything>,
@@ -131,6 +133,20 @@ pub(super) struct Record<'a> {
     pub(super) posted_time: Present,
     pub(super) from_user: Present,
     pub(super) screen_name: Present,
+    pub(super) screenname: Present,
+    pub(super) username: Present,
+    pub(super) name: Present,
+    pub(super) author_username: Present,
+    #[serde(rename = "author.username")]
+    pub(super) author_username_flat: Present,
+    pub(super) tweet_id: Present,
+    pub(super) date: Present,
+    pub(super) likes: Present,
+    pub(super) like_count: Present,
+    #[serde(rename = "public_metrics.like_count")]
+    pub(super) like_count_flat: Present,
+    pub(super) lat: Present,
+    pub(super) latitude: Present,
     pub(super) legacy: Present,
     /// See [`TABLE_ROW`](crate::record::TABLE_ROW).
     pub(super) table_row: Present,
@@ -178,7 +194,8 @@ impl<'de: 'a, 'a> Deserialize<'de> for Tweets<'a> {
             fn visit_seq<A: SeqAccess<'de>>(self, mut seq: A) -> Result<Tweets<'a>, A::Error> {
                 let mut texts = Vec::new();
                 while let Some(item) = seq.next_element::<&'de RawValue>()? {
-                    texts.extend(Some(item.get()).filter(|text| text.starts_with('{')));
+                    // The rows of a table whose names stand apart are lists.
+                    texts.extend(Some(item.get()).filter(|text| !text.starts_with('[')));
                 }
                 Ok(Tweets::Many(texts))
             }
@@ -235,6 +252,18 @@ impl<'a> Record<'a> {
             || self.posted_time.0
             || self.from_user.0
             || self.screen_name.0
+            || self.screenname.0
+            || self.username.0
+            || self.name.0
+            || self.author_username.0
+            || self.author_username_flat.0
+            || self.tweet_id.0
+            || self.date.0
+            || self.likes.0
+            || self.like_count.0
+            || self.like_count_flat.0
+            || self.lat.0
+            || self.latitude.0
             || self.legacy.0
     }
 
@@ -293,6 +322,8 @@ impl<'a> Record<'a> {
             (self.friends.0.is_some(), "friends"),
             (self.connection_issue.0, "connection_issue"),
             (self.errors.0.is_some(), "errors"),
+            (self.error.0, "error"),
+            (self.direct_message.0.is_some(), "direct_message"),
             (self.action.0 && self.id.0.is_some(), "compliance"),
             (self.meta.0.is_some() || self.includes.0.is_some(), "empty page"),
         ]

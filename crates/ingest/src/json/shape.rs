@@ -7,8 +7,10 @@ use super::fediverse;
 use super::find;
 use super::flat::{self, Flat};
 use super::graphql;
+use super::mend::mend;
 use super::schema::{self, Record};
 use super::wrap::{self, Wrapped};
+use crate::record::TABLE_ROW;
 use crate::text::decode;
 use crate::{DescribedColumn, Description, Options, Tweet};
 
@@ -63,7 +65,9 @@ impl<'j> Shape<'j> {
         if let Some(kind) = record.notice() {
             return Shape::Notice(kind);
         }
-        if record.is_document() {
+        // Others have documents with a sentiment too.
+        if record.is_document() && find::occurs("\"label\"", json) && find::occurs("\"kind\"", json)
+        {
             return Shape::Document;
         }
         let is_wrapped_tweet = record.tweet.0.as_deref().is_some_and(|tweet| tweet.legacy.0);
@@ -99,6 +103,9 @@ impl<'j> Shape<'j> {
         }
         let may_hold_views = bluesky::may_hold_views(json);
         if may_hold_views {
+            if bluesky::is_repost(json) {
+                return Shape::Notice("repost");
+            }
             if let Some(outcome) = bluesky::read_record(json, options) {
                 return Shape::Post(BLUESKY, None, outcome.map(Box::new));
             } else if let Some(message) = bluesky::read_view(json, options) {
@@ -149,6 +156,7 @@ impl<'j> Shape<'j> {
             Shape::Tweet => V2,
             Shape::ArchivedTweet | Shape::ArchivedNote => ARCHIVE,
             Shape::Page if record.meta.0.is_some() => "pages of the API v2",
+            Shape::Page if record.has_other_data() => WRAPPED,
             Shape::Page => "stream lines or pages of the API v2",
             Shape::Document => DOCUMENTS,
             Shape::Reject => "rejects of indexer",
@@ -204,17 +212,22 @@ pub(super) fn name(json: &str, options: &Options) -> &'static str {
     }
     let plain = wrap::without_extended_types(json);
     let json = plain.as_deref().unwrap_or(json);
-    match serde_json::from_str::<Record<'_>>(json) {
-        Ok(record) => Shape::of(json, &record, options).name(&record, options),
-        Err(_) => "JSON that cannot be read",
-    }
+    let named = |json: &str| {
+        let record = serde_json::from_str::<Record<'_>>(json).ok()?;
+        Some(Shape::of(json, &record, options).name(&record, options))
+    };
+    let unreadable = "JSON that cannot be read";
+    named(json).or_else(|| named(&mend(json)?)).unwrap_or(unreadable)
 }
 
 /// The keys of a row, with the fields that they hold.
 fn keys(json: &str, options: &Options) -> Vec<DescribedColumn> {
+    let plain = wrap::without_extended_types(json);
     let mut columns = Vec::new();
-    flat::each_path(json, &options.columns, &mut |path, fields| {
-        columns.push(DescribedColumn::new(path.to_owned(), fields));
+    flat::each_path(plain.as_deref().unwrap_or(json), &options.columns, &mut |path, fields| {
+        if path != TABLE_ROW {
+            columns.push(DescribedColumn::new(path.to_owned(), fields));
+        }
     });
     columns
 }

@@ -76,7 +76,7 @@ impl Split for Splitter {
                 Scanned::More if rest == Rest::ToCome && bytes.len() <= MAX_RECORD_BYTES => {
                     return Stretch::Unfinished;
                 }
-                Scanned::More | Scanned::Broken => self.broken(NOT_JSON, 0),
+                Scanned::More | Scanned::Broken => self.broken(NOT_JSON, 1),
             }
         }
         if let Mode::Object(scanner) = &mut self.mode {
@@ -188,8 +188,10 @@ fn scan_text(bytes: &[u8], looked_at: &mut usize) -> Scanned {
 fn next_line_or_object(bytes: &[u8], looked_at: &mut usize) -> Option<usize> {
     let from = *looked_at;
     let line = memchr(b'\n', &bytes[from..]).map(|at| from + at);
-    let object =
-        memmem::find(&bytes[from..line.unwrap_or(bytes.len())], b"{\"").map(|at| from + at);
+    let line_bytes = &bytes[from..line.unwrap_or(bytes.len())];
+    let object = memmem::find(line_bytes, b"{\"");
+    let text = memmem::find(line_bytes, b"\"{\\\"");
+    let object = object.into_iter().chain(text).min().map(|at| from + at);
     *looked_at = bytes.len().saturating_sub(1).max(from);
     object.or(line)
 }

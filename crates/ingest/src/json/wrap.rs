@@ -24,9 +24,9 @@ pub(super) enum Wrapped<'j> {
 }
 
 /// Keys under which a record lies as an object.
-const OBJECTS: [&str; 12] = [
+const OBJECTS: [&str; 14] = [
     "_source", "doc", "detail", "payload", "after", "json", "kinesis", "Sns", "dynamodb",
-    "NewImage", "Item", "message",
+    "NewImage", "Item", "message", "status", "value",
 ];
 /// Keys under which a record lies as text, or as bytes in Base64.
 const TEXTS: [&str; 12] = [
@@ -44,7 +44,7 @@ const TEXTS: [&str; 12] = [
     "rawData",
 ];
 /// Keys under which records lie in a list, if they are not all that there is.
-const LISTS: [&str; 19] = [
+pub(super) const LISTS: [&str; 22] = [
     "hits",
     "rows",
     "Records",
@@ -64,6 +64,9 @@ const LISTS: [&str; 19] = [
     "tweets",
     "posts",
     "feed",
+    "timeline",
+    "events",
+    "statuses",
 ];
 
 /// Unwraps an object. `None` if it is no wrapper that is known.
@@ -75,6 +78,7 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
             || TEXTS.contains(&key)
             || LISTS.contains(&key)
             || ACTIONS.contains(&key)
+            || matches!(key, "_id" | "messageType" | "screen_name" | "last_seq")
     };
     each_entry(json, &mut |key, value| {
         n_keys += 1;
@@ -91,6 +95,9 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
         && (value.contains("\"_index\"") || value.contains("\"_id\"") || *value == "{}")
     {
         return Some(Wrapped::Notice("bulk action"));
+    }
+    if get("messageType") == Some("\"CONTROL_MESSAGE\"") {
+        return Some(Wrapped::Notice("control message"));
     }
     let mut lists =
         LISTS.iter().filter_map(|key| get(key)).filter(|value| value.starts_with(['{', '[']));
@@ -114,23 +121,56 @@ pub(super) fn unwrap(json: &str) -> Option<Wrapped<'_>> {
             true => Wrapped::Notice("empty page"),
             // Those of DynamoDB have types.
             false if get("Items") == Some(list) => {
-                Wrapped::Records(records.into_iter().filter_map(untyped).map(Cow::Owned).collect())
+                let plain = |item| untyped(item).map_or(Cow::Borrowed(item), Cow::Owned);
+                Wrapped::Records(records.into_iter().map(plain).collect())
             }
-            false => Wrapped::Records(records.into_iter().filter_map(record_of).collect()),
+            // What is no record is one that cannot be read.
+            false => {
+                let record = |item| record_of(item).unwrap_or(Cow::Borrowed(item));
+                Wrapped::Records(records.into_iter().map(record).collect())
+            }
         });
     }
     for (key, value) in OBJECTS.iter().filter_map(|key| Some((*key, get(key)?))) {
         if value.starts_with('{') {
-            let is_typed = matches!(key, "NewImage" | "Item");
-            let record = match is_typed {
-                true => Cow::Owned(untyped(value)?),
-                false => Cow::Borrowed(value),
+            let record = match (key, get("_id")) {
+                ("NewImage" | "Item", _) => Cow::Owned(untyped(value)?),
+                // The id of a document may stand outside alone.
+                ("_source", Some(id)) if !has_id(value) => Cow::Owned(with("_id", id, value)),
+                // An account, with its last tweet in it.
+                ("status", _) if get("screen_name").is_some() => {
+                    Cow::Owned(with("user", &without("status", json)?, value))
+                }
+                _ => Cow::Borrowed(value),
             };
             return Some(Wrapped::Records(vec![record]));
         }
     }
     let texts = TEXTS.iter().filter_map(|key| get(key)).filter(|value| value.starts_with('"'));
     texts.filter_map(record_of).next().map(|record| Wrapped::Records(vec![record]))
+}
+
+fn has_id(json: &str) -> bool {
+    ["\"id\"", "\"id_str\"", "\"tweet_id\"", "\"_id\""].iter().any(|key| occurs(key, json))
+}
+
+/// An object with one more key.
+fn with(key: &str, value: &str, object: &str) -> String {
+    let rest = object[1..].trim_start();
+    let comma = if rest.starts_with('}') { "" } else { "," };
+    format!("{{\"{key}\":{value}{comma}{rest}")
+}
+
+/// An object without one of its keys.
+fn without(unwanted: &str, object: &str) -> Option<String> {
+    let mut entries = Vec::new();
+    let mut add = |key: &str, value: &str| {
+        if key != unwanted {
+            entries.push(format!("{}:{value}", Value::String(key.to_owned())));
+        }
+    };
+    each_entry(object, &mut add).ok()?;
+    Some(format!("{{{}}}", entries.join(",")))
 }
 
 /// The rows of a table whose names stand apart from its values (`{"columns": […], "data": [[…]]}`, pandas), as objects. `None`

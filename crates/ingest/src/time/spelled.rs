@@ -30,9 +30,36 @@ impl DayOrder {
 /// The months, by their first three letters.
 const MONTHS: [&str; 12] =
     ["jan", "feb", "mar", "apr", "may", "jun", "jul", "aug", "sep", "oct", "nov", "dec"];
+/// The months in French, German, Spanish, Portuguese and Italian, where they differ from ours.
+const FOREIGN_MONTHS: [&[&str]; 12] = [
+    &["janvier", "janv", "januar", "enero", "ene", "janeiro", "gennaio", "gen"],
+    &[
+        "février",
+        "fevrier",
+        "févr",
+        "fevr",
+        "fév",
+        "februar",
+        "febrero",
+        "fevereiro",
+        "fev",
+        "febbraio",
+    ],
+    &["mars", "märz", "mär", "mrz", "marzo", "março", "marco"],
+    &["avril", "avr", "abril", "abr", "aprile"],
+    &["mai", "mayo", "maio", "maggio", "mag"],
+    &["juin", "juni", "junio", "junho", "giugno", "giu"],
+    &["juillet", "juil", "juli", "julio", "julho", "luglio", "lug"],
+    &["août", "aout", "agosto", "ago"],
+    &["septembre", "septiembre", "setiembre", "setembro", "set", "settembre"],
+    &["octobre", "oktober", "okt", "octubre", "outubro", "out", "ottobre", "ott"],
+    &["novembre", "noviembre", "novembro"],
+    &["décembre", "decembre", "déc", "dezember", "dez", "diciembre", "dic", "dezembro", "dicembre"],
+];
 const WEEKDAYS: [&str; 7] = ["mon", "tue", "wed", "thu", "fri", "sat", "sun"];
 /// Words that say nothing.
-const FILLERS: [&str; 9] = ["at", "on", "of", "the", "st", "nd", "rd", "th", "t"];
+const FILLERS: [&str; 13] =
+    ["at", "on", "of", "the", "st", "nd", "rd", "th", "t", "de", "del", "le", "um"];
 /// Abbreviations of time zones, with their offsets from UTC in minutes.
 const ZONES: [(&str, i32); 22] = [
     ("z", 0),
@@ -238,7 +265,10 @@ impl Found {
             if word != "m" {
                 self.is_pm = Some(word.starts_with('p'));
             }
-        } else if let Some(month) = starts(&MONTHS).filter(|_| self.month.is_none()) {
+        } else if let Some(month) = starts(&MONTHS)
+            .or_else(|| FOREIGN_MONTHS.iter().position(|names| names.contains(&&*word)))
+            .filter(|_| self.month.is_none())
+        {
             self.month = i8::try_from(month + 1).ok();
         } else if !FILLERS.contains(&&*word) && starts(&WEEKDAYS).is_none() {
             return None;
