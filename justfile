@@ -24,6 +24,10 @@ kibana EXPORT="":
 test:
     cargo test --workspace
 
+# Let libFuzzer look for inputs that break one of the tests in fuzz/ (cargo install cargo-bolero)
+fuzz TARGET SECONDS="600":
+    cargo bolero test --package fuzz {{TARGET}} --rustc-bootstrap --sanitizer NONE --time {{SECONDS}}s --engine-args="-rss_limit_mb=512 -timeout=10 -len_control=0 -max_len=8192 {{justfile_directory()}}/crates/ingest/test_data"
+
 # All that must hold before a change lands
 ci:
     .ci/run

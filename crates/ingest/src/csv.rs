@@ -41,7 +41,8 @@ impl Format for Columns {
     }
 
     fn splitter(&self, start: Start) -> Box<dyn format::Split> {
-        Box::new(Splitter::new(self.dialect, self.header.is_some(), start))
+        let splitter = Splitter::new(self.dialect, self.header.is_some(), start);
+        Box::new(splitter.joining(self.joins))
     }
 
     fn reader<'f>(&'f self, options: &'f Options) -> Box<dyn format::Read + 'f> {

@@ -22,11 +22,11 @@ const RESEMBLANCES: [Resemblance; 10] = {
         ),
         (Followers, &["follower", "followers"], &[Followers]),
         (Retweets, &["retweets", "reposts", "shares", "rts"], &[Retweets]),
-        (Likes, &["likes", "favorites", "favourites", "favs", "hearts"], &[Likes]),
-        (Replies, &["replies", "comments", "answers"], &[Replies]),
+        (Likes, &["likes", "favs", "hearts"], &[Likes]),
+        (Replies, &["replies", "answers"], &[Replies]),
         (
             LatLon,
-            &["coordinate", "coordinates", "geo", "geotag", "latlong", "location"],
+            &["coordinate", "coordinates", "geo", "geotag", "latlong", "geolocation"],
             &[Lat, LatLon, LonLat, Place, PlaceBox, Country],
         ),
         (Lat, &["lat", "latitude"], &[Lat, LatLon, LonLat]),
@@ -34,32 +34,38 @@ const RESEMBLANCES: [Resemblance; 10] = {
     ]
 };
 
-/// Words of names that tell of something else: the account itself, the collecting of the tweets.
-const OTHERS: [&str; 24] = [
-    "account",
-    "birth",
-    "bio",
-    "collected",
-    "crawl",
-    "crawled",
-    "description",
-    "desc",
-    "download",
-    "enabled",
-    "fetched",
-    "join",
-    "joined",
-    "modified",
-    "profile",
-    "query",
-    "retrieved",
-    "scrape",
-    "scraped",
-    "search",
-    "updated",
-    "verified",
-    "zone",
-    "timezone",
+/// Words that may stand beside those. With any other, a name tells of something else: `lang_confidence`, `scrape date`.
+const BESIDE: [&str; 30] = [
+    "at",
+    "author",
+    "code",
+    "count",
+    "gmt",
+    "in",
+    "local",
+    "n",
+    "name",
+    "nb",
+    "no",
+    "num",
+    "number",
+    "of",
+    "original",
+    "point",
+    "post",
+    "posting",
+    "publication",
+    "screen",
+    "status",
+    "the",
+    "total",
+    "tweet",
+    "tweeted",
+    "twitter",
+    "user",
+    "utc",
+    "value",
+    "x",
 ];
 
 /// The columns that hold nothing that is used, and by their names resemble a field that no column holds.
@@ -68,9 +74,6 @@ pub(crate) fn overlooked(columns: &[DescribedColumn]) -> Vec<(String, Field)> {
     let mut found: Vec<(String, Field)> = Vec::new();
     for column in columns.iter().filter(|column| column.fields.is_empty()) {
         let words = words(&column.name);
-        if words.iter().any(|word| OTHERS.contains(&word.as_str())) {
-            continue;
-        }
         let is_authors = words.iter().any(|word| matches!(word.as_str(), "user" | "author"));
         let resembled = RESEMBLANCES.iter().find(|(field, names, enough)| {
             let is_named = words.iter().any(|word| names.contains(&word.as_str()));
@@ -80,7 +83,10 @@ pub(crate) fn overlooked(columns: &[DescribedColumn]) -> Vec<(String, Field)> {
                 Field::Followers => true,
                 _ => !is_authors,
             };
-            is_named && is_wanted && !enough.iter().any(has)
+            let is_plain = words
+                .iter()
+                .all(|word| names.contains(&word.as_str()) || BESIDE.contains(&word.as_str()));
+            is_named && is_plain && is_wanted && !enough.iter().any(has)
         });
         if let Some((field, ..)) = resembled
             && found.iter().all(|(_, known)| known != field)
@@ -131,6 +137,7 @@ mod tests {
         check(&[Text], &["nb_followers"], &[("nb_followers", Followers)]);
         check(&[Text], &["Author Name"], &[("Author Name", ScreenName)]);
         check(&[Text], &["user_location", "user_created", "scrape date", "hashtags"], &[]);
+        check(&[Text], &["lang_confidence", "favourites_count", "geo.place_id", "location"], &[]);
         check(&[Text, Place], &["geo_point"], &[]);
         check(&[Text], &["geo_point"], &[("geo_point", LatLon)]);
     }

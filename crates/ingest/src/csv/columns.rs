@@ -1,12 +1,13 @@
 //! Which column of a table holds what: by known names, as `--column` says, and by what the cells look like.
 
 use super::dialect::Dialect;
+use super::split::Joins;
 use crate::field::{fold, uses};
 use crate::time::DayOrder;
 use crate::{Error, Field, Options, Timestamp};
 
 /// How a table is laid out.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub(super) struct Columns {
     pub(super) dialect: Dialect,
     /// `\r` in files as old Macs wrote them, else `\n`.
@@ -23,6 +24,8 @@ pub(super) struct Columns {
     pub(super) objects: Vec<usize>,
     /// Which of two numbers of a date is the day, if that shows.
     pub(super) day_order: Option<DayOrder>,
+    /// How rows are put together again that line breaks have cut, if their text is in the first or the last column.
+    pub(super) joins: Option<Joins>,
 }
 
 /// A column that holds a field. A field may be held by several, and a column may hold two.

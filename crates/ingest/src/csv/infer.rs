@@ -40,7 +40,8 @@ pub(super) fn infer(rows: &[&[String]]) -> Option<Vec<Column>> {
         columns().find(|at| *at != date && are(*at, &is_old_id))
     };
     let id = id.or_else(old_id);
-    id.or(link)?;
+    // Two columns, a date and a text, are how many a first script writes tweets.
+    id.or(link).or(date.filter(|_| n_columns == 2))?;
     let taken = [link, id, date];
     let length = |at: usize| {
         let total: usize = cells(at).map(|cell| cell.chars().count()).sum();
@@ -51,7 +52,15 @@ pub(super) fn infer(rows: &[&[String]]) -> Option<Vec<Column>> {
         let n = cells(at).filter(|cell| is_prose(cell)).count();
         n * 2 >= cells(at).count() && n > 0
     };
-    let others = columns().filter(|at| !taken.contains(&Some(*at)));
+    // What is the same in most rows is about the author.
+    let is_varied = |at: &usize| {
+        let mut distinct: Vec<&str> = cells(*at).collect();
+        let n_cells = distinct.len();
+        distinct.sort_unstable();
+        distinct.dedup();
+        n_cells < 5 || distinct.len() * 2 >= n_cells
+    };
+    let others = columns().filter(|at| !taken.contains(&Some(*at)) && is_varied(at));
     let text = match others.clone().filter(|at| has_blanks(*at)).max_by_key(|at| length(*at)) {
         Some(text) => text,
         // Very short texts: only if there is nothing else that they could be.

@@ -7,7 +7,7 @@ use memchr::{memchr, memmem};
 use super::columns::{Columns, match_header};
 use super::dialect::{Cells, Dialect, Quoting};
 use super::infer::infer;
-use super::split::Splitter;
+use super::split::{Joins, Splitter};
 use crate::beginning::SNIFF_BYTES;
 use crate::field::fold;
 use crate::format::{Rest, Split, Start, Stretch};
@@ -181,6 +181,7 @@ impl Columns {
             fields,
             objects: Vec::new(),
             day_order: None,
+            joins: None,
         };
         if columns.header.is_some() {
             let is_object = |at: &usize| {
@@ -198,7 +199,26 @@ impl Columns {
             return Err(Error::NoTextColumn { header: shown() });
         }
         columns.day_order = options.day_order.or_else(|| columns.order_of_dates(&body));
+        columns.joins = columns.joins(&body);
         Ok((columns, row.start))
+    }
+
+    /// How rows are put together again that line breaks have cut.
+    fn joins(&self, body: &[&[String]]) -> Option<Joins> {
+        let text = self.first(Field::Text)?;
+        let is_text_last = text + 1 == self.n_columns;
+        let begins_with_number = |row: &&&[String]| {
+            row.len() == self.n_columns
+                && row[0].trim_matches(['"', '\'', '=']).bytes().all(|b| b.is_ascii_digit())
+        };
+        let n_whole = body.iter().filter(|row| row.len() == self.n_columns).count();
+        let begin_with_number =
+            n_whole > 0 && body.iter().filter(begins_with_number).count() == n_whole;
+        (is_text_last || text == 0).then_some(Joins {
+            n_columns: self.n_columns,
+            is_text_last,
+            begin_with_number,
+        })
     }
 
     /// The order of day and month that the dates of the sample show: by a day that can be no month, or by the time in the
@@ -270,12 +290,19 @@ fn best_quoting(table: &[u8], delimiter: u8, sample: Sample) -> (Quoting, Sample
     if n_odd(&sample) == 0 || memchr(b'"', head).is_none() && memchr(b'\\', head).is_none() {
         return (Quoting::Doubled, sample);
     }
+    // One text with a quote in it does not make those a part of texts that most rows have around a cell.
+    let has_quoted_cell = |line: &&[u8]| {
+        let mut cells = line.split(|b| *b == delimiter).map(<[u8]>::trim_ascii);
+        cells.any(|cell| cell.len() > 2 && cell.starts_with(b"\"") && cell.ends_with(b"\""))
+    };
+    let lines = || head.split(|b| *b == b'\n').skip(1).filter(|line| !line.is_empty());
+    let is_mostly_quoted = lines().filter(has_quoted_cell).count() * 2 > lines().count();
     let named = |sample: &Sample| sample.header().map_or(0, |(_, n)| n);
     let least_named = named(&sample);
     let escapes = |byte: u8| memmem::find(head, &[b'\\', byte]).is_some();
     let others = Quoting::ALL.into_iter().skip(1).filter(|quoting| match quoting {
         // A quote that is not closed does not make quotes a part of texts; where tabs delimit cells, they often are.
-        Quoting::Text => delimiter == b'\t',
+        Quoting::Text => delimiter == b'\t' && !is_mostly_quoted,
         Quoting::Backslashes => escapes(b'N') || escapes(b'\n') || escapes(delimiter),
         Quoting::Escaped => escapes(b'"'),
         Quoting::Doubled | Quoting::Spaced => true,

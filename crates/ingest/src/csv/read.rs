@@ -2,10 +2,10 @@
 
 use std::borrow::Cow;
 
-use memchr::memchr;
+use memchr::{memchr, memmem};
 
 use super::columns::{Column, Columns};
-use super::dialect::Cells;
+use super::dialect::{Cells, Quoting};
 use super::mend::mend;
 use crate::field::{Use, fold};
 use crate::item::{Found, Sink};
@@ -14,6 +14,24 @@ use crate::python::object_in;
 use crate::record::{self, Record};
 use crate::text::decode_as;
 use crate::{Field, Item, Options, Rejected, Stage, format};
+
+const CUT_AT_A_DELIMITER: &str =
+    "its text seems to go on in the next column: it holds a delimiter, and is not quoted";
+
+/// Whether a line in a row, behind its first, begins like a row: with the id of a tweet.
+fn holds_a_row(raw: &[u8], delimiter: u8) -> bool {
+    let mut rest = raw;
+    while let Some(at) = memchr(b'\n', rest) {
+        rest = &rest[at + 1..];
+        let line = rest.strip_prefix(b"\"").unwrap_or(rest);
+        let n_digits = line.iter().take_while(|b| b.is_ascii_digit()).count();
+        let after = line[n_digits..].strip_prefix(b"\"").unwrap_or(&line[n_digits..]);
+        if (15..=20).contains(&n_digits) && after.first() == Some(&delimiter) {
+            return true;
+        }
+    }
+    false
+}
 
 /// Reads the rows of a batch, with one buffer for all of them.
 pub(super) struct Rows<'c> {
@@ -54,7 +72,10 @@ impl<'c> Rows<'c> {
             && !(is_open && is_quoted)
             && mend(raw, dialect, n_columns, &mut self.cells)
         {
-            return Ok(());
+            return match self.looks_cut_at_a_delimiter(raw, true) {
+                true => Err(CUT_AT_A_DELIMITER.to_owned()),
+                false => Ok(()),
+            };
         }
         Err(match (self.cells.is_irregular, has_more) {
             (true, _) => {
@@ -67,8 +88,30 @@ impl<'c> Rows<'c> {
                     "it has {n_cells} cells of {n_columns}, and looks cut by a line break in its text"
                 )
             }
+            _ if self.looks_cut_at_a_delimiter(raw, false) => CUT_AT_A_DELIMITER.to_owned(),
+            _ if holds_a_row(raw, dialect.delimiter) => {
+                "a quoted cell of it holds what looks like the next row".to_owned()
+            }
             (false, false) => return Ok(()),
         })
+    }
+
+    /// Whether the text seems to go on in the next column: that begins with a blank, as what follows a comma does, and not as
+    /// the values of a column do. What is quoted is whole, unless its quotes are odd.
+    fn looks_cut_at_a_delimiter(&self, raw: &[u8], is_mended: bool) -> bool {
+        let Columns { dialect, .. } = *self.columns;
+        let Some(text) = self.columns.first(Field::Text) else { return false };
+        let Some(next) = self.cells.get(text + 1) else { return false };
+        let begins_with_one_blank =
+            next.starts_with(b" ") && next.get(1).is_some_and(|b| !b.is_ascii_whitespace());
+        if !begins_with_one_blank || dialect.quoting == Quoting::Spaced {
+            return false;
+        }
+        // The text as it stands in the row, whatever is around it.
+        let text = self.cells.get(text).unwrap_or_default();
+        let tail = &text[text.len() - text.len().min(24)..];
+        let cut = [tail, &[dialect.delimiter], &next[..next.len().min(24)]].concat();
+        is_mended || !tail.is_empty() && memmem::find(raw, &cut).is_some()
     }
 
     /// The cells of a row, unquoted. The error says why it is not whole.
