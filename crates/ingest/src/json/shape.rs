@@ -15,7 +15,6 @@ use crate::text::decode;
 use crate::{DescribedColumn, Description, Options, Tweet};
 
 /// What a JSON object is.
-#[expect(clippy::large_enum_variant, reason = "matched at once and never stored")]
 pub(super) enum Shape<'j> {
     /// A tweet of the API v1.1 or v2.
     Tweet,
