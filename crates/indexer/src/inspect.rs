@@ -1,24 +1,27 @@
 //! `indexer inspect`: what sources are taken for, and what their first tweets become, before anything is indexed.
 
 use std::io::{self, Write};
+use std::ops::ControlFlow;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
 use enrich::{Document, Origin, enrich};
-use ingest::{Batch, Description, Item, Options, Rejected};
+use ingest::{Batch, Description, Error, Item, Options, Rejected};
 use serde::Serialize;
 
 use crate::config::InspectConfig;
 use crate::failure::{COULD_NOT_RUN, Failure, Result};
 use crate::report::Report;
-use crate::source::{Input, Listed, Listing, Source};
+use crate::source::{Listed, Listing, Member, Source};
 use crate::stdout::shown;
 use crate::stop::{Stop, stop_on_ctrl_c};
 
 /// How many tweets, and how many rejects, are shown.
 const SHOWN: usize = 3;
+/// How many members of an archive are.
+const MEMBERS: usize = 5;
 
 /// What is found out about a source, from its first records.
 #[derive(Serialize)]
@@ -49,33 +52,60 @@ pub(crate) fn run(config: InspectConfig) -> Result<ExitCode> {
             Listed::End => break,
             Listed::Source(source) => source,
         };
-        let inspected = source.and_then(|source| inspect(&source, &options, &stop));
-        let inspection = match inspected {
-            Ok(inspection) => inspection,
-            Err(failure) => {
-                failure.log();
-                code = ExitCode::from(COULD_NOT_RUN);
-                continue;
-            }
+        let mut show = |inspection: Result<Inspection>| {
+            let inspection = match inspection {
+                Ok(inspection) => inspection,
+                Err(failure) => {
+                    failure.log();
+                    code = ExitCode::from(COULD_NOT_RUN);
+                    return Ok(());
+                }
+            };
+            let mut out = io::stdout().lock();
+            let written = match as_json {
+                true => serde_json::to_string(&inspection)
+                    .map_err(io::Error::from)
+                    .and_then(|json| writeln!(out, "{json}")),
+                false => inspection.print(&mut out, !std::mem::take(&mut is_first)),
+            };
+            shown(written)
         };
-        let mut out = io::stdout().lock();
-        let written = match as_json {
-            true => serde_json::to_string(&inspection)
-                .map_err(io::Error::from)
-                .and_then(|json| writeln!(out, "{json}")),
-            false => inspection.print(&mut out, !std::mem::take(&mut is_first)),
-        };
-        shown(written)?;
+        let inspected = source.and_then(|source| inspect(&source, &options, &stop, &mut show));
+        if let Err(failure) = inspected {
+            failure.log();
+            code = ExitCode::from(COULD_NOT_RUN);
+        }
     }
     Ok(code)
 }
 
-fn inspect(source: &Source, options: &Arc<Options>, stop: &Stop) -> Result<Inspection> {
+/// Looks at the first members of a source, and hands what it finds to `show`.
+fn inspect(
+    source: &Source,
+    options: &Arc<Options>,
+    stop: &Stop,
+    show: &mut dyn FnMut(Result<Inspection>) -> Result<()>,
+) -> Result<()> {
     let name = source.name();
-    let unreadable = |failure: Failure| failure.context(format!("cannot read `{name}`"));
-    let opened = source.open(options, &Arc::new(AtomicU64::new(0)), stop);
-    let Input { mut batches, written_at } = opened.map_err(unreadable)?;
-    let first = batches.next().transpose().map_err(|error| unreadable(error.into()))?;
+    let mut n_shown = 0;
+    let mut shown = Ok(());
+    let read = source.read(options, &Arc::new(AtomicU64::new(0)), stop, None, &mut |member| {
+        shown = show(look_at(member));
+        n_shown += 1;
+        match shown.is_err() || n_shown == MEMBERS || stop.is_set() {
+            true => ControlFlow::Break(()),
+            false => ControlFlow::Continue(()),
+        }
+    });
+    shown?;
+    read.map_err(|failure| failure.context(format!("cannot read `{name}`")))
+}
+
+fn look_at(member: Member<'_>) -> Result<Inspection> {
+    let Member { name, batches, written_at } = member;
+    let unreadable = |error: Error| Failure::from(error).context(format!("cannot read `{name}`"));
+    let mut batches = batches.map_err(unreadable)?;
+    let first = batches.next().transpose().map_err(unreadable)?;
     let mut inspection = Inspection {
         description: first.as_ref().map(|first| batches.describe(first)).unwrap_or_default(),
         source: name.clone(),

@@ -6,6 +6,7 @@
 //! is ahead waits for the next one.
 
 use std::collections::VecDeque;
+use std::ops::ControlFlow;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -19,7 +20,7 @@ use crate::failure::{Failure, Result};
 use crate::journal::{Entry, Journal};
 use crate::progress::Progress;
 use crate::rejects::Rejects;
-use crate::source::{Input, Listed, Listing, Source};
+use crate::source::{Listed, Listing, Member, Source};
 use crate::stop::Stop;
 use crate::store::Address;
 
@@ -54,6 +55,8 @@ struct Job {
 /// no more. If the channel is closed without a reason, the thread has panicked.
 enum Sent {
     Batch(Receiver<Enriched>),
+    /// A member of an archive cannot be read, or not to its end. There may be others.
+    MemberFailed(Failure),
     End,
     Stopped,
     Failed(Failure),
@@ -169,7 +172,7 @@ impl<'r> Run<'r> {
                 let entry = sink.journal.as_ref().and_then(|journal| journal.entry(&source));
                 let name = source.name();
                 tracing::debug!("reading `{name}`");
-                open.push_back(Open { source: name, entry, sent: reading.start(source) });
+                open.push_back(Open { source: name, entry, sent: reading.start(source, None) });
             }
             let Some(Open { source, entry, sent }) = open.front_mut() else { break };
             // Waits in steps, so that a pipe that is silent can be interrupted.
@@ -214,7 +217,13 @@ impl<'r> Run<'r> {
                 }
                 Sent::Stopped => sink.ended.is_stopped = true,
                 // The failure of the store is reported; an error of a source no longer matters then.
-                Sent::Failed(_) if sink.ended.failure.is_some() => {}
+                Sent::Failed(_) | Sent::MemberFailed(_) if sink.ended.failure.is_some() => {}
+                Sent::MemberFailed(failure) => {
+                    // It is read again by a later run.
+                    *entry = None;
+                    sink.source_failed(failure);
+                    continue;
+                }
                 Sent::Failed(failure) => {
                     let failure = failure.context(format!("cannot read `{source}`"));
                     sink.source_failed(failure);
@@ -275,7 +284,7 @@ struct Reading {
 
 impl Reading {
     /// Starts the thread that reads a source and splits it into batches for the pool.
-    fn start(&self, source: Source) -> Receiver<Sent> {
+    fn start(&self, source: Source, from: Option<Checkpoint>) -> Receiver<Sent> {
         let (sender, sent) = bounded(self.ahead);
         let (options, jobs) = (Arc::clone(&self.options), self.jobs.clone());
         let (bytes_read, halt) = (Arc::clone(&self.bytes_read), self.halt.clone());
@@ -283,30 +292,63 @@ impl Reading {
         // Not joined: after Ctrl-C it may be waiting for a pipe that stays silent for ever.
         thread::spawn(move || {
             let read = || -> Result<Sent> {
-                let Input { mut batches, written_at } =
-                    source.open(&options, &bytes_read, &halt)?;
-                if source.can_be_read_again() {
-                    batches.read_again();
-                }
-                let info = Arc::new(SourceInfo { name: source.name().into(), written_at });
-                for batch in batches {
-                    let batch = batch?;
-                    let (reply, enriched) = bounded(1);
-                    let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
-                    if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
-                        return Ok(Sent::Stopped);
-                    }
-                    // The rest of a file can be read by another run. What has come through a pipe would be lost, so
-                    // it is taken until the pipe ends or reports that it was interrupted.
-                    if halt.is_set() && source.can_be_read_again() {
-                        return Ok(Sent::Stopped);
-                    }
-                }
-                Ok(Sent::End)
+                let mut is_stopped = false;
+                source.read(&options, &bytes_read, &halt, from.as_ref(), &mut |member| {
+                    let is_cut_short = pass_on(member, &source, as_lines, &jobs, &sender, &halt);
+                    is_stopped |= is_cut_short;
+                    if is_cut_short { ControlFlow::Break(()) } else { ControlFlow::Continue(()) }
+                })?;
+                Ok(if is_stopped { Sent::Stopped } else { Sent::End })
             };
             // If the receiver is gone, nobody needs the reason.
             let _ = sender.send(read().unwrap_or_else(Sent::Failed));
         });
         sent
     }
+}
+
+/// Passes the records of a member on to the pool. Returns whether this was cut short.
+fn pass_on(
+    member: Member<'_>,
+    source: &Source,
+    as_lines: bool,
+    jobs: &Sender<Job>,
+    sender: &Sender<Sent>,
+    halt: &Stop,
+) -> bool {
+    let Member { name, batches, written_at } = member;
+    let failed = |error: ingest::Error| {
+        let failure = Failure::from(error).context(format!("cannot read `{name}`"));
+        sender.send(Sent::MemberFailed(failure)).is_err()
+    };
+    let mut batches = match batches {
+        Ok(batches) => batches,
+        // An hour without tweets is none to worry about.
+        Err(ingest::Error::Empty) => {
+            tracing::info!("`{name}` is empty");
+            return false;
+        }
+        Err(error) => return failed(error),
+    };
+    if source.can_be_read_again() {
+        batches.read_again();
+    }
+    let info = Arc::new(SourceInfo { name: name.as_str().into(), written_at });
+    for batch in batches {
+        let batch = match batch {
+            Ok(batch) => batch,
+            Err(error) => return failed(error),
+        };
+        let (reply, enriched) = bounded(1);
+        let job = Job { batch, source: Arc::clone(&info), as_lines, reply };
+        if jobs.send(job).is_err() || sender.send(Sent::Batch(enriched)).is_err() {
+            return true;
+        }
+        // The rest of a file can be read by another run. What has come through a pipe would be lost, so
+        // it is taken until the pipe ends or reports that it was interrupted.
+        if halt.is_set() && source.can_be_read_again() {
+            return true;
+        }
+    }
+    false
 }

@@ -2,26 +2,31 @@
 
 use std::fs::{File, Metadata};
 use std::io::{self, Read};
+use std::ops::ControlFlow;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::UNIX_EPOCH;
 
-use ingest::{Batches, Options, Timestamp};
+use ingest::{Batches, Checkpoint, Error, Input, Options, Timestamp};
 
 use crate::failure::{Failure, Result};
 use crate::stop::Stop;
 
+mod file;
 mod folder;
 mod glob;
 mod listing;
 mod object;
 mod pipe;
+mod spool;
 
+use file::FileOrigin;
 pub(crate) use folder::RESUME_FILE;
 pub(crate) use listing::{Listed, Listing, ObjectFilter};
 pub(crate) use object::{CHECKPOINT_EXTENSION, ObjectSource};
 use pipe::Pipe;
+use spool::TempFiles;
 
 /// Something to read tweets from.
 #[derive(Debug, Clone)]
@@ -34,12 +39,18 @@ pub(crate) enum Source {
     Object(Box<ObjectSource>),
 }
 
-/// A source that is open.
-pub(crate) struct Input {
-    pub(crate) batches: Batches<'static>,
+/// A file that a source holds: itself, or one in an archive.
+pub(crate) struct Member<'m> {
+    /// Its name in documents and messages.
+    pub(crate) name: String,
+    /// Its records, or why it cannot be read.
+    pub(crate) batches: std::result::Result<Batches<'m>, Error>,
     /// When the source was written, if that is known.
     pub(crate) written_at: Option<Timestamp>,
 }
+
+/// Takes the members of a source, until it breaks.
+pub(crate) type Visit<'v> = dyn FnMut(Member<'_>) -> ControlFlow<()> + 'v;
 
 impl Source {
     /// The source that has this path.
@@ -87,14 +98,22 @@ impl Source {
         Some(format!("{length} bytes, {modified}"))
     }
 
-    /// Opens the source and detects its format. The number of bytes that are read from it is added to `bytes_read`.
-    pub(crate) fn open(
+    /// Opens the source, and hands what it holds to `visit`, one member after the other. The number of bytes that are read
+    /// from it is added to `bytes_read`. With `from`, reading goes on there.
+    ///
+    /// # Errors
+    ///
+    /// If the source cannot be read, or not to its end. What is wrong with a member of an archive is passed to `visit`.
+    pub(crate) fn read(
         &self,
         options: &Arc<Options>,
         bytes_read: &Arc<AtomicU64>,
         stop: &Stop,
-    ) -> Result<Input> {
-        let (reader, written_at): (Box<dyn Read + Send>, _) = match self {
+        from: Option<&Checkpoint>,
+        visit: &mut Visit<'_>,
+    ) -> Result<()> {
+        let name = self.name();
+        let (input, written_at, from) = match self {
             Source::File(path) => {
                 let file = File::open(path).map_err(|error| {
                     let hint = match error.kind() {
@@ -104,13 +123,28 @@ impl Source {
                     Failure::from(error).with_hint(hint)
                 })?;
                 let written_at = written_at(&file.metadata()?);
-                (Box::new(file), written_at)
+                let origin = FileOrigin::new(file, Arc::clone(bytes_read))?;
+                (Input::Origin(Arc::new(origin)), written_at, from)
             }
-            Source::Stream(path) => (Box::new(Pipe::start(path.clone(), stop.clone())), None),
-            Source::Object(source) => return source.open(options, bytes_read, stop),
+            Source::Stream(path) => {
+                let pipe = Pipe::start(path.clone(), stop.clone());
+                (Input::Stream(Box::new(Counted::new(pipe, bytes_read))), None, None)
+            }
+            Source::Object(source) => {
+                let from = source.from.as_ref().or(from);
+                let (origin, written_at) = source.open(bytes_read, stop, from.is_some())?;
+                (Input::Origin(Arc::new(origin)), written_at, from)
+            }
         };
-        let batches = ingest::open(Counted::new(reader, bytes_read), options)?;
-        Ok(Input { batches, written_at })
+        let spool = TempFiles { source: &name };
+        ingest::unpack(input, options, &spool, from, &mut |member| {
+            let name = match member.path {
+                Some(path) => format!("{name}/{path}"),
+                None => name.clone(),
+            };
+            visit(Member { name, batches: member.batches, written_at })
+        })?;
+        Ok(())
     }
 }
 

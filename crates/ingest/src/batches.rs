@@ -16,7 +16,7 @@ use crate::gzip::Gunzip;
 use crate::json::{FirstObject, Giant, MAX_PAGE_BYTES, begins_page};
 use crate::sniff::sniff;
 use crate::text::is_windows_1252;
-use crate::{Batch, Checkpoint, Description, Detail, Error, Options, Position};
+use crate::{Batch, Checkpoint, Description, Detail, Error, MemberPlace, Options, Position};
 
 /// How many bytes of records make a batch.
 const BATCH_BYTES: usize = 256 * 1024;
@@ -25,7 +25,7 @@ const BATCH_RECORDS: usize = 4096;
 
 /// The batches of one source, in order. After an error there is nothing more.
 pub struct Batches<'r> {
-    reader: Box<dyn Read + Send + 'r>,
+    reader: Box<dyn Read + 'r>,
     packing: Packing,
     layers: Vec<&'static str>,
     format: Arc<dyn Format>,
@@ -47,99 +47,129 @@ pub struct Batches<'r> {
     is_read_again: bool,
 }
 
-/// Detects the format of a source from the first bytes of `reader`, and prepares to split it into batches.
+/// Detects the format of a source from the first bytes of `reader`, and prepares to split it into batches. For a source that
+/// may be an archive, see [`unpack`](crate::unpack()).
 ///
 /// # Errors
 ///
 /// If the source is empty, cannot be read from its first byte, has a format that is not supported, or is CSV without a
 /// column for the text or without a column that `options` name.
-pub fn open<'r>(
-    reader: impl Read + Send + 'r,
-    options: &Arc<Options>,
-) -> Result<Batches<'r>, Error> {
-    let Decoded { mut reader, mut packing, layers } = decode(reader)?;
-    let mut buffer = Vec::new();
-    let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
-    let mut page = FirstObject::default();
-    let mut goes_on = page.goes_on(&buffer);
-    if goes_on && begins_page(&buffer) {
-        // Whether it is too large shows only when its end has not come after some megabytes.
-        while goes_on && ended.is_none() && buffer.len() < MAX_PAGE_BYTES {
-            ended = fill(&mut reader, &mut buffer, BATCH_BYTES);
-            goes_on = page.goes_on(&buffer);
-        }
-        if goes_on && ended.is_none() {
-            let page = io::Cursor::new(std::mem::take(&mut buffer)).chain(reader);
-            reader = Box::new(Giant::new(page));
-            packing = Packing::Encoded;
-            ended = fill(&mut reader, &mut buffer, SNIFF_BYTES);
-        }
-    }
-    let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
-        // A stream that broke before its first byte is broken, not empty.
-        (Err(Error::Empty), Some(Err(error))) => return Err(error),
-        (sniffed, end) => {
-            ended = end;
-            sniffed?
-        }
-    };
-    let line = 1 + count_lines(&buffer[..skip], format.newline());
-    Ok(Batches {
-        reader,
-        packing,
-        layers,
-        splitter: format.splitter(Start::Beginning),
-        format,
-        options: Arc::clone(options),
-        start: Position::default(),
-        buffer,
-        records: Vec::new(),
-        done: skip,
-        line,
-        ended,
-        is_read_again: false,
-    })
+pub fn open<'r>(reader: impl Read + 'r, options: &Arc<Options>) -> Result<Batches<'r>, Error> {
+    Batches::new(decode(reader)?, options)
 }
 
 /// Reads up to `length` more bytes into `buffer`. Returns how the stream ended, if it did.
-fn fill(reader: &mut impl Read, buffer: &mut Vec<u8>, length: usize) -> Option<Result<(), Error>> {
+fn fill(
+    reader: &mut impl Read,
+    buffer: &mut Vec<u8>,
+    length: usize,
+    layer: &'static str,
+) -> Option<Result<(), Error>> {
     let before = buffer.len();
     match reader.by_ref().take(length as u64).read_to_end(buffer) {
         Ok(_) if buffer.len() - before < length => Some(Ok(())),
         Ok(_) => None,
-        Err(error) if is_damage(&error) => Some(Err(Error::Gzip(error))),
-        Err(error) => Some(Err(Error::Io(error))),
+        Err(error) => Some(Err(Error::of(error, layer))),
     }
 }
 
-/// Whether an error comes from a decompressor: file systems and networks do not report these kinds.
-fn is_damage(error: &io::Error) -> bool {
-    matches!(
-        error.kind(),
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidInput | io::ErrorKind::InvalidData
-    )
-}
-
 impl<'r> Batches<'r> {
+    pub(crate) fn new(decoded: Decoded<'r>, options: &Arc<Options>) -> Result<Batches<'r>, Error> {
+        let Decoded { mut reader, mut packing, layers, .. } = decoded;
+        let layer = outermost(&layers);
+        let mut buffer = Vec::new();
+        let mut ended = fill(&mut reader, &mut buffer, SNIFF_BYTES, layer);
+        let mut page = FirstObject::default();
+        let mut goes_on = page.goes_on(&buffer);
+        if goes_on && begins_page(&buffer) {
+            // Whether it is too large shows only when its end has not come after some megabytes.
+            while goes_on && ended.is_none() && buffer.len() < MAX_PAGE_BYTES {
+                ended = fill(&mut reader, &mut buffer, BATCH_BYTES, layer);
+                goes_on = page.goes_on(&buffer);
+            }
+            if goes_on && ended.is_none() {
+                let page = io::Cursor::new(std::mem::take(&mut buffer)).chain(reader);
+                reader = Box::new(Giant::new(page));
+                packing = Packing::Encoded;
+                ended = fill(&mut reader, &mut buffer, SNIFF_BYTES, layer);
+            }
+        }
+        let Sniffed { format, skip } = match (sniff(&buffer, options), ended.take()) {
+            // A stream that broke before its first byte is broken, not empty.
+            (Err(Error::Empty), Some(Err(error))) => return Err(error),
+            (sniffed, end) => {
+                ended = end;
+                sniffed?
+            }
+        };
+        let line = 1 + count_lines(&buffer[..skip], format.newline());
+        Ok(Batches {
+            reader,
+            packing,
+            layers,
+            splitter: format.splitter(Start::Beginning),
+            format,
+            options: Arc::clone(options),
+            start: Position::default(),
+            buffer,
+            records: Vec::new(),
+            done: skip,
+            line,
+            ended,
+            is_read_again: false,
+        })
+    }
+
+    /// Says where in an archive the source stands.
+    pub(crate) fn stand_at(&mut self, place: MemberPlace) {
+        self.start.place = place;
+    }
+
+    /// Says that what follows is counted from there on, since the reader has begun there.
+    pub(crate) fn begin_at(&mut self, position: Position) {
+        self.start = position;
+        self.line = position.line + 1;
+    }
+
+    /// Continues at a position that an earlier reading of the same source has reached. What comes before it is read
+    /// and dropped.
+    pub(crate) fn skip_to(&mut self, position: Position) -> Result<(), Error> {
+        let known = usize::try_from(position.offset)
+            .map_or(self.buffer.len(), |offset| offset.min(self.buffer.len()));
+        self.buffer.drain(..known);
+        let more = position.offset - known as u64;
+        if more > 0 {
+            let layer = outermost(&self.layers);
+            let skipped = io::copy(&mut self.reader.by_ref().take(more), &mut io::sink());
+            skipped.map_err(|error| Error::of(error, layer))?;
+        }
+        self.continue_at(position);
+        Ok(())
+    }
+
+    fn continue_at(&mut self, position: Position) {
+        // The header of a CSV is known already, and must not be looked for here.
+        self.splitter = self.format.splitter(Start::Middle);
+        self.start = position;
+        self.records.clear();
+        (self.done, self.line) = (0, position.line + 1);
+    }
+
     /// Continues at a checkpoint that was taken while the same source was read earlier. `open_at` opens the source at
     /// a byte offset of its stored (for gzip: compressed) form. What was read before this call served only to detect
     /// the format, and is dropped.
     ///
     /// # Errors
     ///
-    /// If the source cannot be opened there, the checkpoint belongs to another source, or the source is not
-    /// [resumable](Batches::is_resumable).
-    pub fn resume<R: Read + Send + 'r>(
+    /// If the source cannot be opened there, or the checkpoint belongs to another source.
+    pub fn resume<R: Read + 'r>(
         &mut self,
         checkpoint: &Checkpoint,
         open_at: impl FnOnce(u64) -> io::Result<R>,
     ) -> Result<(), Error> {
         let Checkpoint { position, mark } = checkpoint;
-        let (mut reader, from): (Box<dyn Read + Send + 'r>, u64) = match (&self.packing, mark) {
-            (Packing::Encoded, _) => {
-                let what = "UTF-16 cannot be read from the middle";
-                return Err(Error::Io(io::Error::new(io::ErrorKind::Unsupported, what)));
-            }
+        let (mut reader, from): (Box<dyn Read + 'r>, u64) = match (&self.packing, mark) {
+            (Packing::Encoded, _) => return self.skip_to(*position),
             (Packing::Plain, _) => (Box::new(open_at(position.offset)?), position.offset),
             (Packing::Gzip(_), mark) => {
                 let (sender, marks) = channel();
@@ -153,16 +183,12 @@ impl<'r> Batches<'r> {
         };
         // A mark of gzip lies before the checkpoint; what is between them was read by the earlier run.
         let before = position.offset.saturating_sub(from);
-        if let Err(error) = io::copy(&mut reader.by_ref().take(before), &mut io::sink()) {
-            return Err(if is_damage(&error) { Error::Gzip(error) } else { Error::Io(error) });
-        }
+        let skipped = io::copy(&mut reader.by_ref().take(before), &mut io::sink());
+        skipped.map_err(|error| Error::of(error, "gzip"))?;
         self.reader = reader;
-        // The header of a CSV is known already, and must not be looked for here.
-        self.splitter = self.format.splitter(Start::Middle);
-        self.start = *position;
         self.buffer.clear();
-        self.records.clear();
-        (self.done, self.line, self.ended) = (0, position.line + 1, None);
+        self.ended = None;
+        self.continue_at(*position);
         Ok(())
     }
 
@@ -189,11 +215,6 @@ impl<'r> Batches<'r> {
         let details = details.map(|(name, value)| Detail { name, value });
         description.details.splice(0..0, details);
         description
-    }
-
-    /// Whether this source can be continued in the middle. If not, [`Batch::end`] is always the beginning.
-    pub fn is_resumable(&self) -> bool {
-        !matches!(self.packing, Packing::Encoded)
     }
 
     /// Finds the records that are in the buffer.
@@ -234,7 +255,7 @@ impl<'r> Batches<'r> {
             format: Arc::clone(&self.format),
             options: Arc::clone(&self.options),
             is_first,
-            end: if self.is_resumable() { self.start } else { Position::default() },
+            end: self.start,
             marks: match &self.packing {
                 Packing::Gzip(marks) => marks.try_iter().collect(),
                 Packing::Plain | Packing::Encoded => Vec::new(),
@@ -256,9 +277,15 @@ impl Iterator for Batches<'_> {
             if let Some(ended) = &mut self.ended {
                 return std::mem::replace(ended, Ok(())).err().map(Err);
             }
-            self.ended = fill(&mut self.reader, &mut self.buffer, BATCH_BYTES);
+            let layer = outermost(&self.layers);
+            self.ended = fill(&mut self.reader, &mut self.buffer, BATCH_BYTES, layer);
         }
     }
+}
+
+/// The compression that damage is put down to.
+fn outermost(layers: &[&'static str]) -> &'static str {
+    layers.first().copied().unwrap_or("compressed")
 }
 
 fn count_lines(bytes: &[u8], newline: u8) -> u64 {

@@ -1,6 +1,6 @@
 //! Turns the bytes of a source into UTF-8-like bytes: decompresses them, and converts UTF-16 to UTF-8.
 //!
-//! Both are detected from the content. To support another compression, add its magic number and a reader here.
+//! Both are detected from the content. Another compression is a line in [`Codec`](crate::codec::Codec).
 
 use std::io::{self, Read};
 use std::sync::mpsc::{Receiver, channel};
@@ -8,21 +8,14 @@ use std::sync::mpsc::{Receiver, channel};
 use encoding_rs_io::DecodeReaderBytesBuilder;
 
 use crate::Error;
+use crate::codec::Codec;
 use crate::gzip::{Gunzip, Mark};
 use crate::kpl;
 
-/// The magic numbers of formats that are not supported, each with the name of the format and a hint for the user.
-const UNSUPPORTED: &[(&[u8], &str, &str)] = &[
-    (b"PK\x03\x04", "a zip archive", "unzip it and give the files in it"),
-    (b"PAR1", "a Parquet file", "export it as CSV or NDJSON"),
-    (b"\x28\xb5\x2f\xfd", "zstd-compressed", "pipe it in: zstd -dc FILE | indexer backfill -"),
-    (b"BZh", "bzip2-compressed", "pipe it in: bzip2 -dc FILE | indexer backfill -"),
-    (b"\xfd7zXZ\x00", "xz-compressed", "pipe it in: xz -dc FILE | indexer backfill -"),
-    (b"\xff\x06\x00\x00sNaPpY", "snappy-compressed", "decompress it first"),
-    (b"Obj\x01", "an Avro file", "export it as CSV or NDJSON"),
-    (b"SQLite format 3\0", "an SQLite database", "export the table as CSV"),
-    (b"%PDF-", "a PDF", "give the CSV or JSON file that it was made from"),
-];
+/// How many bytes at the beginning tell what something is. The header of a tar archive has 512.
+const MAGIC_BYTES: usize = 1024;
+/// How often something may be compressed.
+const MAX_LAYERS: usize = 4;
 
 /// A reader that first returns the bytes that were peeked at.
 pub(crate) type Peeked<R> = io::Chain<io::Cursor<Vec<u8>>, R>;
@@ -51,13 +44,15 @@ impl<R: Read> Read for FailLater<R> {
     }
 }
 
-/// A stream of UTF-8-like bytes.
+/// A stream of UTF-8-like bytes, or an archive.
 pub(crate) struct Decoded<'r> {
-    pub(crate) reader: Box<dyn Read + Send + 'r>,
+    pub(crate) reader: Box<dyn Read + 'r>,
     /// How the source is stored, which decides how reading can be resumed.
     pub(crate) packing: Packing,
     /// What it is called for people, from the outside in: `gzip`, `UTF-16`.
     pub(crate) layers: Vec<&'static str>,
+    /// The first bytes.
+    pub(crate) start: Vec<u8>,
 }
 
 /// How a source is stored.
@@ -66,52 +61,58 @@ pub(crate) enum Packing {
     Plain,
     /// Compressed with gzip. The channel receives the marks that the reader passes, at which it can be resumed.
     Gzip(Receiver<Mark>),
-    /// As UTF-16, compressed or not, or as an aggregated record of Kinesis: reading cannot be resumed in the middle.
+    /// In another way. What was read before has to be decoded once more, and is skipped.
     Encoded,
 }
 
 /// Decompresses `reader` if its first bytes say that it is compressed, and decodes UTF-16.
-pub(crate) fn decode<'r>(reader: impl Read + Send + 'r) -> Result<Decoded<'r>, Error> {
-    let (magic, reader) = peek(reader, 16);
-    if let Some(&(_, what, hint)) =
-        UNSUPPORTED.iter().find(|(prefix, ..)| magic.starts_with(prefix))
-    {
-        return Err(Error::Unsupported { what, hint });
-    }
-    if magic.starts_with(&kpl::MAGIC) {
-        let layers = vec!["aggregated record of Kinesis"];
-        return Ok(Decoded {
-            reader: Box::new(aggregated(reader)),
-            packing: Packing::Encoded,
-            layers,
-        });
-    }
-    let (plain, packing): (Box<dyn Read + Send + 'r>, _) = if magic.starts_with(b"\x1f\x8b") {
-        let (sender, marks) = channel();
-        (Box::new(Gunzip::new(reader, sender)), Packing::Gzip(marks))
-    } else {
-        (Box::new(reader), Packing::Plain)
-    };
-    // After decompression, since UTF-16 may be compressed too.
-    let (start, plain) = peek(plain, 64);
+pub(crate) fn decode<'r>(reader: impl Read + 'r) -> Result<Decoded<'r>, Error> {
+    let mut reader: Box<dyn Read + 'r> = Box::new(reader);
+    let mut packing = Packing::Plain;
     let mut layers = Vec::new();
-    if let Packing::Gzip(_) = packing {
-        layers.push("gzip");
+    loop {
+        let (start, peeked) = peek(reader, MAGIC_BYTES);
+        let is_gzip = start.starts_with(b"\x1f\x8b");
+        let codec = Codec::of(&start);
+        if (is_gzip || codec.is_some()) && layers.len() == MAX_LAYERS {
+            let what = "compressed more than four times";
+            return Err(Error::Unsupported { what, hint: "decompress it first" });
+        }
+        if is_gzip {
+            let (sender, marks) = channel();
+            packing = if layers.is_empty() { Packing::Gzip(marks) } else { Packing::Encoded };
+            layers.push("gzip");
+            reader = Box::new(Gunzip::new(peeked, sender));
+        } else if let Some(codec) = codec {
+            packing = Packing::Encoded;
+            layers.push(codec.name());
+            let damaged = |source| Error::Damaged { what: codec.name(), source };
+            reader = codec.decompress(peeked).map_err(damaged)?;
+        } else if start.starts_with(&kpl::MAGIC) {
+            layers.push("aggregated record of Kinesis");
+            let reader = Box::new(aggregated(peeked));
+            return Ok(Decoded { reader, packing: Packing::Encoded, layers, start });
+        } else if let Some(encoding) = utf16(&start) {
+            layers.push("UTF-16");
+            let mut decoder = DecodeReaderBytesBuilder::new();
+            let text = decoder.encoding(Some(encoding)).bom_override(true).build(peeked);
+            return Ok(Decoded {
+                reader: Box::new(text),
+                packing: Packing::Encoded,
+                layers,
+                start,
+            });
+        } else {
+            return Ok(Decoded { reader: Box::new(peeked), packing, layers, start });
+        }
     }
-    let Some(encoding) = utf16(&start) else {
-        return Ok(Decoded { reader: Box::new(plain), packing, layers });
-    };
-    layers.push("UTF-16");
-    let text =
-        DecodeReaderBytesBuilder::new().encoding(Some(encoding)).bom_override(true).build(plain);
-    Ok(Decoded { reader: Box::new(text), packing: Packing::Encoded, layers })
 }
 
 /// The largest record of Kinesis, in bytes.
 const MAX_KINESIS_BYTES: u64 = 10 * 1024 * 1024;
 
 /// The records in one that the Kinesis Producer Library has put together, or the bytes as they are if that is damaged.
-fn aggregated(mut reader: impl Read + Send) -> impl Read + Send {
+fn aggregated(mut reader: impl Read) -> impl Read {
     let mut bytes = Vec::new();
     let error = reader.by_ref().take(MAX_KINESIS_BYTES).read_to_end(&mut bytes).err();
     let lines = kpl::lines(&bytes).unwrap_or(bytes);
@@ -120,6 +121,7 @@ fn aggregated(mut reader: impl Read + Send) -> impl Read + Send {
 
 /// Detects UTF-16 by its byte order mark, or by the zero byte in each ASCII character.
 fn utf16(start: &[u8]) -> Option<&'static encoding_rs::Encoding> {
+    let start = &start[..start.len().min(64)];
     let zeros = |offset: usize| start.iter().skip(offset).step_by(2).filter(|&&b| b == 0).count();
     let pairs = start.len() / 2;
     match start {

@@ -47,15 +47,39 @@ pub enum Error {
         /// What the records are: `tweets of the API v1.1`.
         shape: &'static str,
     },
-    /// The compressed stream ends too early or is damaged.
-    #[error("its gzip data is cut off or damaged")]
-    Gzip(#[source] io::Error),
+    /// It is a workbook without the sheet that is asked for.
+    #[error("it has no sheet `{name}`; there are {names}")]
+    NoSuchSheet {
+        /// The sheet that was asked for.
+        name: String,
+        /// Those that there are.
+        names: String,
+    },
+    /// What it is compressed with or packed in ends too early or is damaged.
+    #[error("its {what} data is cut off or damaged")]
+    Damaged {
+        /// The compression or the kind of archive.
+        what: &'static str,
+        /// What is wrong.
+        source: io::Error,
+    },
     /// The source could not be read to its end.
     #[error("reading failed")]
     Io(#[from] io::Error),
 }
 
 impl Error {
+    /// An error of reading through a decompressor or an archive of that kind.
+    pub(crate) fn of(error: io::Error, what: &'static str) -> Error {
+        match error.kind() {
+            // File systems and networks do not report these kinds.
+            io::ErrorKind::UnexpectedEof
+            | io::ErrorKind::InvalidInput
+            | io::ErrorKind::InvalidData => Error::Damaged { what, source: error },
+            _ => Error::Io(error),
+        }
+    }
+
     /// What the user can do about it, as one line.
     pub fn hint(&self) -> &'static str {
         match self {
@@ -72,7 +96,8 @@ impl Error {
                 "use one of these names, or, for a table, the number of a column, counted from 1"
             }
             Error::NoColumns { .. } => "leave out --column for this source",
-            Error::Gzip(_) => "fetch the file again; everything before the damage was read",
+            Error::NoSuchSheet { .. } => "use one of these names, or leave out --sheet",
+            Error::Damaged { .. } => "fetch the file again; everything before the damage was read",
             Error::Io(_) => {
                 "check the disk or the connection, then run again: a rerun creates no duplicates"
             }

@@ -30,7 +30,10 @@
 mod batches;
 mod decode;
 mod gzip;
+mod codec;
 mod kpl;
+mod origin;
+mod unpack;
 mod position;
 mod sniff;
 mod beginning;
@@ -67,10 +70,12 @@ pub use crate::item::Item;
 pub use crate::json::page_lines;
 pub use crate::language::language_tag;
 pub use crate::options::Options;
-pub use crate::position::{Checkpoint, Position};
+pub use crate::origin::{Origin, Spool};
+pub use crate::position::{Checkpoint, MemberPlace, Position, TarPlace};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
 pub use crate::text::unescape_entities;
 pub use crate::time::{DayOrder, Timestamp};
 pub use crate::tweet::{
     BoundingBox, Counts, Entities, IdCheck, Kind, Network, Place, Point, Tweet, Unread, User,
 };
+pub use crate::unpack::{Input, Member, is_passed_over, unpack};

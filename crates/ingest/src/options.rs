@@ -8,6 +8,8 @@ pub struct Options {
     /// The columns of a CSV file that hold certain fields, by name or by number from 1. They take precedence over
     /// columns that are recognized by their names.
     pub columns: Vec<(Field, String)>,
+    /// The sheet of a workbook to read; `None` for those that hold tweets.
+    pub sheet: Option<String>,
     /// The creation time of tweets that have neither a date nor a time in their id.
     pub timestamp: Option<Timestamp>,
     /// Which of two numbers of a date is the day, where that does not show.

@@ -53,13 +53,17 @@ pub(super) struct ColumnArgs {
     ///
     /// Fields are: id, permalink, text, original_text, created_at, time_of_day, utc_offset, lang, marketplace, lat, lon,
     /// lat_lon, lon_lat, place, country, country_code, place_box, user_id, screen_name, user_name, followers, retweets,
-    /// likes, replies, quotes, urls, in_reply_to, retweet_of, quote_of, refers_to, kind, is_retweet, is_quote, is_reply.
+    /// likes, replies, quotes, urls, in_reply_to, retweet_of, quote_of, refers_to, references, conversation, answered_users,
+    /// kind, is_retweet, is_quote, is_reply.
     #[arg(long = "column", value_name = "FIELD=NAME", value_delimiter = ',')]
     columns: Vec<Column>,
     /// Whether 3/4/2022 is the third of April (day-first) or the fourth of March (month-first), in tables that do not show
     /// it
     #[arg(long, value_name = "ORDER", value_parser = parse_day_order)]
     dates: Option<DayOrder>,
+    /// The sheet of a workbook to read [default: those that hold tweets]
+    #[arg(long, value_name = "NAME")]
+    sheet: Option<String>,
 }
 
 #[derive(Debug, Args)]
@@ -75,10 +79,11 @@ pub(super) struct RecordArgs {
 }
 
 /// The environment variables that `indexer lambda` reads for the options of [`RecordArgs`], by the option's id.
-pub(super) const RECORD_VARIABLES: [(&str, &str); 4] = [
+pub(super) const RECORD_VARIABLES: [(&str, &str); 5] = [
     ("columns", "INDEXER_COLUMN"),
     ("dates", "INDEXER_DATES"),
     ("marketplace", "INDEXER_MARKETPLACE"),
+    ("sheet", "INDEXER_SHEET"),
     ("timestamp", "INDEXER_TIMESTAMP"),
 ];
 
@@ -133,7 +138,8 @@ impl ColumnArgs {
         let year =
             Timestamp::from_millis(clock::now()).to_string()[..4].parse::<u16>().unwrap_or(9997);
         let latest = Timestamp::parse(&format!("{}-01-01", year + 2));
-        Options { columns, day_order: self.dates, latest, ..Options::default() }
+        let (day_order, sheet) = (self.dates, self.sheet);
+        Options { columns, day_order, sheet, latest, ..Options::default() }
     }
 
     pub(super) fn options(self) -> Arc<Options> {

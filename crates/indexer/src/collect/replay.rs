@@ -1,5 +1,6 @@
 //! `collect replay`: what `backfill` reads, passed on as if it came in now.
 
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::AtomicU64;
 use std::thread;
@@ -13,7 +14,7 @@ use super::intake::{Intake, Lines};
 use super::state::mark;
 use crate::config::{Pace, ReplayConfig};
 use crate::failure::{Failure, Result};
-use crate::source::{Input, Listed, Listing, Source};
+use crate::source::{Listed, Listing, Member, Source};
 
 /// How often records are handed on when they are held to a pace.
 const TICK: Duration = Duration::from_millis(100);
@@ -147,12 +148,34 @@ impl Replay<'_> {
     /// Passes on the records of a source, after the first `skip`. Returns false if the run was stopped.
     fn pass_on(&mut self, source: &Source, skip: u64) -> Result<bool, Stopped> {
         let name = source.name();
-        let read = source.open(&self.options, &Arc::new(AtomicU64::new(0)), &self.intake.stop);
-        let Input { batches, .. } =
-            read.map_err(|failure| failure.context(format!("cannot read `{name}`")))?;
-        let mut skip = skip;
+        let (options, stop) = (Arc::clone(&self.options), self.intake.stop.clone());
         self.mark.last.clone_from(&name);
         self.mark.at = Some(self.mark.sources);
+        let mut skip = skip;
+        let mut ended = Ok(true);
+        let read =
+            source.read(&options, &Arc::new(AtomicU64::new(0)), &stop, None, &mut |member| {
+                ended = self.pass_on_member(member, &mut skip);
+                match ended {
+                    Ok(true) => ControlFlow::Continue(()),
+                    Ok(false) | Err(_) => ControlFlow::Break(()),
+                }
+            });
+        match ended {
+            Ok(true) => {}
+            ended => return ended,
+        }
+        read.map_err(|failure| failure.context(format!("cannot read `{name}`")))?;
+        Ok(true)
+    }
+
+    fn pass_on_member(&mut self, member: Member<'_>, skip: &mut u64) -> Result<bool, Stopped> {
+        let Member { name, batches, .. } = member;
+        let batches = match batches {
+            Err(ingest::Error::Empty) => return Ok(true),
+            batches => batches
+                .map_err(|error| Failure::from(error).context(format!("cannot read `{name}`")))?,
+        };
         for batch in batches {
             let batch = batch.map_err(|error| {
                 Failure::from(error).context(format!("cannot read on in `{name}`"))
@@ -160,11 +183,11 @@ impl Replay<'_> {
             let records = batch.len() as u64;
             let before = self.mark.records;
             self.mark.records += records;
-            if records <= skip {
-                skip -= records;
+            if records <= *skip {
+                *skip -= records;
                 continue;
             }
-            let skipped = std::mem::take(&mut skip);
+            let skipped = std::mem::take(skip);
             let (mut lines, mut record_of) = (Lines::default(), Vec::new());
             batch.forward(|record, line| {
                 if (record as u64) < skipped {

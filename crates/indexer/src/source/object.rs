@@ -1,13 +1,14 @@
 //! Objects in S3 as sources, read from their start or from a checkpoint on.
 
 use std::io::{self, Read};
+use std::ops::Range;
 use std::sync::atomic::AtomicU64;
-use std::sync::{Arc, OnceLock};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ingest::{Checkpoint, Options};
+use ingest::{Checkpoint, Origin, Timestamp};
 
-use super::{Counted, Input};
-use crate::aws::s3::{S3, S3Object};
+use super::Counted;
+use crate::aws::s3::{Body, S3, S3Object};
 use crate::failure::Result;
 use crate::stop::Stop;
 
@@ -15,11 +16,9 @@ use crate::stop::Stop;
 /// listing of a bucket skips them.
 pub(crate) const CHECKPOINT_EXTENSION: &str = ".checkpoint";
 
-/// When reading continues in the middle of an object, its format is detected from its head, which ends at one of
-/// these byte offsets. The first is enough for a compressed object. The part between the two is only requested if
-/// more is needed, as for an object that is not compressed.
+/// When reading continues in the middle of an object, its format is told from so many bytes at its beginning, unless these
+/// are not enough.
 const HEAD: u64 = 20 * 1024;
-const REST_OF_HEAD: u64 = 84 * 1024;
 
 /// An object in S3, and where to continue in it.
 #[derive(Debug, Clone)]
@@ -33,57 +32,56 @@ pub(crate) struct ObjectSource {
 }
 
 impl ObjectSource {
+    /// Opens the object. Also returns when it was written. `is_resumed` says that reading will go on in its middle.
     pub(super) fn open(
         &self,
-        options: &Arc<Options>,
         bytes_read: &Arc<AtomicU64>,
         stop: &Stop,
-    ) -> Result<Input> {
-        let ObjectSource { s3, object, from, seen } = self;
-        let checkpoint = from.as_ref().filter(|from| from.position.offset > 0);
-        // The format is detected from the beginning, also if reading goes on in the middle.
-        let start = s3.open(object, 0..checkpoint.map_or(u64::MAX, |_| HEAD), stop)?;
+        is_resumed: bool,
+    ) -> Result<(ObjectOrigin, Option<Timestamp>)> {
+        let ObjectSource { s3, object, seen, .. } = self;
+        let start = s3.open(object, 0..if is_resumed { HEAD } else { u64::MAX }, stop)?;
         let (written_at, object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
-        let Some(checkpoint) = checkpoint else {
-            let batches = ingest::open(Counted::new(start, bytes_read), options)?;
-            return Ok(Input { batches, written_at });
+        let origin = ObjectOrigin {
+            s3: s3.clone(),
+            object,
+            stop: stop.clone(),
+            bytes_read: Arc::clone(bytes_read),
+            start: Mutex::new(Some(start)),
         };
-        let rest = Lazy::new({
-            let (s3, object, stop) = (s3.clone(), object.clone(), stop.clone());
-            move || s3.open(&object, HEAD..REST_OF_HEAD, &stop).map_err(io::Error::other)
-        });
-        let mut batches = ingest::open(Counted::new(start.chain(rest), bytes_read), options)?;
-        batches.resume(checkpoint, |at| {
-            let body = s3.open(&object, at..u64::MAX, stop).map_err(io::Error::other)?;
-            Ok(Counted::new(body, bytes_read))
-        })?;
-        Ok(Input { batches, written_at })
+        Ok((origin, written_at))
     }
 }
 
-/// A reader that is opened when it is first read.
-enum Lazy<F, R> {
-    Closed(Option<F>),
-    Open(R),
+/// An object that is open.
+pub(super) struct ObjectOrigin {
+    s3: S3,
+    object: S3Object,
+    stop: Stop,
+    bytes_read: Arc<AtomicU64>,
+    /// The answer to the first request, until it is read.
+    start: Mutex<Option<Body>>,
 }
 
-impl<F: FnOnce() -> io::Result<R>, R> Lazy<F, R> {
-    fn new(open: F) -> Lazy<F, R> {
-        Lazy::Closed(Some(open))
+impl Origin for ObjectOrigin {
+    fn length(&self) -> u64 {
+        self.object.size.unwrap_or(u64::MAX)
     }
-}
 
-impl<F: FnOnce() -> io::Result<R>, R: Read> Read for Lazy<F, R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        loop {
-            match self {
-                Lazy::Open(reader) => return reader.read(buf),
-                Lazy::Closed(open) => match open.take() {
-                    Some(open) => *self = Lazy::Open(open()?),
-                    None => return Ok(0),
-                },
+    fn read(&self, range: Range<u64>) -> io::Result<Box<dyn Read + Send>> {
+        let is_at_start = range.start == 0;
+        let start = || self.start.lock().unwrap_or_else(PoisonError::into_inner).take();
+        let body = match is_at_start.then(start).flatten() {
+            Some(start) => start,
+            None => {
+                // To the end, whatever was said about where that is.
+                let end = if range.end == self.length() { u64::MAX } else { range.end };
+                let range = range.start..end;
+                self.s3.open(&self.object, range, &self.stop).map_err(io::Error::other)?
             }
-        }
+        };
+        let length = range.end.saturating_sub(range.start);
+        Ok(Box::new(Counted::new(body, &self.bytes_read).take(length)))
     }
 }

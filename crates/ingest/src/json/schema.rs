@@ -15,6 +15,12 @@ use serde_json::value::RawValue;
 use super::lenient::{Coordinates, List, Number, Object, Present, Text, pass_over};
 use super::note::ArchivedNote;
 
+mod parts;
+
+pub(super) use parts::{
+    Entities, Lists, LongText, Mention, Place, PublicMetrics, Rule, Tag, Url, User,
+};
+
 #[derive(Deserialize, Default)]
 #[serde(default)]
 pub(super) struct Record<'a> {
@@ -330,139 +336,4 @@ impl<'a> Record<'a> {
         .into_iter()
         .find_map(|(is, name)| is.then_some(name))
     }
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct User<'a> {
-    #[serde(borrow)]
-    pub(super) id_str: Text<'a>,
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) screen_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) username: Text<'a>,
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    pub(super) followers_count: Number,
-    pub(super) public_metrics: Object<PublicMetrics>,
-}
-
-/// A v1.1 place, a v2 place, or what v1.1 or v2 calls `geo`.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Place<'a> {
-    #[serde(borrow)]
-    pub(super) id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) place_id: Text<'a>,
-    #[serde(borrow)]
-    pub(super) full_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) country: Text<'a>,
-    #[serde(borrow)]
-    pub(super) country_code: Text<'a>,
-    /// v1.1: a polygon of `[lon, lat]`.
-    pub(super) bounding_box: Coordinates,
-    /// v1.1 `geo`: `[lat, lon]`; v2 `geo`: a Point of `[lon, lat]`.
-    pub(super) coordinates: Coordinates,
-    /// v2: a feature with `bbox` `[west, south, east, north]`.
-    pub(super) geo: Object<Feature>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Feature {
-    pub(super) bbox: Coordinates,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Entities<'a> {
-    #[serde(borrow)]
-    pub(super) hashtags: List<Tag<'a>>,
-    #[serde(borrow)]
-    pub(super) user_mentions: List<Mention<'a>>,
-    #[serde(borrow)]
-    pub(super) mentions: List<Mention<'a>>,
-    #[serde(borrow)]
-    pub(super) symbols: List<Tag<'a>>,
-    #[serde(borrow)]
-    pub(super) cashtags: List<Tag<'a>>,
-    #[serde(borrow)]
-    pub(super) urls: List<Url<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Tag<'a> {
-    #[serde(borrow)]
-    pub(super) text: Text<'a>,
-    #[serde(borrow)]
-    pub(super) tag: Text<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Mention<'a> {
-    #[serde(borrow)]
-    pub(super) screen_name: Text<'a>,
-    #[serde(borrow)]
-    pub(super) username: Text<'a>,
-    #[serde(borrow, rename = "screenName")]
-    pub(super) archived_name: Text<'a>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Url<'a> {
-    #[serde(borrow)]
-    pub(super) url: Text<'a>,
-    #[serde(borrow)]
-    pub(super) expanded_url: Text<'a>,
-    #[serde(borrow, rename = "expandedUrl")]
-    pub(super) archived_url: Text<'a>,
-}
-
-/// `extended_tweet`, `note_tweet` and the core of an archived note.
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct LongText<'a> {
-    #[serde(borrow)]
-    pub(super) full_text: Text<'a>,
-    #[serde(borrow)]
-    pub(super) text: Text<'a>,
-    #[serde(borrow)]
-    pub(super) entities: Object<Entities<'a>>,
-}
-
-#[derive(Deserialize, Default, Clone, Copy)]
-#[serde(default)]
-pub(super) struct PublicMetrics {
-    pub(super) retweet_count: Number,
-    pub(super) like_count: Number,
-    pub(super) reply_count: Number,
-    pub(super) quote_count: Number,
-    pub(super) followers_count: Number,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Lists<'a> {
-    #[serde(borrow)]
-    pub(super) tweets: Tweets<'a>,
-    #[serde(borrow)]
-    pub(super) users: List<User<'a>>,
-    #[serde(borrow)]
-    pub(super) places: List<Place<'a>>,
-}
-
-#[derive(Deserialize, Default)]
-#[serde(default)]
-pub(super) struct Rule<'a> {
-    #[serde(borrow)]
-    pub(super) tag: Text<'a>,
 }
