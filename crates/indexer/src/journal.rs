@@ -1,17 +1,20 @@
-//! Notes which sources were read to their end, so that `--resume` can skip them.
+//! Notes which sources were read to their end, so that `--resume` can skip them, and how far the one was read that was being
+//! read last, so that it can go on there.
 //!
 //! They are noted in a file beside the store, as one JSON object a line, once everything that was read from them is in
-//! the store or in the rejects. A source that has changed since then counts as another one.
+//! the store or in the rejects. A source that has changed since then counts as another one. How far a source was read stands
+//! in another file, which is replaced each time.
 
 use std::collections::HashSet;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::path::{Path, PathBuf};
 
+use ingest::Checkpoint;
 use serde::{Deserialize, Serialize};
 
 use crate::failure::{Context, Failure, Result};
-use crate::source::{RESUME_FILE, Source};
+use crate::source::{PROGRESS_FILE, RESUME_FILE, Source};
 use crate::store::Address;
 
 /// A source, and the version of its content that was read, see [`Source::version`].
@@ -22,12 +25,22 @@ pub(crate) struct Entry {
     version: String,
 }
 
+/// A source that was not read to its end, and from where on everything is still to be read.
+#[derive(Debug, Clone, Serialize, Deserialize)]
+struct Begun {
+    #[serde(flatten)]
+    entry: Entry,
+    checkpoint: Checkpoint,
+}
+
 /// The sources that were read into one store.
 pub(crate) struct Journal {
     path: PathBuf,
     store: String,
     done: HashSet<Entry>,
     file: Option<File>,
+    /// The sources that were begun, one for each store.
+    begun: Vec<Begun>,
 }
 
 impl Journal {
@@ -35,7 +48,10 @@ impl Journal {
     pub(crate) fn open(address: &Address, recreate: bool) -> Result<Journal> {
         let path = address.beside().join(RESUME_FILE);
         let store = address.to_string();
-        let mut journal = Journal { path, store, done: HashSet::new(), file: None };
+        // What a crash has cut off says nothing; the source is read from its beginning then.
+        let begun = fs::read(path.with_file_name(PROGRESS_FILE)).unwrap_or_default();
+        let begun = serde_json::from_slice(&begun).unwrap_or_default();
+        let mut journal = Journal { path, store, done: HashSet::new(), file: None, begun };
         match fs::read_to_string(&journal.path) {
             // A line that a crash has cut off is skipped.
             Ok(text) => {
@@ -45,6 +61,10 @@ impl Journal {
             }
             Err(error) if error.kind() == io::ErrorKind::NotFound => {}
             Err(error) => return Err(unusable(&journal.path, error)),
+        }
+        if recreate {
+            journal.begun.retain(|begun| begun.entry.store != journal.store);
+            journal.write_begun()?;
         }
         if recreate && !journal.done.is_empty() {
             journal.done.clear();
@@ -72,6 +92,32 @@ impl Journal {
     /// Whether a source was read to its end by an earlier run.
     pub(crate) fn has(&self, source: &Source) -> bool {
         self.entry(source).is_some_and(|entry| self.done.contains(&entry))
+    }
+
+    /// How far a source was read, if it was begun.
+    pub(crate) fn checkpoint(&self, source: &Source) -> Option<Checkpoint> {
+        let entry = self.entry(source)?;
+        let begun = self.begun.iter().find(|begun| begun.entry == entry)?;
+        Some(begun.checkpoint.clone())
+    }
+
+    /// Notes how far a source was read.
+    pub(crate) fn begin(&mut self, entry: &Entry, checkpoint: Checkpoint) -> Result<()> {
+        self.begun.retain(|begun| begun.entry.store != self.store);
+        self.begun.push(Begun { entry: entry.clone(), checkpoint });
+        self.write_begun()
+    }
+
+    /// Replaces the file that says which sources were begun, so that a crash leaves the old one or the new one.
+    fn write_begun(&self) -> Result<()> {
+        let path = self.path.with_file_name(PROGRESS_FILE);
+        if self.begun.is_empty() && !path.exists() {
+            return Ok(());
+        }
+        let new = path.with_extension("new");
+        fs::write(&new, serde_json::to_vec(&self.begun)?)
+            .and_then(|()| fs::rename(&new, &path))
+            .map_err(|error| unusable(&path, error))
     }
 
     /// Notes that a source was read to its end.

@@ -171,8 +171,12 @@ impl<'r> Run<'r> {
                 sink.can_be_read_again &= source.can_be_read_again();
                 let entry = sink.journal.as_ref().and_then(|journal| journal.entry(&source));
                 let name = source.name();
-                tracing::debug!("reading `{name}`");
-                open.push_back(Open { source: name, entry, sent: reading.start(source, None) });
+                let from = sink.journal.as_ref().and_then(|journal| journal.checkpoint(&source));
+                match &from {
+                    Some(_) => tracing::info!("going on in `{name}` where an earlier run stopped"),
+                    None => tracing::debug!("reading `{name}`"),
+                }
+                open.push_back(Open { source: name, entry, sent: reading.start(source, from) });
             }
             let Some(Open { source, entry, sent }) = open.front_mut() else { break };
             // Waits in steps, so that a pipe that is silent can be interrupted.
@@ -199,6 +203,7 @@ impl<'r> Run<'r> {
                     break;
                 }
                 Sent::Batch(enriched) => {
+                    sink.reading.clone_from(entry);
                     sink.take(enriched.recv().map_err(|_| internal_error())?)?;
                     if sink.ended.failure.is_some() {
                         // Read nothing more. Batches that have been read are still taken, so that their records are
@@ -323,9 +328,9 @@ fn pass_on(
     };
     let mut batches = match batches {
         Ok(batches) => batches,
-        // An hour without tweets is none to worry about.
-        Err(ingest::Error::Empty) => {
-            tracing::info!("`{name}` is empty");
+        // An hour without tweets is none to worry about, nor are the other files of an archive.
+        Err(error) if error.is_nothing() => {
+            tracing::info!("passed over `{name}`: {error}");
             return false;
         }
         Err(error) => return failed(error),

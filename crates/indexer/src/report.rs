@@ -86,9 +86,10 @@ impl Report {
     pub(crate) fn warn(&self) {
         for (field, count) in &self.unread {
             let example = self.examples.get(field).map_or("", String::as_str);
+            let values = if *count == 1 { "value" } else { "values" };
             tracing::warn!(
                 hint = "see how the source is read: indexer inspect SOURCE",
-                "{count} values of {field} could not be read, such as `{example}`"
+                "{count} {values} of {field} could not be read, such as `{example}`"
             );
         }
         for (column, field) in self.overlooked.iter().take(MAX_OVERLOOKED) {

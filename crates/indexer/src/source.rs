@@ -20,9 +20,10 @@ mod listing;
 mod object;
 mod pipe;
 mod spool;
+mod together;
 
 use file::FileOrigin;
-pub(crate) use folder::RESUME_FILE;
+pub(crate) use folder::{PROGRESS_FILE, RESUME_FILE};
 pub(crate) use listing::{Listed, Listing, ObjectFilter};
 pub(crate) use object::{CHECKPOINT_EXTENSION, ObjectSource};
 use pipe::Pipe;
@@ -113,8 +114,10 @@ impl Source {
         visit: &mut Visit<'_>,
     ) -> Result<()> {
         let name = self.name();
+        let mut options = Arc::clone(options);
         let (input, written_at, from) = match self {
             Source::File(path) => {
+                options = together::options_for(path, &options);
                 let file = File::open(path).map_err(|error| {
                     let hint = match error.kind() {
                         io::ErrorKind::PermissionDenied => "check the file's permissions",
@@ -123,8 +126,11 @@ impl Source {
                     Failure::from(error).with_hint(hint)
                 })?;
                 let written_at = written_at(&file.metadata()?);
-                let origin = FileOrigin::new(file, Arc::clone(bytes_read))?;
-                (Input::Origin(Arc::new(origin)), written_at, from)
+                let input = match together::page_of(path) {
+                    Some(page) => Input::Stream(Box::new(Counted::new(page?, bytes_read))),
+                    None => Input::Origin(Arc::new(FileOrigin::new(file, Arc::clone(bytes_read))?)),
+                };
+                (input, written_at, from)
             }
             Source::Stream(path) => {
                 let pipe = Pipe::start(path.clone(), stop.clone());
@@ -132,12 +138,13 @@ impl Source {
             }
             Source::Object(source) => {
                 let from = source.from.as_ref().or(from);
-                let (origin, written_at) = source.open(bytes_read, stop, from.is_some())?;
+                let is_resumed = from.is_some_and(|from| from.position.is_begun());
+                let (origin, written_at) = source.open(bytes_read, stop, is_resumed)?;
                 (Input::Origin(Arc::new(origin)), written_at, from)
             }
         };
         let spool = TempFiles { source: &name };
-        ingest::unpack(input, options, &spool, from, &mut |member| {
+        ingest::unpack(input, &options, &spool, from, &mut |member| {
             let name = match member.path {
                 Some(path) => format!("{name}/{path}"),
                 None => name.clone(),

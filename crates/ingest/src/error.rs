@@ -47,6 +47,12 @@ pub enum Error {
         /// What the records are: `tweets of the API v1.1`.
         shape: &'static str,
     },
+    /// It is a file of a Twitter archive that holds something else.
+    #[error("it holds `{kind}` of a Twitter archive, and not tweets")]
+    OtherOfArchive {
+        /// What it holds: `direct_messages`.
+        kind: String,
+    },
     /// It is a workbook without the sheet that is asked for.
     #[error("it has no sheet `{name}`; there are {names}")]
     NoSuchSheet {
@@ -69,6 +75,11 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether the source is as it should be, and merely holds no tweets: it is empty, or another part of a Twitter archive.
+    pub fn is_nothing(&self) -> bool {
+        matches!(self, Error::Empty | Error::OtherOfArchive { .. })
+    }
+
     /// An error of reading through a decompressor or an archive of that kind.
     pub(crate) fn of(error: io::Error, what: &'static str) -> Error {
         match error.kind() {
@@ -85,7 +96,7 @@ impl Error {
         match self {
             Error::Empty => "check what wrote it; an empty file holds no tweets",
             Error::Unsupported { hint, .. } => hint,
-            Error::Binary => "give CSV, TSV or JSON files, plain or gzip",
+            Error::Binary => "give CSV, JSON, Parquet or Excel files, or archives of them",
             Error::NoTextColumn { .. } => {
                 "give its name: --column text=NAME (or its number, from 1, if there is no header)"
             }
@@ -96,6 +107,7 @@ impl Error {
                 "use one of these names, or, for a table, the number of a column, counted from 1"
             }
             Error::NoColumns { .. } => "leave out --column for this source",
+            Error::OtherOfArchive { .. } => "give tweets.js, or the folder or zip of the archive",
             Error::NoSuchSheet { .. } => "use one of these names, or leave out --sheet",
             Error::Damaged { .. } => "fetch the file again; everything before the damage was read",
             Error::Io(_) => {

@@ -49,6 +49,9 @@ pub(crate) fn recognize(
         return Ok(Some(beginning.is(Json, beginning.text())));
     }
     let Some(length) = javascript_assignment(body) else { return Ok(None) };
+    if let Some(kind) = other_of_archive(&body[..length]) {
+        return Err(Error::OtherOfArchive { kind });
+    }
     check_columns(beginning, options)?;
     Ok(Some(beginning.is(Json, &body[length..])))
 }
@@ -113,6 +116,27 @@ fn javascript_assignment(body: &[u8]) -> Option<usize> {
     let after = body[equals + 1..].trim_ascii_start();
     (body[..equals].iter().all(|&b| is_name(b)) && matches!(after.first(), Some(b'[' | b'{')))
         .then_some(equals + 1)
+}
+
+/// What a file of a Twitter archive holds that begins with this assignment, if that is not tweets.
+fn other_of_archive(assignment: &[u8]) -> Option<String> {
+    const TWEETS: [&str; 7] = [
+        "tweet",
+        "tweets",
+        "deleted_tweet",
+        "deleted_tweets",
+        "community_tweet",
+        "community_tweets",
+        "note_tweet",
+    ];
+    const OTHERS: [&str; 4] = ["__THAR_CONFIG", "payload_details", "tweet_index", "user_details"];
+    let name = std::str::from_utf8(assignment).ok()?.trim_end_matches(['=', ' ']);
+    if let Some(name) = name.strip_prefix("window.YTD.") {
+        let kind = name.split('.').next().unwrap_or_default();
+        return (!TWEETS.contains(&kind)).then(|| kind.to_owned());
+    }
+    let name = name.rsplit(['.', ' ']).next().unwrap_or_default();
+    OTHERS.contains(&name).then(|| name.to_owned())
 }
 
 impl Format for Json {

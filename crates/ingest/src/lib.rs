@@ -34,6 +34,7 @@ mod codec;
 mod kpl;
 mod origin;
 mod unpack;
+mod archive;
 mod position;
 mod sniff;
 mod beginning;
@@ -59,6 +60,7 @@ mod options;
 mod reject;
 mod error;
 
+pub use crate::archive::{Archive, ArchivePart};
 pub use crate::batch::Batch;
 pub use crate::batches::{Batches, open};
 pub use crate::describe::{DescribedColumn, Description, Detail};

@@ -1,6 +1,8 @@
 //! What a user may say about a source, whatever its format.
 
-use crate::{DayOrder, Field, Timestamp};
+use std::sync::Arc;
+
+use crate::{Archive, DayOrder, Field, Timestamp};
 
 /// What the user can specify about a source because the source itself does not say it.
 #[derive(Debug, Clone, Default, PartialEq)]
@@ -10,6 +12,8 @@ pub struct Options {
     pub columns: Vec<(Field, String)>,
     /// The sheet of a workbook to read; `None` for those that hold tweets.
     pub sheet: Option<String>,
+    /// What other files of the same Twitter archive say of what is read.
+    pub archive: Option<Arc<Archive>>,
     /// The creation time of tweets that have neither a date nor a time in their id.
     pub timestamp: Option<Timestamp>,
     /// Which of two numbers of a date is the day, where that does not show.

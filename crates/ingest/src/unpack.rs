@@ -55,7 +55,7 @@ pub fn unpack(
     let from = from.filter(|from| from.position.is_begun());
     let place = from.map(|from| from.position.place).unwrap_or_default();
     let mut unpacker = Unpacker {
-        options,
+        options: Arc::clone(options),
         spool,
         from,
         visit,
@@ -89,7 +89,7 @@ pub fn unpack(
 type Flow = Result<ControlFlow<()>, Error>;
 
 struct Unpacker<'u> {
-    options: &'u Arc<Options>,
+    options: Arc<Options>,
     spool: &'u dyn Spool,
     from: Option<&'u Checkpoint>,
     visit: &'u mut dyn FnMut(Member<'_>) -> ControlFlow<()>,
@@ -162,7 +162,7 @@ impl Unpacker<'_> {
                 decoded.packing = Packing::Encoded;
             }
         }
-        let mut batches = Batches::new(decoded, self.options);
+        let mut batches = Batches::new(decoded, &self.options);
         if let (Ok(open), Some(checkpoint)) = (&mut batches, self.checkpoint()) {
             let resumed = match origin.filter(|_| is_whole_source) {
                 Some(origin) => open.resume(checkpoint, |at| origin.read(at..origin.length())),
@@ -185,7 +185,7 @@ impl Unpacker<'_> {
         let path = Some(&*self.path).filter(|path| !path.is_empty());
         match batches {
             // A source that is no archive, and cannot be read.
-            Err(error) if path.is_none() && !matches!(error, Error::Empty) => Err(error),
+            Err(error) if path.is_none() && !error.is_nothing() => Err(error),
             batches => Ok((self.visit)(Member { path, batches })),
         }
     }

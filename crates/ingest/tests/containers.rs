@@ -263,3 +263,38 @@ fn reading_goes_on_in_the_member_where_it_stopped() {
         }
     }
 }
+
+#[test]
+fn the_files_of_a_twitter_archive_are_read_together() {
+    let long = "This is the beginning of a long post that the archive cuts, and then it goes on";
+    let tweets = format!(
+        r#"window.YTD.tweets.part0 = [{{"tweet":{{"id_str":"1773773714741457010","created_at":"Fri Mar 29 18:06:23 +0000 2024","full_text":"{}…"}}}},{{"tweet":{{"id_str":"1773773714741457011","created_at":"Fri Mar 29 18:06:23 +0000 2024","full_text":"RT @bob: hi"}}}}]"#,
+        &long[..60]
+    );
+    let notes = format!(
+        r#"window.YTD.note_tweet.part0 = [{{"noteTweet":{{"noteTweetId":"1773773713000000000","createdAt":"2024-03-29T18:06:23.000Z","core":{{"text":"{long}"}}}}}},{{"noteTweet":{{"noteTweetId":"1773773713000000001","createdAt":"2024-03-29T18:06:23.000Z","core":{{"text":"of no tweet"}}}}}}]"#
+    );
+    let archive = zip(&[
+        ("x/Your archive.html", b"<html></html>"),
+        ("x/assets/js/main.js", b"(function(){})()"),
+        ("x/data/account.js", br#"window.YTD.account.part0 = [{"account":{"username":"ann","accountId":"42","accountDisplayName":"Ann"}}]"#),
+        ("x/data/direct-messages.js", br#"window.YTD.direct_messages.part0 = [{"dmConversation":{"text":"a secret"}}]"#),
+        ("x/data/manifest.js", br#"window.__THAR_CONFIG = {"userInfo":{}}"#),
+        ("x/data/note-tweet.js", notes.as_bytes()),
+        ("x/data/profile_media/42.jpg", b"\xFF\xD8\xFF"),
+        ("x/data/tweets.js", tweets.as_bytes()),
+    ]);
+    let other = |kind: &str| format!("it holds `{kind}` of a Twitter archive, and not tweets");
+    check(
+        &archive,
+        &[
+            &format!("x/data/account.js: {}", other("account")),
+            &format!("x/data/direct-messages.js: {}", other("direct_messages")),
+            &format!("x/data/manifest.js: {}", other("__THAR_CONFIG")),
+            "x/data/note-tweet.js: Notice { line: 1, kind: \"text of a long tweet\" }",
+            "x/data/note-tweet.js: 1 1773773713000000001 \"of no tweet\" ann",
+            &format!("x/data/tweets.js: 1 1773773714741457010 \"{long}\" ann"),
+            "x/data/tweets.js: 1 1773773714741457011 \"RT @bob: hi\" ann",
+        ],
+    );
+}

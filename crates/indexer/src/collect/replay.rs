@@ -172,7 +172,7 @@ impl Replay<'_> {
     fn pass_on_member(&mut self, member: Member<'_>, skip: &mut u64) -> Result<bool, Stopped> {
         let Member { name, batches, .. } = member;
         let batches = match batches {
-            Err(ingest::Error::Empty) => return Ok(true),
+            Err(error) if error.is_nothing() => return Ok(true),
             batches => batches
                 .map_err(|error| Failure::from(error).context(format!("cannot read `{name}`")))?,
         };

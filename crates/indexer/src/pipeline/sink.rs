@@ -2,8 +2,9 @@
 
 use std::collections::VecDeque;
 use std::io::Write;
+use std::time::{Duration, Instant};
 
-use ingest::Checkpoint;
+use ingest::{Checkpoint, Position};
 
 use super::batch::Enriched;
 use super::track::Track;
@@ -118,6 +119,21 @@ pub(super) struct Sink<'r> {
     pub(super) journal: Option<&'r mut Journal>,
     /// Sources that were read to their end but are not noted yet, each with how many deliveries had been made by then.
     read: VecDeque<(u64, Entry)>,
+    /// The source that the results come from, for the journal.
+    pub(super) reading: Option<Entry>,
+    progress: Progress,
+}
+
+/// How often the journal notes how far a source was read.
+const NOTE_INTERVAL: Duration = Duration::from_millis(500);
+
+/// Up to where a source is safe, for the journal.
+#[derive(Default)]
+struct Progress {
+    source: Option<Entry>,
+    track: Track,
+    /// The position that was noted last, and when.
+    noted: Option<(Position, Instant)>,
 }
 
 impl<'r> Sink<'r> {
@@ -134,6 +150,8 @@ impl<'r> Sink<'r> {
             track,
             journal: None,
             read: VecDeque::new(),
+            reading: None,
+            progress: Progress::default(),
         }
     }
 
@@ -190,6 +208,26 @@ impl<'r> Sink<'r> {
         Ok(())
     }
 
+    /// Notes how far the source was read that is being read, unless that was done less than `interval` ago.
+    fn note_progress(&mut self, interval: Duration) -> Result<()> {
+        let Some(journal) = &mut self.journal else { return Ok(()) };
+        let Progress { source: Some(source), track, noted } = &mut self.progress else {
+            return Ok(());
+        };
+        let is_new = noted.is_none_or(|(at, _)| at != track.safe);
+        let is_due = noted.is_none_or(|(_, when)| when.elapsed() >= interval);
+        // The sources before it come first.
+        let is_first = self.read.is_empty() && self.ended.failure.is_none();
+        if !is_new || !is_due || !is_first || !track.safe.is_begun() {
+            return Ok(());
+        }
+        self.rejects.finish()?;
+        let mark = track.marks.front().cloned();
+        journal.begin(source, Checkpoint::new(track.safe, mark.into_iter().collect()))?;
+        *noted = Some((track.safe, Instant::now()));
+        Ok(())
+    }
+
     /// Takes the result of a batch.
     ///
     /// # Errors
@@ -209,6 +247,16 @@ impl<'r> Sink<'r> {
                 let mut written = Written::default();
                 let done = store.write(deliveries, &mut written);
                 // A store that could not be opened has taken nothing.
+                if self.journal.is_some() && store.writer.is_some() {
+                    let Progress { source, track, noted } = &mut self.progress;
+                    if *source != self.reading {
+                        source.clone_from(&self.reading);
+                        (*track, *noted) = (Track::default(), None);
+                    }
+                    track.positions.push_back((store.taken(), enriched.end));
+                    track.marks.extend(std::mem::take(&mut enriched.marks));
+                    track.settled(store.settled());
+                }
                 if let (Some(track), Some(_)) = (&mut self.track, &store.writer) {
                     track.positions.push_back((store.taken(), enriched.end));
                     track.marks.extend(enriched.marks);
@@ -218,6 +266,7 @@ impl<'r> Sink<'r> {
                 }
                 self.settle(written, done)?;
                 self.note_sources()?;
+                self.note_progress(NOTE_INTERVAL)?;
             }
             Output::Lines(out) => {
                 out.write_all(&enriched.lines).context("cannot write to stdout")?;
@@ -234,6 +283,10 @@ impl<'r> Sink<'r> {
             Output::Store(store) => {
                 let mut written = Written::default();
                 let done = store.finish(&mut written);
+                // A store that was closed without an error has taken everything.
+                if done.is_ok() && self.ended.failure.is_none() {
+                    self.progress.track.settled(u64::MAX);
+                }
                 if let Some(track) = &mut self.track {
                     track.settled(store.settled());
                     let marks = std::mem::take(&mut track.marks);
@@ -253,6 +306,7 @@ impl<'r> Sink<'r> {
                     self.ended.left += held;
                 }
                 self.note_sources()?;
+                self.note_progress(Duration::ZERO)?;
             }
             Output::Lines(out) => out.flush().context("cannot write to stdout")?,
             Output::Nowhere => {}

@@ -5,11 +5,14 @@ use std::ffi::{OsStr, OsString};
 use std::path::{Path, PathBuf};
 use std::{fs, io, vec};
 
-use super::Source;
+use super::{Source, together};
 use crate::failure::{Failure, Result};
 
 /// The file in which `--resume` notes what has been read. It lies beside the store, where the sources may lie too.
 pub(crate) const RESUME_FILE: &str = "indexer-resume.ndjson";
+
+/// The file in which `--resume` notes how far a source was read, beside that.
+pub(crate) const PROGRESS_FILE: &str = "indexer-resume-progress.json";
 
 /// How many names of one folder are held at a time. A folder with more entries is read again for each page of them.
 const PAGE: usize = 50_000;
@@ -45,14 +48,14 @@ impl Iterator for FilesBelow {
                 }
                 Some(Err(failure)) => return Some(Err(failure)),
                 Some(Ok(Entry { path, is_folder: true })) => {
-                    if !is_store(&path) {
+                    if !is_store(&path) && !is_page_of_archive(&path) {
                         self.folders.push(Entries::of(path, is_wanted));
                     }
                 }
                 // `is_file` follows links to files. Pipes are left out: reading one to which nobody writes would never
                 // end.
                 Some(Ok(Entry { path, is_folder: false })) => {
-                    if path.is_file() {
+                    if path.is_file() && !together::is_part_of_another(&path) {
                         return Some(Ok(Source::File(path)));
                     }
                 }
@@ -62,7 +65,11 @@ impl Iterator for FilesBelow {
 }
 
 fn is_wanted(name: &OsStr, is_folder: bool) -> bool {
-    !is_hidden(name) && (is_folder || !is_of_a_run(name))
+    let is_passed_over = match is_folder {
+        true => name == "__MACOSX",
+        false => is_of_a_run(name) || ingest::is_passed_over(&name.to_string_lossy()),
+    };
+    !is_hidden(name) && !is_passed_over
 }
 
 fn is_hidden(name: &OsStr) -> bool {
@@ -73,13 +80,21 @@ fn is_hidden(name: &OsStr) -> bool {
 /// with `--rejects`, and to the notes of `--resume`.
 pub(super) fn is_of_a_run(name: &OsStr) -> bool {
     let text = name.to_string_lossy();
-    name == RESUME_FILE || text.starts_with("rejects-") && text.ends_with(".ndjson")
+    name == RESUME_FILE
+        || name == PROGRESS_FILE
+        || text.starts_with("rejects-") && text.ends_with(".ndjson")
 }
 
 /// Tantivy keeps these two files in every index, and thus in every embedded store.
 pub(super) fn is_store(folder: &Path) -> bool {
     let has = |name: &str| folder.join(name).is_file();
     has("meta.json") && has(".managed.json")
+}
+
+/// Whether a folder holds what shows a Twitter archive in a browser.
+fn is_page_of_archive(folder: &Path) -> bool {
+    let archive = folder.parent().map(|parent| parent.join("data/manifest.js"));
+    folder.ends_with("assets") && archive.is_some_and(|manifest| manifest.is_file())
 }
 
 /// The entries of one folder, in the order of their names.
@@ -168,7 +183,8 @@ mod tests {
     fn a_folder_that_is_read_in_pages_has_each_entry_once_and_in_order() {
         let folder = std::env::temp_dir().join(format!("indexer-pages-{}", std::process::id()));
         fs::create_dir_all(folder.join("c")).unwrap();
-        for name in ["e", "b", ".hidden", "d", "a", "rejects-1.ndjson", RESUME_FILE] {
+        for name in ["e", "b", ".hidden", "d", "a", "rejects-1.ndjson", RESUME_FILE, PROGRESS_FILE]
+        {
             fs::write(folder.join(name), "").unwrap();
         }
         for page_size in 1..=6 {

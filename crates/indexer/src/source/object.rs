@@ -41,8 +41,12 @@ impl ObjectSource {
     ) -> Result<(ObjectOrigin, Option<Timestamp>)> {
         let ObjectSource { s3, object, seen, .. } = self;
         let start = s3.open(object, 0..if is_resumed { HEAD } else { u64::MAX }, stop)?;
-        let (written_at, object) = (start.modified(), start.object());
+        let (written_at, mut object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
+        // What an event says of the size need not be so.
+        if !is_resumed {
+            object.size = start.end().or(object.size);
+        }
         let origin = ObjectOrigin {
             s3: s3.clone(),
             object,
@@ -81,7 +85,10 @@ impl Origin for ObjectOrigin {
                 self.s3.open(&self.object, range, &self.stop).map_err(io::Error::other)?
             }
         };
-        let length = range.end.saturating_sub(range.start);
-        Ok(Box::new(Counted::new(body, &self.bytes_read).take(length)))
+        let body = Counted::new(body, &self.bytes_read);
+        Ok(match range.end == self.length() {
+            true => Box::new(body),
+            false => Box::new(body.take(range.end.saturating_sub(range.start))),
+        })
     }
 }

@@ -14,7 +14,7 @@ use super::tweet::{self, Includes};
 use super::wrap;
 use crate::item::{Found, Sink};
 use crate::text::decode;
-use crate::{Item, Kind, Options, Rejected, Stage, Tweet, format};
+use crate::{Archive, Item, Kind, Options, Rejected, Stage, Tweet, format};
 
 /// How deep records may lie in tables, and in wrappers and tables. Tables of scrapers are two deep, events of queues four.
 /// There must be limits, because each level reads the text of all levels below it once more.
@@ -133,11 +133,20 @@ impl Place<'_> {
                 {
                     tweet.kind = Kind::Retweet;
                 }
+                if let (Ok(tweet), Some(archive)) = (&mut outcome, &self.options.archive) {
+                    self.complete(tweet, archive);
+                }
                 self.tweet(json, tweet.id().as_deref(), outcome, sink);
             }
             Shape::ArchivedNote => {
                 let Some(note) = record.archived_note.0.as_deref() else { return };
-                let outcome = tweet::read_archived_note(note, self.options);
+                let mut outcome = tweet::read_archived_note(note, self.options);
+                if let (Ok(tweet), Some(archive)) = (&mut outcome, &self.options.archive) {
+                    if archive.has_tweet_of(tweet, note.created_at.0.as_deref()) {
+                        return self.notice("text of a long tweet", sink);
+                    }
+                    archive.add_author(tweet);
+                }
                 self.tweet(json, note.id.0.as_deref(), outcome, sink);
             }
             Shape::Page => self.read_page(json, record, sink),
@@ -166,6 +175,19 @@ impl Place<'_> {
                 );
                 self.reject(json.as_bytes(), None, reason, sink);
             }
+        }
+    }
+
+    /// Adds what other files of an archive say of a tweet.
+    fn complete<'a>(&self, tweet: &mut Tweet<'a>, archive: &'a Archive) {
+        archive.add_author(tweet);
+        let note =
+            archive.note_of(tweet).and_then(|json| serde_json::from_str::<Record<'a>>(json).ok());
+        let note = note.and_then(|record| {
+            tweet::read_archived_note(record.archived_note.0.as_deref()?, self.options).ok()
+        });
+        if let Some(note) = note {
+            (tweet.text, tweet.entities) = (note.text, note.entities);
         }
     }
 

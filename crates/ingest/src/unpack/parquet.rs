@@ -35,7 +35,7 @@ impl Unpacker<'_> {
             layers: vec!["Parquet"],
             start: Vec::new(),
         };
-        let mut batches = Batches::new(decoded, self.options);
+        let mut batches = Batches::new(decoded, &self.options);
         if let (Ok(batches), Some(position)) = (&mut batches, position) {
             batches.begin_at(position);
         }

@@ -26,12 +26,12 @@ type Bytes = BufReader<Seeker>;
 impl Unpacker<'_> {
     pub(super) fn workbook(&mut self, origin: Arc<dyn Origin>) -> Flow {
         let names = Workbook::open(&origin)?.names();
-        if let Some(wanted) = &self.options.sheet {
-            if !names.contains(wanted) {
-                let (name, names) = (wanted.clone(), names.join(", "));
+        if let Some(wanted) = self.options.sheet.clone() {
+            if !names.contains(&wanted) {
+                let (name, names) = (wanted, names.join(", "));
                 return Err(Error::NoSuchSheet { name, names });
             }
-            return self.sheet(&origin, wanted.clone(), None);
+            return self.sheet(&origin, wanted, None);
         }
         let mut complaint = None;
         let mut n_read = 0;
@@ -72,7 +72,7 @@ impl Unpacker<'_> {
             layers: vec!["workbook"],
             start: Vec::new(),
         };
-        let mut batches = Batches::new(decoded, self.options);
+        let mut batches = Batches::new(decoded, &self.options);
         if let (Ok(open), Some(checkpoint)) = (&mut batches, self.checkpoint())
             && let Err(error) = open.skip_to(checkpoint.position)
         {
@@ -102,24 +102,21 @@ enum Workbook {
 impl Workbook {
     fn open(origin: &Arc<dyn Origin>) -> Result<Workbook, Error> {
         let bytes = || BufReader::new(Seeker::new(Arc::clone(origin)));
-        let mut first = None;
-        let mut note = |error: &dyn std::fmt::Display| {
-            let error = error.to_string();
-            first.get_or_insert(error);
-        };
-        if let Ok(book) = Xlsx::new(bytes()).map_err(|error| note(&error)) {
-            return Ok(Workbook::Xlsx(Box::new(book)));
-        }
-        if let Ok(book) = Xlsb::new(bytes()).map_err(|error| note(&error)) {
-            return Ok(Workbook::Xlsb(Box::new(book)));
-        }
-        if let Ok(book) = Xls::new(bytes()).map_err(|error| note(&error)) {
+        let mut magic = Vec::new();
+        origin.read(0..origin.length().min(2))?.read_to_end(&mut magic)?;
+        if magic != b"PK" {
+            let book = Xls::new(bytes()).map_err(|error| damaged(error.to_string()))?;
             return Ok(Workbook::Xls(Box::new(book)));
         }
-        if let Ok(book) = Ods::new(bytes()).map_err(|error| note(&error)) {
-            return Ok(Workbook::Ods(Box::new(book)));
+        let complaint = match Xlsx::new(bytes()) {
+            Ok(book) => return Ok(Workbook::Xlsx(Box::new(book))),
+            Err(error) => error.to_string(),
+        };
+        if let Ok(book) = Xlsb::new(bytes()) {
+            return Ok(Workbook::Xlsb(Box::new(book)));
         }
-        Err(damaged(first.unwrap_or_default()))
+        let book = Ods::new(bytes()).map_err(|_| damaged(complaint))?;
+        Ok(Workbook::Ods(Box::new(book)))
     }
 
     fn names(&self) -> Vec<String> {

@@ -9,7 +9,7 @@ use zip::result::ZipError;
 
 use super::{Flow, Unpacker};
 use crate::origin::Seeker;
-use crate::{Error, Origin};
+use crate::{Archive, ArchivePart, Error, Options, Origin};
 
 impl Unpacker<'_> {
     /// Reads the members of a zip archive.
@@ -27,8 +27,27 @@ impl Unpacker<'_> {
         {
             return self.workbook(origin);
         }
+        let outer = Arc::clone(&self.options);
+        let root = root_of_archive(&names);
+        if let Some(root) = &root {
+            let mut parts = Archive::default();
+            for (at, name) in names.iter().enumerate() {
+                let file =
+                    name.strip_prefix(root.as_str()).and_then(|name| name.strip_prefix("data/"));
+                if let Some(part) = file.and_then(ArchivePart::of)
+                    && let Ok(file) = archive.by_index(at)
+                {
+                    parts.add(part, file);
+                }
+            }
+            self.options = Arc::new(Options { archive: Some(Arc::new(parts)), ..(*outer).clone() });
+        }
+        // Of a Twitter archive, the page that shows it is no data.
+        let is_page = |name: &str| {
+            root.as_ref().is_some_and(|root| !name.starts_with(&format!("{root}data/")))
+        };
         for (at, name) in names.iter().enumerate() {
-            if name.ends_with(['/', '\\']) {
+            if name.ends_with(['/', '\\']) || is_page(name) {
                 continue;
             }
             let flow = self.member(name, |unpacker| {
@@ -39,8 +58,17 @@ impl Unpacker<'_> {
                 return Ok(flow);
             }
         }
+        self.options = outer;
         Ok(ControlFlow::Continue(()))
     }
+}
+
+/// The folder in which a Twitter archive lies, with a `/` at the end, or nothing if it lies at the top.
+fn root_of_archive(names: &[String]) -> Option<String> {
+    let files = ["data/account.js", "data/manifest.js", "data/tweets.js"];
+    let mut roots = names.iter().flat_map(|name| files.map(|file| name.strip_suffix(file)));
+    let root = roots.find_map(|root| root);
+    root.filter(|root| root.is_empty() || root.ends_with('/')).map(str::to_owned)
 }
 
 fn unreadable(error: ZipError) -> Error {

@@ -35,6 +35,11 @@ impl Body {
         self.object.clone()
     }
 
+    /// Where the body ends in the object, if that is known.
+    pub(crate) fn end(&self) -> Option<u64> {
+        Some(self.end).filter(|end| *end < u64::MAX)
+    }
+
     /// When it was written.
     pub(crate) fn modified(&self) -> Option<Timestamp> {
         self.object.modified
