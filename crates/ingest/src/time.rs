@@ -105,8 +105,8 @@ impl Timestamp {
 fn from_number(text: &str) -> Option<Timestamp> {
     let (whole, fraction) = text.split_once('.').unwrap_or((text, ""));
     let number: i64 = whole.parse().ok()?;
-    // Seconds, milliseconds or microseconds: whichever gives a plausible year.
-    let unix = [number.checked_mul(1000)?, number, number / 1000];
+    // Seconds, milliseconds, microseconds or nanoseconds: whichever gives a plausible year.
+    let unix = [number.saturating_mul(1000), number, number / 1000, number / 1_000_000];
     if let Some(millis) = unix.into_iter().find(|millis| PLAUSIBLE_MS.contains(millis)) {
         let is_seconds = millis == unix[0];
         let part = format!("0.{fraction}").parse::<f64>().ok().filter(|_| is_seconds);

@@ -165,6 +165,32 @@ fn the_members_of_archives_are_read_one_after_the_other() {
 }
 
 #[test]
+fn parquet_and_workbooks_are_tables() {
+    check(
+        include_bytes!("containers/flat.parquet"),
+        &[
+            "-: 2 974370000000000001 \"so \\\"good\\\", yes\"",
+            "-: 3 rejected: its text is empty",
+            "-: 4 974370000000000003 \"so bad\"",
+        ],
+    );
+    check(
+        include_bytes!("containers/nested.parquet"),
+        &["-: 1 1601645088790257667 \"so good\" ann"],
+    );
+    let workbook = include_bytes!("containers/tweets.xlsx");
+    let seen = as_stream(workbook);
+    assert_eq!(seen[0], "Tweets: 2 974370000000000002 \"so \\\"good\\\",\\nyes\" ann");
+    assert!(
+        seen[1].starts_with("Tweets: 5 ") && seen[1].ends_with("\"a rounded id\" bob"),
+        "{seen:?}"
+    );
+    let options = Options { sheet: Some("Nope".into()), ..Options::default() };
+    let seen = read(Input::Stream(Box::new(&workbook[..])), &options, None);
+    assert_eq!(seen, ["it has no sheet `Nope`; there are About, Tweets"]);
+}
+
+#[test]
 fn archives_lie_in_archives() {
     let inner = zip(&[("a.csv", CSV.as_bytes())]);
     let expected = [

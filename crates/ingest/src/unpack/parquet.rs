@@ -1,5 +1,6 @@
-//! Parquet files, as rows of JSON, a group of rows at a time.
+//! Parquet files, a group of rows at a time: as a table (CSV) if no column is an object, otherwise as rows of JSON.
 
+use std::borrow::Cow;
 use std::io::{self, BufReader, Read};
 use std::sync::Arc;
 
@@ -14,7 +15,6 @@ use serde::ser::{Serialize, SerializeMap, Serializer};
 
 use super::{Flow, Unpacker};
 use crate::decode::{Decoded, Packing};
-use crate::record::TABLE_ROW;
 use crate::{Batches, Error, Origin, Timestamp};
 
 /// How many values of each column are read at once.
@@ -43,7 +43,7 @@ impl Unpacker<'_> {
     }
 }
 
-/// The rows of a file, each as a JSON object on a line.
+/// The rows of a file, each as a row of CSV or as a JSON object, on a line.
 struct Rows {
     file: SerializedFileReader<Chunks>,
     /// Whether no column is an object, so that the rows are those of a table.
@@ -65,7 +65,12 @@ impl Rows {
         let is_flat = columns.iter().all(|column| {
             column.is_primitive() || column.get_basic_info().logical_type_ref().is_some()
         });
-        Ok(Rows { file, is_flat, rows: None, next_group: 0, skip, buffer: Vec::new(), at: 0 })
+        let mut buffer = Vec::new();
+        if is_flat {
+            let names = columns.iter().map(|column| column.name());
+            write_cells(&mut buffer, names.map(|name| Some(Cow::Borrowed(name))));
+        }
+        Ok(Rows { file, is_flat, rows: None, next_group: 0, skip, buffer, at: 0 })
     }
 
     /// The next row. `None` at the end.
@@ -107,9 +112,13 @@ impl Read for Rows {
             while self.buffer.len() < 64 * 1024
                 && let Some(row) = self.next()?
             {
-                let row = Columns { columns: row.into_columns(), is_table_row: self.is_flat };
-                serde_json::to_writer(&mut self.buffer, &row)?;
-                self.buffer.push(b'\n');
+                if self.is_flat {
+                    let cells = row.get_column_iter().map(|(_, field)| cell(field));
+                    write_cells(&mut self.buffer, cells);
+                } else {
+                    serde_json::to_writer(&mut self.buffer, &Columns(row.into_columns()))?;
+                    self.buffer.push(b'\n');
+                }
             }
         }
         let length = buf.len().min(self.buffer.len() - self.at);
@@ -130,20 +139,47 @@ fn damaged(error: ParquetError) -> io::Error {
     }
 }
 
-/// A row, without the columns that have no value in it.
-struct Columns {
-    columns: Vec<(String, Field)>,
-    is_table_row: bool,
+/// Writes a row of CSV, in which each text is quoted.
+fn write_cells<'c>(row: &mut Vec<u8>, cells: impl Iterator<Item = Option<Cow<'c, str>>>) {
+    for (at, cell) in cells.enumerate() {
+        if at > 0 {
+            row.push(b',');
+        }
+        let Some(cell) = cell else { continue };
+        row.push(b'"');
+        for (at, part) in cell.split('"').enumerate() {
+            row.extend_from_slice(if at > 0 { b"\"\"" } else { b"" });
+            row.extend_from_slice(part.as_bytes());
+        }
+        row.push(b'"');
+    }
+    row.push(b'\n');
 }
+
+/// A value as the text of a cell. `None` if there is none.
+fn cell(field: &Field) -> Option<Cow<'_, str>> {
+    match field {
+        Field::Null => None,
+        Field::Str(text) => Some(Cow::Borrowed(text)),
+        other => {
+            let json = serde_json::to_string(&Value(other)).ok()?;
+            Some(match json.strip_prefix('"').and_then(|json| json.strip_suffix('"')) {
+                // Times and bytes.
+                Some(_) => Cow::Owned(serde_json::from_str(&json).ok()?),
+                None => Cow::Owned(json),
+            })
+        }
+    }
+}
+
+/// A row, without the columns that have no value in it.
+struct Columns(Vec<(String, Field)>);
 
 impl Serialize for Columns {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
         let mut map = serializer.serialize_map(None)?;
-        for (name, field) in self.columns.iter().filter(|(_, field)| *field != Field::Null) {
+        for (name, field) in self.0.iter().filter(|(_, field)| *field != Field::Null) {
             map.serialize_entry(name, &Value(field))?;
-        }
-        if self.is_table_row {
-            map.serialize_entry(TABLE_ROW, &true)?;
         }
         map.end()
     }
@@ -154,7 +190,7 @@ struct Value<'f>(&'f Field);
 
 impl Serialize for Value<'_> {
     fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
-        let time = |millis| serializer_text(Timestamp::from_millis(millis));
+        let time = |millis| Timestamp::from_millis(millis).to_string();
         match self.0 {
             Field::Null => serializer.serialize_none(),
             Field::Bool(value) => serializer.serialize_bool(*value),
@@ -200,10 +236,6 @@ impl Serialize for Value<'_> {
             }
         }
     }
-}
-
-fn serializer_text(time: Timestamp) -> String {
-    time.to_string()
 }
 
 /// The bytes of a file as the `parquet` crate asks for them.

@@ -33,26 +33,26 @@ impl Unpacker<'_> {
             }
             return self.sheet(&origin, wanted, None);
         }
-        let mut complaint = None;
-        let mut n_read = 0;
-        let is_only = names.len() == 1;
+        let mut complaints = Vec::new();
+        let n_sheets = names.len();
         for name in names {
-            let flow = match is_only {
-                true => self.sheet(&origin, name, Some(&mut complaint))?,
-                false => self.member(&name.clone(), |unpacker| {
-                    unpacker.sheet(&origin, name, Some(&mut complaint))
+            let flow = match n_sheets {
+                1 => self.sheet(&origin, name, Some(&mut complaints))?,
+                _ => self.member(&name.clone(), |unpacker| {
+                    unpacker.sheet(&origin, name, Some(&mut complaints))
                 }),
             };
-            n_read += u64::from(complaint.is_none());
             if flow.is_break() {
                 return Ok(flow);
             }
         }
-        // None of them holds tweets.
-        match complaint.filter(|_| n_read == 0) {
-            Some(error) => self.visit(Err(error)),
-            None => Ok(ControlFlow::Continue(())),
+        // None of them holds tweets. That of a sheet with something in it says more.
+        if complaints.len() == n_sheets {
+            complaints.sort_by_key(|error| matches!(error, Error::Empty));
+            let error = complaints.into_iter().next().unwrap_or(Error::Empty);
+            return self.visit(Err(error));
         }
+        Ok(ControlFlow::Continue(()))
     }
 
     /// Reads a sheet. Where there is something to put it, it notes why a sheet holds no tweets, and does not visit it.
@@ -60,7 +60,7 @@ impl Unpacker<'_> {
         &mut self,
         origin: &Arc<dyn Origin>,
         name: String,
-        complaint: Option<&mut Option<Error>>,
+        complaints: Option<&mut Vec<Error>>,
     ) -> Flow {
         if self.is_before() {
             self.place.leaf += 1;
@@ -78,13 +78,10 @@ impl Unpacker<'_> {
         {
             batches = Err(error);
         }
-        match (batches, complaint) {
-            (Err(error @ (Error::Empty | Error::NoTextColumn { .. })), Some(complaint)) => {
+        match (batches, complaints) {
+            (Err(error @ (Error::Empty | Error::NoTextColumn { .. })), Some(complaints)) => {
                 self.place.leaf += 1;
-                // That of a sheet with something in it says more.
-                if !matches!(complaint, Some(Error::NoTextColumn { .. })) {
-                    *complaint = Some(error);
-                }
+                complaints.push(error);
                 Ok(ControlFlow::Continue(()))
             }
             (batches, _) => self.visit(batches),
