@@ -110,7 +110,7 @@ fn what_a_cluster_that_fails_in_the_middle_did_not_take_is_read_again() {
         assert_eq!(function.invoke(&put_event(&[key])), json!({ "objects": 1 }), "{key}");
         check(&tweets, &sink, &[]);
         let is_resumed = function.metrics().pop().unwrap()["from_record"].as_u64() > Some(0);
-        assert_eq!(is_resumed, key != "utf16.json", "{key}");
+        assert!(is_resumed, "{key}");
     }
     assert_eq!(aws.keys("rejects", ""), Vec::<String>::new());
 }

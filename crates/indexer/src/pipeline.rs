@@ -328,8 +328,9 @@ fn pass_on(
     };
     let mut batches = match batches {
         Ok(batches) => batches,
-        // An hour without tweets is none to worry about, nor are the other files of an archive.
-        Err(error) if error.is_nothing() => {
+        // An hour without tweets is none to worry about, nor are the other files of an archive. A pipe through which nothing
+        // comes is one whose other end has failed.
+        Err(error) if error.is_nothing() && source.can_be_read_again() => {
             tracing::info!("passed over `{name}`: {error}");
             return false;
         }

@@ -17,17 +17,14 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
+use crate::codec::{BOMB_BYTES, BOMB_RATIO};
+
 /// How far back deflate data may refer, in bytes.
 const WINDOW: usize = 32 * 1024;
 /// The size of the ring buffer for decompressed bytes, which holds the window as well.
 const RING: usize = 4 * WINDOW;
 /// How far apart marks are, in decompressed bytes.
 const SPACING: u64 = 256 * 1024;
-/// Data that has expanded to more than `BOMB_BYTES`, and by a factor of more than `BOMB_RATIO`, is rejected as a
-/// decompression bomb. No real tweets compress that well; deflate's limit is a factor of 1,032.
-const BOMB_RATIO: u64 = 800;
-const BOMB_BYTES: u64 = 256 * 1024 * 1024;
-
 /// A place in gzip data, and what is needed to go on there.
 #[derive(Clone, Serialize, Deserialize)]
 pub struct Mark {

@@ -89,6 +89,7 @@ impl S3 {
             chunk: Bytes::new(),
             at: bytes.start,
             end: bytes.end,
+            size: None,
             stop: stop.clone(),
         };
         body.connect_patiently()?;

@@ -44,9 +44,7 @@ impl ObjectSource {
         let (written_at, mut object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
         // What an event says of the size need not be so.
-        if !is_resumed {
-            object.size = start.end().or(object.size);
-        }
+        object.size = start.size();
         let origin = ObjectOrigin {
             s3: s3.clone(),
             object,

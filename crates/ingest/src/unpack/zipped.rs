@@ -1,6 +1,6 @@
 //! Zip archives, and the workbooks that are ones.
 
-use std::io::{self, BufReader};
+use std::io::{self, BufReader, Read};
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
@@ -8,6 +8,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::{Flow, Unpacker};
+use crate::codec::{BOMB_BYTES, BOMB_RATIO};
 use crate::origin::Seeker;
 use crate::{Archive, ArchivePart, Error, Options, Origin};
 
@@ -52,7 +53,8 @@ impl Unpacker<'_> {
             }
             let flow = self.member(name, |unpacker| {
                 let file = archive.by_index(at).map_err(unreadable)?;
-                unpacker.read(file, None)
+                let compressed = file.compressed_size();
+                unpacker.read(Bounded { reader: file, compressed, bytes: 0 }, None)
             });
             if flow.is_break() {
                 return Ok(flow);
@@ -69,6 +71,26 @@ fn root_of_archive(names: &[String]) -> Option<String> {
     let mut roots = names.iter().flat_map(|name| files.map(|file| name.strip_suffix(file)));
     let root = roots.find_map(|root| root);
     root.filter(|root| root.is_empty() || root.ends_with('/')).map(str::to_owned)
+}
+
+/// A member, which is no decompression bomb.
+struct Bounded<R> {
+    reader: R,
+    /// Its size in the archive.
+    compressed: u64,
+    bytes: u64,
+}
+
+impl<R: Read> Read for Bounded<R> {
+    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
+        let length = self.reader.read(buf)?;
+        self.bytes += length as u64;
+        if self.bytes > BOMB_BYTES && self.bytes / BOMB_RATIO > self.compressed {
+            let what = "it expands more than 800-fold, as only decompression bombs do";
+            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+        }
+        Ok(length)
+    }
 }
 
 fn unreadable(error: ZipError) -> Error {

@@ -26,6 +26,8 @@ pub(crate) struct Body {
     pub(super) at: u64,
     /// The offset at which to stop. `u64::MAX` for the end of the object, as long as its length is not known.
     pub(super) end: u64,
+    /// The size of the object, as S3 has said it.
+    pub(super) size: Option<u64>,
     pub(super) stop: Stop,
 }
 
@@ -35,9 +37,9 @@ impl Body {
         self.object.clone()
     }
 
-    /// Where the body ends in the object, if that is known.
-    pub(crate) fn end(&self) -> Option<u64> {
-        Some(self.end).filter(|end| *end < u64::MAX)
+    /// The size of the object, if that is known.
+    pub(crate) fn size(&self) -> Option<u64> {
+        self.size
     }
 
     /// When it was written.
@@ -71,6 +73,12 @@ impl Body {
         if let Some(length) = got.content_length.and_then(|length| u64::try_from(length).ok()) {
             self.end = self.at + length;
         }
+        // `bytes 0-99/1234`; an answer without it is the whole object.
+        let size = match &got.content_range {
+            Some(range) => range.rsplit('/').next().and_then(|size| size.parse().ok()),
+            None => Some(self.end).filter(|end| *end < u64::MAX),
+        };
+        self.size = size.or(self.size);
         self.object.etag = self.object.etag.take().or(got.e_tag);
         self.object.modified = got.last_modified.and_then(timestamp);
         self.stream = Some(got.body);
