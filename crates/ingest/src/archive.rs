@@ -12,7 +12,7 @@ use serde_json::value::RawValue;
 use crate::text::unescape_entities;
 use crate::{Item, Options, Timestamp, Tweet, batches};
 
-/// How much of a file about others is read, in bytes. The texts of the longest archives are a tenth of it.
+/// How much of a file about others is read, in bytes.
 const MAX_BYTES: u64 = 64 * 1024 * 1024;
 /// So many characters at the beginning of a text, and the second in which it was written, tell which tweet a note belongs to.
 const PREFIX_CHARS: usize = 40;

@@ -17,8 +17,17 @@ const MAX_MEMORY_MIB: u32 = 80;
 const MAX_WINDOW_LOG: u32 = 27;
 /// Data that has expanded to more than `BOMB_BYTES`, and by a factor of more than `BOMB_RATIO`, is rejected as a
 /// decompression bomb. No real tweets compress that well.
-pub(crate) const BOMB_RATIO: u64 = 800;
-pub(crate) const BOMB_BYTES: u64 = 256 * 1024 * 1024;
+const BOMB_RATIO: u64 = 800;
+const BOMB_BYTES: u64 = 256 * 1024 * 1024;
+
+/// Fails if so many bytes came out of so many compressed ones that it must be a bomb.
+pub(crate) fn refuse_bomb(bytes_out: u64, bytes_in: u64) -> io::Result<()> {
+    if bytes_out > BOMB_BYTES && bytes_out / BOMB_RATIO > bytes_in {
+        let what = "it expands more than 800-fold, as only decompression bombs do";
+        return Err(io::Error::new(io::ErrorKind::InvalidData, what));
+    }
+    Ok(())
+}
 
 /// A compression other than gzip, which can be resumed in the middle and so has a [reader of its own](crate::gzip).
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -88,18 +97,25 @@ impl Codec {
     }
 }
 
-/// What a decompressor has taken so far.
+/// What a decompressor, or the reader of an archive, has taken so far.
 #[derive(Default)]
-struct Taken {
+pub(crate) struct Taken {
     bytes: AtomicU64,
     /// Whether reading failed.
     has_failed: AtomicBool,
 }
 
-/// What a decompressor reads.
-struct Input<R> {
-    reader: R,
-    taken: Arc<Taken>,
+impl Taken {
+    /// Whether reading failed. Otherwise an error is one of the data.
+    pub(crate) fn has_failed(&self) -> bool {
+        self.has_failed.load(Ordering::Relaxed)
+    }
+}
+
+/// What it reads.
+pub(crate) struct Input<R> {
+    pub(crate) reader: R,
+    pub(crate) taken: Arc<Taken>,
 }
 
 impl<R: Read> Read for Input<R> {
@@ -124,18 +140,12 @@ struct Decompressed<'r> {
 
 impl Read for Decompressed<'_> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let length = self.plain.read(buf).map_err(|error| {
-            match self.taken.has_failed.load(Ordering::Relaxed) {
-                true => error,
-                false => damaged(self.name, &error),
-            }
+        let length = self.plain.read(buf).map_err(|error| match self.taken.has_failed() {
+            true => error,
+            false => damaged(self.name, &error),
         })?;
         self.bytes += length as u64;
-        let taken = self.taken.bytes.load(Ordering::Relaxed);
-        if self.bytes > BOMB_BYTES && self.bytes / BOMB_RATIO > taken {
-            let what = "it expands more than 800-fold, as only decompression bombs do";
-            return Err(damaged(self.name, what));
-        }
+        refuse_bomb(self.bytes, self.taken.bytes.load(Ordering::Relaxed))?;
         Ok(length)
     }
 }

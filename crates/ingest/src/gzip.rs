@@ -17,7 +17,7 @@ use miniz_oxide::inflate::core::inflate_flags::TINFL_FLAG_HAS_MORE_INPUT;
 use miniz_oxide::inflate::core::{DecompressorOxide, decompress};
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use crate::codec::{BOMB_BYTES, BOMB_RATIO};
+use crate::codec::refuse_bomb;
 
 /// How far back deflate data may refer, in bytes.
 const WINDOW: usize = 32 * 1024;
@@ -162,9 +162,7 @@ impl<R: Read> Gunzip<R> {
         self.ready = self.at..self.at + n_out;
         self.crc.update(&self.ring[self.ready.clone()]);
         self.at = (self.at + n_out) % RING;
-        if self.bytes_out > BOMB_BYTES && self.bytes_out / BOMB_RATIO > self.bytes_in {
-            return Err(damaged("it expands more than 800-fold, as only decompression bombs do"));
-        }
+        refuse_bomb(self.bytes_out, self.bytes_in)?;
         match status {
             TINFLStatus::Done => self.state = State::Trailer,
             TINFLStatus::NeedsMoreInput | TINFLStatus::HasMoreOutput => {

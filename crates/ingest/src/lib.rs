@@ -72,7 +72,7 @@ pub use crate::item::Item;
 pub use crate::json::page_lines;
 pub use crate::language::language_tag;
 pub use crate::options::Options;
-pub use crate::origin::{Origin, Spool};
+pub use crate::origin::{HEAD_BYTES, Origin, Spool};
 pub use crate::position::{Checkpoint, MemberPlace, Position, TarPlace};
 pub use crate::reject::{MAX_RAW_BYTES, Rejected, Stage};
 pub use crate::text::unescape_entities;

@@ -27,13 +27,15 @@ pub trait Spool {
     fn keep(&self, reader: &mut dyn Read) -> io::Result<Arc<dyn Origin>>;
 }
 
-/// When reading continues in the middle of a source, its format is told from its head, which ends at one of these places. The
-/// first is enough for a compressed source.
-const HEADS: [u64; 2] = [20 * 1024, 84 * 1024];
+/// When reading continues in the middle of a source, its format is told from so many bytes at its beginning, if these are
+/// enough, as they are for a compressed source. These are the first bytes that an [`Origin`] is asked for then.
+pub const HEAD_BYTES: u64 = 20 * 1024;
+/// Where more of the beginning ends, which is enough for any source but a very large page.
+const LONGER_HEAD_BYTES: u64 = 84 * 1024;
 
 /// A reader of all bytes, which opens the origin for the first of them, and again when more are wanted.
 pub(crate) fn gradually(origin: Arc<dyn Origin>) -> Box<dyn Read> {
-    let [first, second] = HEADS.map(|end| end.min(origin.length()));
+    let [first, second] = [HEAD_BYTES, LONGER_HEAD_BYTES].map(|end| end.min(origin.length()));
     let ranges = [0..first, first..second, second..origin.length()];
     let part = move |range: Range<u64>| Lazy { origin: Arc::clone(&origin), range, reader: None };
     let [head, rest_of_head, rest] = ranges.map(part);

@@ -5,7 +5,7 @@ use std::ops::Range;
 use std::sync::atomic::AtomicU64;
 use std::sync::{Arc, Mutex, OnceLock, PoisonError};
 
-use ingest::{Checkpoint, Origin, Timestamp};
+use ingest::{Checkpoint, HEAD_BYTES, Origin, Timestamp};
 
 use super::Counted;
 use crate::aws::s3::{Body, S3, S3Object};
@@ -15,10 +15,6 @@ use crate::stop::Stop;
 /// The suffix of the keys of the Lambda's checkpoints, which it keeps beside its rejects. They hold no tweets, so a
 /// listing of a bucket skips them.
 pub(crate) const CHECKPOINT_EXTENSION: &str = ".checkpoint";
-
-/// When reading continues in the middle of an object, its format is told from so many bytes at its beginning, unless these
-/// are not enough.
-const HEAD: u64 = 20 * 1024;
 
 /// An object in S3, and where to continue in it.
 #[derive(Debug, Clone)]
@@ -40,7 +36,7 @@ impl ObjectSource {
         is_resumed: bool,
     ) -> Result<(ObjectOrigin, Option<Timestamp>)> {
         let ObjectSource { s3, object, seen, .. } = self;
-        let start = s3.open(object, 0..if is_resumed { HEAD } else { u64::MAX }, stop)?;
+        let start = s3.open(object, 0..if is_resumed { HEAD_BYTES } else { u64::MAX }, stop)?;
         let (written_at, mut object) = (start.modified(), start.object());
         seen.get_or_init(|| object.clone());
         // What an event says of the size need not be so.

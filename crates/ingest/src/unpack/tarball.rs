@@ -1,11 +1,11 @@
 //! Tar archives, read as they come.
 
-use std::cell::Cell;
 use std::io::{self, Read};
 use std::ops::ControlFlow;
-use std::rc::Rc;
+use std::sync::Arc;
 
 use super::{Flow, Unpacker};
+use crate::codec::{Input, Taken};
 use crate::position::TarPlace;
 use crate::{Error, MemberPlace};
 
@@ -15,13 +15,13 @@ impl Unpacker<'_> {
     /// Reads the members of a tar archive, of which `reader` has the part from `offset` on. `is_plain` says that this is the
     /// source itself, uncompressed, so that reading can go on at each member.
     pub(super) fn tar(&mut self, reader: impl Read, offset: u64, is_plain: bool) -> Flow {
-        let has_failed = Rc::new(Cell::new(false));
-        let damaged = |source| match has_failed.get() {
+        let taken = Arc::new(Taken::default());
+        let damaged = |source| match taken.has_failed() {
             true => Error::of(source, "tar"),
             // What the archive says is not so.
             false => Error::Damaged { what: "tar", source },
         };
-        let mut archive = tar::Archive::new(Watched { reader, has_failed: Rc::clone(&has_failed) });
+        let mut archive = tar::Archive::new(Input { reader, taken: Arc::clone(&taken) });
         // Archives are put one behind the other.
         archive.set_ignore_zeros(true);
         let mut next = offset;
@@ -44,20 +44,6 @@ impl Unpacker<'_> {
         }
         self.place = MemberPlace { tar: None, ..self.place };
         Ok(ControlFlow::Continue(()))
-    }
-}
-
-/// Notes whether reading has failed.
-struct Watched<R> {
-    reader: R,
-    has_failed: Rc<Cell<bool>>,
-}
-
-impl<R: Read> Read for Watched<R> {
-    fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
-        let read = self.reader.read(buf);
-        self.has_failed.set(self.has_failed.get() || read.is_err());
-        read
     }
 }
 

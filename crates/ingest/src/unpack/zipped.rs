@@ -8,7 +8,7 @@ use zip::ZipArchive;
 use zip::result::ZipError;
 
 use super::{Flow, Unpacker};
-use crate::codec::{BOMB_BYTES, BOMB_RATIO};
+use crate::codec::refuse_bomb;
 use crate::origin::Seeker;
 use crate::{Archive, ArchivePart, Error, Options, Origin};
 
@@ -85,10 +85,7 @@ impl<R: Read> Read for Bounded<R> {
     fn read(&mut self, buf: &mut [u8]) -> io::Result<usize> {
         let length = self.reader.read(buf)?;
         self.bytes += length as u64;
-        if self.bytes > BOMB_BYTES && self.bytes / BOMB_RATIO > self.compressed {
-            let what = "it expands more than 800-fold, as only decompression bombs do";
-            return Err(io::Error::new(io::ErrorKind::InvalidData, what));
-        }
+        refuse_bomb(self.bytes, self.compressed)?;
         Ok(length)
     }
 }
